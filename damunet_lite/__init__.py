@@ -1,0 +1,24 @@
+"""Networks, losses and scores for membrane segmentation, as taught in the DAMU-Net book.
+
+Importing the package is cheap: NumPy-only modules (:mod:`damunet_lite.data`,
+:mod:`damunet_lite.metrics`) never pull in Keras. As soon as Keras is imported, by you or by
+one of the network modules, the package's layers, losses and model class are registered with
+it, so that ``keras.models.load_model`` reads every ``.keras`` file written here with
+``safe_mode`` on and without ``custom_objects``.
+"""
+
+import importlib
+
+import wrapt
+
+__version__ = "0.1.0"
+
+_MODULES = ("layers", "losses", "models", "supervision")
+
+
+def _register_with_keras(_keras) -> None:
+    for name in _MODULES:
+        importlib.import_module(f"{__name__}.{name}")
+
+
+wrapt.register_post_import_hook(_register_with_keras, "keras")
