@@ -1,0 +1,893 @@
+"""Scores: what a membrane prediction is worth, pixel by pixel and cell by cell.
+
+Pixel scores (Dice, accuracy, sensitivity, precision) count agreeing pixels. The two
+segmentation scores, V_rand and V_info, ask instead whether the *cells* that the prediction
+outlines are the true cells: one missing membrane pixel can merge two of them. Both come from
+one contingency table between true and proposed cells, as in the ISBI 2012 challenge [1]_.
+
+Membrane is 1 and is the positive class unless an argument says otherwise.
+
+References
+----------
+.. [1] Arganda-Carreras, I., et al. (2015). Crowdsourcing the creation of image segmentation
+   algorithms for connectomics. Frontiers in Neuroanatomy 9:142. doi:10.3389/fnana.2015.00142
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import ndimage, sparse
+from skimage.segmentation import watershed
+
+#: Thresholds of the challenge, on the probability of *cell*; a pixel is cell when strictly above.
+THRESHOLDS = np.arange(11) / 10
+THRESHOLDS.flags.writeable = False
+
+#: Columns that every score table shows, in this order.
+TABLE_COLUMNS = ("accuracy", "dice_cell", "dice_membrane", "v_rand", "v_info")
+
+
+# ---------------------------------------------------------------- pixel scores
+
+
+class Confusion(NamedTuple):
+    """Pixel counts: true positives, false positives, false negatives, true negatives."""
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+
+def confusion(
+    truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane"
+) -> Confusion:
+    """Count agreeing and disagreeing pixels of two binary masks.
+
+    Parameters
+    ----------
+    truth, prediction : array of 0/1 or bool, any shape, both the same
+        Membrane = 1, cell interior = 0.
+    positive : {"membrane", "cell"}
+        The class whose hits are called true positives.
+
+    Returns
+    -------
+    Confusion
+        The four counts, in pixels.
+
+    Raises
+    ------
+    ValueError
+        If a mask holds anything but 0 and 1, is empty, or the shapes differ.
+
+    Examples
+    --------
+    >>> confusion([1, 1, 0, 0, 0], [1, 0, 1, 0, 0])
+    Confusion(tp=1, fp=1, fn=1, tn=2)
+    >>> confusion([1, 1, 0, 0, 0], [1, 0, 1, 0, 0], positive="cell")
+    Confusion(tp=2, fp=1, fn=1, tn=1)
+    """
+    if positive not in ("membrane", "cell"):
+        raise ValueError(f"positive is {positive!r}, wanted 'membrane' or 'cell'")
+    truth = _binary(truth, "truth")
+    prediction = _binary(prediction, "prediction")
+    _same_shape(truth, prediction, "truth", "prediction")
+    counts = _count(truth, prediction)
+    return counts if positive == "membrane" else _flip(counts)
+
+
+def _count(truth: np.ndarray, prediction: np.ndarray) -> Confusion:
+    tp = int(np.count_nonzero(truth & prediction))
+    fp = int(np.count_nonzero(prediction)) - tp
+    fn = int(np.count_nonzero(truth)) - tp
+    return Confusion(tp, fp, fn, truth.size - tp - fp - fn)
+
+
+def _flip(counts: Confusion) -> Confusion:
+    return Confusion(tp=counts.tn, fp=counts.fn, fn=counts.fp, tn=counts.tp)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    """Divide; nothing to find and nothing found (0 / 0) counts as perfect."""
+    return float(numerator / denominator) if denominator else 1.0
+
+
+def _dice(counts: Confusion) -> float:
+    return _ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
+
+
+def dice(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane") -> float:
+    """Dice coefficient 2 TP / (2 TP + FP + FN) of two binary masks.
+
+    Parameters
+    ----------
+    truth, prediction, positive
+        As in `confusion`.
+
+    Returns
+    -------
+    float
+        In [0, 1]. If neither mask has a positive pixel the score is 1.0: there was nothing to
+        find and nothing was claimed.
+
+    Raises
+    ------
+    ValueError
+        As `confusion`.
+
+    References
+    ----------
+    Dice, L. R. (1945). Measures of the amount of ecologic association between species.
+    Ecology 26(3), 297-302. doi:10.2307/1932409
+
+    Examples
+    --------
+    Which class is called positive changes the number: say it beside every Dice.
+
+    >>> dice([1, 1, 0, 0, 0], [1, 0, 1, 0, 0])
+    0.5
+    >>> round(dice([1, 1, 0, 0, 0], [1, 0, 1, 0, 0], positive="cell"), 3)
+    0.667
+    """
+    return _dice(confusion(truth, prediction, positive))
+
+
+def accuracy(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane") -> float:
+    """Share of pixels on which two binary masks agree.
+
+    Parameters
+    ----------
+    truth, prediction, positive
+        As in `confusion`. Accuracy is the same for either positive class; the argument is
+        there so that all pixel scores are called alike.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    ValueError
+        As `confusion`.
+
+    Examples
+    --------
+    >>> accuracy([1, 1, 0, 0, 0], [1, 0, 1, 0, 0])
+    0.6
+    """
+    counts = confusion(truth, prediction, positive)
+    return (counts.tp + counts.tn) / sum(counts)
+
+
+def sensitivity(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane") -> float:
+    """Share of the true positive-class pixels that were found, TP / (TP + FN).
+
+    Parameters
+    ----------
+    truth, prediction, positive
+        As in `confusion`.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1.0 if the truth has no positive pixel (none was missed).
+
+    Raises
+    ------
+    ValueError
+        As `confusion`.
+
+    Examples
+    --------
+    >>> sensitivity([1, 1, 1, 1, 0], [1, 0, 0, 0, 1])
+    0.25
+    """
+    counts = confusion(truth, prediction, positive)
+    return _ratio(counts.tp, counts.tp + counts.fn)
+
+
+def precision(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane") -> float:
+    """Share of the predicted positive-class pixels that are right, TP / (TP + FP).
+
+    Parameters
+    ----------
+    truth, prediction, positive
+        As in `confusion`.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1.0 if no pixel was predicted positive (none was wrong).
+
+    Raises
+    ------
+    ValueError
+        As `confusion`.
+
+    Examples
+    --------
+    >>> precision([1, 1, 1, 1, 0], [1, 0, 0, 0, 1])
+    0.5
+    """
+    counts = confusion(truth, prediction, positive)
+    return _ratio(counts.tp, counts.tp + counts.fp)
+
+
+# ---------------------------------------------------------------- from masks to cells
+
+
+def label_cells(cell: np.ndarray) -> np.ndarray:
+    """Number the 4-connected components of the cell pixels.
+
+    Parameters
+    ----------
+    cell : array of 0/1 or bool, [H, W]
+        Cell interior = 1. (The complement of a membrane mask.)
+
+    Returns
+    -------
+    labels : int32 array, [H, W]
+        0 on membrane, 1, 2, ... on the cells, in raster order of their first pixel.
+
+    Raises
+    ------
+    ValueError
+        If `cell` is not two-dimensional or not binary.
+
+    Examples
+    --------
+    Pixels that touch only at a corner are different cells.
+
+    >>> label_cells([[1, 0, 1],
+    ...              [1, 0, 0],
+    ...              [0, 1, 1]])
+    array([[1, 0, 2],
+           [1, 0, 0],
+           [0, 3, 3]], dtype=int32)
+    """
+    cell = _binary(cell, "cell")
+    if cell.ndim != 2:
+        raise ValueError(f"cell has shape {cell.shape}, wanted [H, W]")
+    return ndimage.label(cell)[0].astype(np.int32, copy=False)
+
+
+_CROSS = ndimage.generate_binary_structure(2, 1)
+
+
+def thin_borders(labels: np.ndarray) -> np.ndarray:
+    """Grow labelled cells over the membrane until lines one pixel wide remain.
+
+    Parameters
+    ----------
+    labels : int array, [H, W]
+        0 = membrane, positive = cells, no two different cells 4-adjacent.
+
+    Returns
+    -------
+    thinned : int32 array, [H, W]
+        The same labels, grown; 0 on the lines. No two different cells are 4-adjacent.
+
+    Raises
+    ------
+    ValueError
+        If `labels` is not a two-dimensional array of integers >= 0.
+
+    Examples
+    --------
+    >>> thin_borders([[1, 0, 0, 0, 0, 2],
+    ...               [1, 0, 0, 0, 0, 2]])
+    array([[1, 1, 1, 0, 2, 2],
+           [1, 1, 1, 0, 2, 2]], dtype=int32)
+    """
+    labels = _integer_labels(labels, "labels").astype(np.int32)
+    if labels.ndim != 2:
+        raise ValueError(f"labels has shape {labels.shape}, wanted [H, W]")
+    membrane = labels == 0
+    present = labels[~membrane]
+    if present.size == 0:
+        return labels
+    if present.min() == present.max():
+        # one cell meets no other: it grows over everything
+        return np.full_like(labels, present[0])
+    # cell pixels away from any membrane cannot grow: leaving them out of the queue changes
+    # nothing and saves most of the time
+    active = ndimage.binary_dilation(membrane, _CROSS)
+    grown = watershed(
+        np.zeros(labels.shape, np.uint8),
+        markers=np.where(active, labels, 0),
+        connectivity=1,
+        mask=active,
+        watershed_line=True,
+    )
+    return np.where(active, grown, labels).astype(np.int32, copy=False)
+
+
+# ---------------------------------------------------------------- segmentation scores
+
+
+@dataclass(frozen=True)
+class SegmentationScore:
+    """V_rand and V_info of one proposal, with their split and merge parts.
+
+    Every field is in [0, 1] and 1 is perfect. A `*_split` score falls when a true cell is cut
+    into pieces, a `*_merge` score falls when true cells are joined.
+
+    Attributes
+    ----------
+    rand, rand_split, rand_merge : float
+        V_rand, and the two scores whose harmonic mean it is.
+    information, information_split, information_merge : float
+        V_info, and the two scores whose harmonic mean it is.
+    """
+
+    rand: float
+    rand_split: float
+    rand_merge: float
+    information: float
+    information_split: float
+    information_merge: float
+
+
+class _Contingency(NamedTuple):
+    """Pixel counts shared by true and proposed cells, with both marginals.
+
+    Singletons (proposed label 0) are one proposed segment of one pixel each. They are in
+    `truth` but in neither `joint` nor `proposal`: all of them count 1, so their number says all.
+    """
+
+    joint: np.ndarray
+    truth: np.ndarray
+    proposal: np.ndarray
+    singletons: int
+
+
+def _contingency(truth: np.ndarray, proposal: np.ndarray) -> _Contingency:
+    counted = truth != 0
+    t, s = _compact(truth[counted]), proposal[counted]
+    if t.size == 0:
+        raise ValueError("truth_labels is 0 (membrane) everywhere, wanted at least one cell pixel")
+    named = s != 0
+    singletons = int(s.size - np.count_nonzero(named))
+    truth_sizes = np.bincount(t)
+    t, s = t[named], _compact(s[named])
+    table = sparse.coo_array((np.ones(t.size, np.int64), (t, s))) if t.size else None
+    joint = table.tocsr().data if t.size else np.zeros(0, np.int64)
+    return _Contingency(
+        joint=joint.astype(float),
+        truth=truth_sizes[truth_sizes > 0].astype(float),
+        proposal=np.bincount(s)[np.bincount(s) > 0].astype(float),
+        singletons=singletons,
+    )
+
+
+def _compact(labels: np.ndarray) -> np.ndarray:
+    """Renumber labels when they are too large to index a table with."""
+    if labels.size and labels.max() > 4 * labels.size:
+        return np.unique(labels, return_inverse=True)[1].reshape(-1)
+    return labels
+
+
+def _sum_squares(counts: np.ndarray) -> float:
+    return float(counts @ counts)
+
+
+def _entropy(counts: np.ndarray, total: int, singletons: int) -> float:
+    """Entropy in bits of a partition of `total` pixels, its singletons counted apart."""
+    p = counts / total
+    return float(-(p @ np.log2(p)) + singletons / total * np.log2(total))
+
+
+def segmentation_score(truth_labels: np.ndarray, proposal_labels: np.ndarray) -> SegmentationScore:
+    """V_rand and V_info of proposed cells against true cells.
+
+    Parameters
+    ----------
+    truth_labels : int array >= 0, any shape
+        True cells; 0 = membrane. Only pixels where it is not 0 are counted.
+    proposal_labels : int array >= 0, same shape
+        Proposed cells. Each counted pixel where it is 0 is a segment of its own.
+
+    Returns
+    -------
+    SegmentationScore
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, the labels are not integers >= 0, or the truth has no cell.
+
+    Notes
+    -----
+    Let p_ij be the share of counted pixels in proposed segment i and true segment j, with
+    marginals s_i (proposed) and t_j (true). Then
+
+    ==========  ====================  =====================
+    part        rand                  information
+    ==========  ====================  =====================
+    split       sum p_ij^2/sum t_j^2  I(S; T) / H(S)
+    merge       sum p_ij^2/sum s_i^2  I(S; T) / H(T)
+    ==========  ====================  =====================
+
+    and V_rand, V_info are the harmonic means of their two parts, which is the same as dividing
+    by the mean of the two denominators. The Rand split score is the chance that two pixels of
+    one true cell are also together in the proposal: it falls when cells are split. If both
+    entropies are 0 (one segment in both) the information scores are 1; if only one of them
+    is, its own part is 1 and V_info is 0.
+
+    References
+    ----------
+    Arganda-Carreras, I., et al. (2015). Crowdsourcing the creation of image segmentation
+    algorithms for connectomics. Frontiers in Neuroanatomy 9:142. doi:10.3389/fnana.2015.00142
+
+    Examples
+    --------
+    Two cells of three pixels; the proposal joins them.
+
+    >>> score = segmentation_score([1, 1, 1, 0, 2, 2, 2], [1, 1, 1, 1, 1, 1, 1])
+    >>> round(score.rand, 6), score.rand_split, score.rand_merge
+    (0.666667, 1.0, 0.5)
+    >>> score.information
+    0.0
+    """
+    truth = _integer_labels(truth_labels, "truth_labels")
+    proposal = _integer_labels(proposal_labels, "proposal_labels")
+    _same_shape(truth, proposal, "truth_labels", "proposal_labels")
+    table = _contingency(truth, proposal)
+    return SegmentationScore(*_rand_parts(table), *_information_parts(table))
+
+
+def _rand_parts(table: _Contingency) -> tuple[float, float, float]:
+    together = _sum_squares(table.joint) + table.singletons
+    in_proposal = _sum_squares(table.proposal) + table.singletons
+    in_truth = _sum_squares(table.truth)
+    return 2 * together / (in_proposal + in_truth), together / in_truth, together / in_proposal
+
+
+def _information_parts(table: _Contingency) -> tuple[float, float, float]:
+    total = int(table.truth.sum())
+    h_truth = _entropy(table.truth, total, 0)
+    h_proposal = _entropy(table.proposal, total, table.singletons)
+    h_joint = _entropy(table.joint, total, table.singletons)
+    # rounding can leave a shared information of -1e-16
+    shared = max(h_truth + h_proposal - h_joint, 0.0)
+    return (
+        _ratio(2 * shared, h_truth + h_proposal),
+        _ratio(shared, h_proposal),
+        _ratio(shared, h_truth),
+    )
+
+
+def rand_score(truth_labels: np.ndarray, proposal_labels: np.ndarray) -> float:
+    """V_rand alone: `segmentation_score`'s field `rand`.
+
+    Parameters
+    ----------
+    truth_labels, proposal_labels
+        As in `segmentation_score`.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> rand_score([1, 1, 1, 0, 2, 2, 2], [1, 1, 0, 0, 2, 2, 2])
+    0.875
+    """
+    return segmentation_score(truth_labels, proposal_labels).rand
+
+
+def information_score(truth_labels: np.ndarray, proposal_labels: np.ndarray) -> float:
+    """V_info alone: `segmentation_score`'s field `information`.
+
+    Parameters
+    ----------
+    truth_labels, proposal_labels
+        As in `segmentation_score`.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> round(information_score([1, 1, 1, 0, 2, 2, 2], [1, 1, 0, 0, 2, 2, 2]), 6)
+    0.81329
+    """
+    return segmentation_score(truth_labels, proposal_labels).information
+
+
+# ---------------------------------------------------------------- probabilities to scores
+
+
+def threshold_scores(
+    truth_membrane: np.ndarray,
+    membrane_probability: np.ndarray,
+    thresholds: Sequence[float] = THRESHOLDS,
+    thin: bool = True,
+) -> list[SegmentationScore]:
+    """Segmentation scores of one slice at every threshold.
+
+    Parameters
+    ----------
+    truth_membrane : array of 0/1 or bool, [H, W]
+        True membrane = 1. Its cells are the 4-connected components of the rest, not thinned.
+    membrane_probability : float array in [0, 1], [H, W]
+        Predicted probability of membrane.
+    thresholds : sequence of float in [0, 1], [T]
+        A pixel is cell where 1 - membrane_probability is strictly above the threshold.
+    thin : bool
+        Thin the proposal's borders to lines of one pixel first, as the challenge does.
+
+    Returns
+    -------
+    list of SegmentationScore, [T]
+
+    Raises
+    ------
+    ValueError
+        If an input is of the wrong kind, shape or range, or the truth has no cell.
+
+    Examples
+    --------
+    >>> truth = np.array([[0, 0, 0, 1, 0, 0, 0]])
+    >>> probability = np.array([[0., .1, .2, .65, .2, .1, 0.]])
+    >>> [round(s.rand, 3) for s in threshold_scores(truth, probability, [0.3, 0.5])]
+    [0.667, 1.0]
+    """
+    truth = _binary(truth_membrane, "truth_membrane")
+    probability = _probability(membrane_probability, "membrane_probability")
+    _same_shape(truth, probability, "truth_membrane", "membrane_probability")
+    labels = label_cells(~truth)
+    return _scores_of_cells(labels, probability, _check_thresholds(thresholds), thin)
+
+
+def _scores_of_cells(
+    truth_labels: np.ndarray, probability: np.ndarray, thresholds: np.ndarray, thin: bool
+) -> list[SegmentationScore]:
+    scores: list[SegmentationScore] = []
+    previous = None
+    for threshold in thresholds:
+        cell = 1.0 - probability > threshold
+        # confident networks give the same mask at neighbouring thresholds
+        if previous is not None and np.array_equal(cell, previous):
+            scores.append(scores[-1])
+            continue
+        proposal = label_cells(cell)
+        scores.append(
+            segmentation_score(truth_labels, thin_borders(proposal) if thin else proposal)
+        )
+        previous = cell
+    return scores
+
+
+_SEGMENTATION_FIELDS = tuple(field.name for field in fields(SegmentationScore))
+_PIXEL_FIELDS = ("accuracy", "dice_cell", "dice_membrane", "sensitivity", "precision")
+
+
+def _pixel_scores(truth: np.ndarray, prediction: np.ndarray) -> tuple[float, ...]:
+    counts = _count(truth, prediction)
+    return (
+        (counts.tp + counts.tn) / truth.size,
+        _dice(_flip(counts)),
+        _dice(counts),
+        _ratio(counts.tp, counts.tp + counts.fn),
+        _ratio(counts.tp, counts.tp + counts.fp),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class StackScores:
+    """Scores of every slice at every threshold.
+
+    Attributes
+    ----------
+    thresholds : float array, [T]
+        On the probability of cell.
+    rand, rand_split, rand_merge, information, information_split, information_merge : [N, T]
+        See `SegmentationScore`.
+    accuracy, dice_cell, dice_membrane, sensitivity, precision : float array, [N, T]
+        Pixel scores; sensitivity and precision are those of membrane.
+
+    Notes
+    -----
+    The score of a stack is the mean over its slices, Dice included. Choose thresholds with
+    `best_rand` and `best_information` on validation slices, then report other slices with
+    `row` at those thresholds.
+    """
+
+    thresholds: np.ndarray
+    rand: np.ndarray
+    rand_split: np.ndarray
+    rand_merge: np.ndarray
+    information: np.ndarray
+    information_split: np.ndarray
+    information_merge: np.ndarray
+    accuracy: np.ndarray
+    dice_cell: np.ndarray
+    dice_membrane: np.ndarray
+    sensitivity: np.ndarray
+    precision: np.ndarray
+
+    def best_rand(self) -> tuple[float, float]:
+        """Threshold with the highest mean V_rand, and that mean. Ties: the lowest threshold."""
+        return self._best(self.rand)
+
+    def best_information(self) -> tuple[float, float]:
+        """Threshold with the highest mean V_info, and that mean. Ties: the lowest threshold."""
+        return self._best(self.information)
+
+    def _best(self, scores: np.ndarray) -> tuple[float, float]:
+        means = scores.mean(axis=0)
+        index = int(means.argmax())
+        return float(self.thresholds[index]), float(means[index])
+
+    def _column(self, threshold: float, name: str) -> int:
+        hits = np.flatnonzero(np.isclose(self.thresholds, threshold, rtol=0, atol=1e-9))
+        if hits.size == 0:
+            wanted = [float(t) for t in self.thresholds]
+            raise ValueError(f"{name} is {threshold!r}, wanted one of {wanted}")
+        return int(hits[0])
+
+    def at(
+        self,
+        rand_threshold: float,
+        information_threshold: float | None = None,
+        pixel_threshold: float = 0.5,
+    ) -> dict[str, float]:
+        """Mean over slices of every score, split and merge parts included.
+
+        Parameters
+        ----------
+        rand_threshold : float
+            Threshold for V_rand and its parts.
+        information_threshold : float, optional
+            Threshold for V_info and its parts; by default the same.
+        pixel_threshold : float
+            Threshold for the pixel scores.
+
+        Returns
+        -------
+        dict of float
+            Keys: the columns of a score table, `v_rand_split`, `v_rand_merge`,
+            `v_info_split`, `v_info_merge`, `sensitivity`, `precision` and the three thresholds.
+
+        Raises
+        ------
+        ValueError
+            If a threshold is not among those that were scored.
+        """
+        if information_threshold is None:
+            information_threshold = rand_threshold
+        columns = {
+            "rand": self._column(rand_threshold, "rand_threshold"),
+            "information": self._column(information_threshold, "information_threshold"),
+            "pixel": self._column(pixel_threshold, "pixel_threshold"),
+        }
+        row: dict[str, float] = {}
+        for name in _PIXEL_FIELDS:
+            row[name] = float(getattr(self, name)[:, columns["pixel"]].mean())
+        for name in _SEGMENTATION_FIELDS:
+            key = "v_" + name.replace("information", "info")
+            row[key] = float(getattr(self, name)[:, columns[name.split("_")[0]]].mean())
+        for name, column in columns.items():
+            row[f"{name}_threshold"] = float(self.thresholds[column])
+        return row
+
+    def row(
+        self,
+        rand_threshold: float,
+        information_threshold: float | None = None,
+        pixel_threshold: float = 0.5,
+    ) -> dict[str, float]:
+        """One row of a score table: `at`, cut down to `TABLE_COLUMNS`.
+
+        Parameters
+        ----------
+        rand_threshold, information_threshold, pixel_threshold
+            As in `at`.
+
+        Returns
+        -------
+        dict of float
+            Keys as those of `trivial_baselines`: accuracy, dice_cell, dice_membrane, v_rand,
+            v_info.
+
+        Raises
+        ------
+        ValueError
+            If a threshold is not among those that were scored.
+        """
+        scores = self.at(rand_threshold, information_threshold, pixel_threshold)
+        return {name: scores[name] for name in TABLE_COLUMNS}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Lists and floats only, ready for `json.dump`; `from_dict` reads them back."""
+        return {field.name: getattr(self, field.name).tolist() for field in fields(self)}
+
+    @classmethod
+    def from_dict(cls, scores: Mapping[str, Any]) -> "StackScores":
+        """Rebuild what `to_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            If a score is missing, unknown, or not of shape [N, T].
+        """
+        names = {field.name for field in fields(cls)}
+        if set(scores) != names:
+            missing, unknown = sorted(names - set(scores)), sorted(set(scores) - names)
+            raise ValueError(f"scores lacks {missing} and has unknown {unknown}, wanted {names}")
+        return cls(**{name: np.asarray(value, float) for name, value in scores.items()})
+
+
+def score_stack(
+    truth_membranes: np.ndarray,
+    membrane_probabilities: np.ndarray,
+    thresholds: Sequence[float] = THRESHOLDS,
+    thin: bool = True,
+    truth_labels: np.ndarray | None = None,
+) -> StackScores:
+    """Score predicted membrane probabilities, slice by slice and threshold by threshold.
+
+    Parameters
+    ----------
+    truth_membranes : array of 0/1 or bool, [N, H, W] or [N, H, W, 1]
+        True membrane = 1.
+    membrane_probabilities : float array in [0, 1], [N, H, W] or [N, H, W, 1]
+        Predicted probability of membrane.
+    thresholds : sequence of float in [0, 1], [T]
+        A pixel is cell where 1 - probability is strictly above the threshold.
+    thin : bool
+        Thin the proposals' borders first, as the challenge does.
+    truth_labels : int array, [N, H, W] or [N, H, W, 1], optional
+        True cells, 0 = membrane, where they are known exactly. By default they are the
+        4-connected components of the pixels that are not membrane.
+
+    Returns
+    -------
+    StackScores
+
+    Raises
+    ------
+    ValueError
+        If an input is of the wrong kind, shape or range, or a slice has no true cell.
+
+    References
+    ----------
+    Arganda-Carreras, I., et al. (2015). Crowdsourcing the creation of image segmentation
+    algorithms for connectomics. Frontiers in Neuroanatomy 9:142. doi:10.3389/fnana.2015.00142
+
+    Examples
+    --------
+    >>> truth = np.array([[[0, 0, 0, 1, 0, 0, 0]]])
+    >>> probability = np.array([[[0., .1, .2, .65, .2, .1, 0.]]])
+    >>> scores = score_stack(truth, probability)
+    >>> scores.best_rand()
+    (0.4, 1.0)
+    >>> scores.row(rand_threshold=0.4)["dice_membrane"]
+    1.0
+    """
+    truth = _binary(_slices(truth_membranes, "truth_membranes"), "truth_membranes")
+    name = "membrane_probabilities"
+    probabilities = _probability(_slices(membrane_probabilities, name), name)
+    _same_shape(truth, probabilities, "truth_membranes", name)
+    thresholds = _check_thresholds(thresholds)
+    if truth_labels is None:
+        labels = np.stack([label_cells(~membrane) for membrane in truth])
+    else:
+        labels = _integer_labels(_slices(truth_labels, "truth_labels"), "truth_labels")
+        _same_shape(truth, labels, "truth_membranes", "truth_labels")
+    segments = [
+        [[getattr(score, field) for field in _SEGMENTATION_FIELDS] for score in scores]
+        for scores in map(
+            lambda cells, p: _scores_of_cells(cells, p, thresholds, thin), labels, probabilities
+        )
+    ]
+    pixels = [
+        [_pixel_scores(t, ~(1.0 - p > threshold)) for threshold in thresholds]
+        for t, p in zip(truth, probabilities, strict=True)
+    ]
+    by_name = dict(zip(_SEGMENTATION_FIELDS, np.moveaxis(np.array(segments), -1, 0), strict=True))
+    by_name |= dict(zip(_PIXEL_FIELDS, np.moveaxis(np.array(pixels), -1, 0), strict=True))
+    return StackScores(thresholds=thresholds, **by_name)
+
+
+def trivial_baselines(truth_membranes: np.ndarray) -> dict[str, dict[str, float]]:
+    """Scores of two predictions that need no image: all cell and all membrane.
+
+    Parameters
+    ----------
+    truth_membranes : array of 0/1 or bool, [N, H, W] or [N, H, W, 1]
+        True membrane = 1.
+
+    Returns
+    -------
+    dict of dict of float
+        Keys "all cell" and "all membrane"; each value has the keys of `StackScores.row`.
+
+    Raises
+    ------
+    ValueError
+        If the masks are of the wrong kind or shape, or a slice has no true cell.
+
+    Examples
+    --------
+    >>> rows = trivial_baselines(np.array([[[0, 0, 0, 1, 0, 0, 0]]]))
+    >>> {name: round(value, 3) for name, value in rows["all cell"].items()}
+    {'accuracy': 0.857, 'dice_cell': 0.923, 'dice_membrane': 0.0, 'v_rand': 0.667, 'v_info': 0.0}
+    """
+    truth = _binary(_slices(truth_membranes, "truth_membranes"), "truth_membranes")
+    rows = {}
+    for name, value in (("all cell", 0.0), ("all membrane", 1.0)):
+        constant = np.full(truth.shape, value)
+        rows[name] = score_stack(truth, constant, [0.5]).row(0.5)
+    return rows
+
+
+# ---------------------------------------------------------------- checks of arguments
+
+
+def _binary(mask: Any, name: str) -> np.ndarray:
+    mask = np.asarray(mask)
+    if mask.size == 0:
+        raise ValueError(f"{name} is empty (shape {mask.shape}), wanted at least one pixel")
+    if mask.dtype == bool:
+        return mask
+    if mask.dtype.kind not in "iuf":
+        raise ValueError(f"{name} has dtype {mask.dtype}, wanted 0/1 numbers or bool")
+    wrong = mask[(mask != 0) & (mask != 1)]
+    if wrong.size:
+        raise ValueError(
+            f"{name} holds {wrong[0]} ({wrong.size} such pixels), wanted only 0 and 1"
+        )
+    return mask == 1
+
+
+def _probability(probability: Any, name: str) -> np.ndarray:
+    array = np.asarray(probability)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} has dtype {array.dtype}, wanted floats in [0, 1]")
+    if array.dtype.kind != "f" or array.dtype.itemsize < 4:
+        array = array.astype(np.float64)
+    # written so that NaN fails as well
+    wrong = array[~((array >= 0) & (array <= 1))]
+    if wrong.size:
+        raise ValueError(f"{name} holds {wrong[0]} ({wrong.size} such pixels), wanted [0, 1]")
+    return array
+
+
+def _integer_labels(labels: Any, name: str) -> np.ndarray:
+    array = np.asarray(labels)
+    if array.dtype.kind not in "biu":
+        raise ValueError(f"{name} has dtype {array.dtype}, wanted integers >= 0")
+    if array.dtype.kind == "i" and array.size and array.min() < 0:
+        raise ValueError(f"{name} holds {array.min()}, wanted integers >= 0")
+    return array.astype(np.uint8) if array.dtype == bool else array
+
+
+def _slices(stack: Any, name: str) -> np.ndarray:
+    array = np.asarray(stack)
+    if array.ndim == 4 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim != 3:
+        raise ValueError(f"{name} has shape {array.shape}, wanted [N, H, W] or [N, H, W, 1]")
+    return array
+
+
+def _same_shape(first: np.ndarray, second: np.ndarray, name: str, other: str) -> None:
+    if first.shape != second.shape:
+        raise ValueError(f"{other} has shape {second.shape}, wanted {first.shape} like {name}")
+
+
+def _check_thresholds(thresholds: Sequence[float]) -> np.ndarray:
+    array = np.array(thresholds, dtype=float)
+    if array.ndim != 1 or array.size == 0 or not np.all((array >= 0) & (array <= 1)):
+        raise ValueError(f"thresholds is {thresholds!r}, wanted one or more numbers in [0, 1]")
+    return array
