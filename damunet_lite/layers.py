@@ -1,0 +1,289 @@
+"""Attention layers: channel and spatial attention, CBAM, and the attention gate.
+
+Each layer computes a map of coefficients in (0, 1), :meth:`coefficients`, and multiplies its
+input by it. The maps are what the book looks at; the products are what the networks use.
+"""
+
+import keras
+from keras import ops
+
+
+def _positive_int(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
+    return value
+
+
+def _feature_map(name: str, shape) -> tuple:
+    if len(shape) != 4 or shape[-1] is None:
+        raise ValueError(f"{name} must have shape [N, H, W, C] with C known, got {tuple(shape)}")
+    return tuple(shape)
+
+
+@keras.saving.register_keras_serializable(package="damunet_lite")
+class ChannelAttention(keras.layers.Layer):
+    """Weigh the channels of a feature map: *what* to look at.
+
+    The map is averaged over its pixels and, apart from that, its maximum is taken; one small
+    network with a hidden layer (shared by both) turns each vector of C numbers into C logits;
+    their sum goes through a sigmoid.
+
+    Parameters
+    ----------
+    reduction : int
+        The hidden layer has ``max(C // reduction, 1)`` units. The paper uses 16, for maps of 64
+        channels and more; our narrowest map has 32, so the default is 8.
+
+    Input and output: [N, H, W, C]. Raises ValueError for other shapes.
+
+    Notes
+    -----
+    Public versions differ in the bias of the shared network (some leave it out); like the
+    authors' own code we keep it. No batch normalisation.
+
+    References
+    ----------
+    Woo et al. 2018, ECCV, doi:10.1007/978-3-030-01234-2_1, section 3, equation 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = ChannelAttention(reduction=2)
+    >>> layer(np.ones((1, 8, 6, 4), "float32")).shape == (1, 8, 6, 4)
+    True
+    """
+
+    def __init__(self, reduction: int = 8, **kwargs):
+        super().__init__(**kwargs)
+        self.reduction = _positive_int("reduction", reduction)
+
+    def build(self, input_shape):
+        channels = _feature_map("input", input_shape)[-1]
+        hidden = max(channels // self.reduction, 1)
+        self.squeeze = keras.layers.Dense(
+            hidden, activation="relu", dtype=self.dtype_policy, name="squeeze"
+        )
+        self.excite = keras.layers.Dense(channels, dtype=self.dtype_policy, name="excite")
+        self.squeeze.build((None, channels))
+        self.excite.build((None, hidden))
+
+    def coefficients(self, x):
+        """Channel weights of ``x``, shape [N, 1, 1, C], in (0, 1)."""
+        average = self.excite(self.squeeze(ops.mean(x, axis=(1, 2))))
+        maximum = self.excite(self.squeeze(ops.max(x, axis=(1, 2))))
+        return ops.sigmoid(average + maximum)[:, None, None, :]
+
+    def call(self, x):
+        return x * self.coefficients(x)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "reduction": self.reduction}
+
+
+@keras.saving.register_keras_serializable(package="damunet_lite")
+class SpatialAttention(keras.layers.Layer):
+    """Weigh the pixels of a feature map: *where* to look.
+
+    Mean and maximum over the channels, stacked to a map of two channels, pass through one
+    convolution and a sigmoid.
+
+    Parameters
+    ----------
+    kernel_size : int
+        Side of the convolution, odd. The paper finds 7 better than 3.
+
+    Input and output: [N, H, W, C]. Raises ValueError for other shapes or an even kernel.
+
+    Notes
+    -----
+    The paper writes average first, then maximum; the authors' own code stacks the maximum first.
+    A learnt convolution does not care; weights moved between versions do. We follow the paper.
+    Their code also adds batch normalisation after the convolution; the paper has none, nor have
+    we, since statistics over one channel of a batch of crops are noisy. The convolution has no
+    bias, as in their code.
+
+    References
+    ----------
+    Woo et al. 2018, ECCV, doi:10.1007/978-3-030-01234-2_1, section 3, equation 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> SpatialAttention()(np.ones((1, 9, 6, 4), "float32")).shape == (1, 9, 6, 4)
+    True
+    """
+
+    def __init__(self, kernel_size: int = 7, **kwargs):
+        super().__init__(**kwargs)
+        self.kernel_size = _positive_int("kernel_size", kernel_size)
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, got {kernel_size}")
+
+    def build(self, input_shape):
+        _feature_map("input", input_shape)
+        self.conv = keras.layers.Conv2D(
+            1, self.kernel_size, padding="same", use_bias=False, dtype=self.dtype_policy,
+            name="conv",
+        )
+        self.conv.build((*input_shape[:3], 2))
+
+    def coefficients(self, x):
+        """Pixel weights of ``x``, shape [N, H, W, 1], in (0, 1)."""
+        pooled = [ops.mean(x, axis=-1, keepdims=True), ops.max(x, axis=-1, keepdims=True)]
+        return ops.sigmoid(self.conv(ops.concatenate(pooled, axis=-1)))
+
+    def call(self, x):
+        return x * self.coefficients(x)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "kernel_size": self.kernel_size}
+
+
+@keras.saving.register_keras_serializable(package="damunet_lite")
+class CBAM(keras.layers.Layer):
+    """Convolutional block attention module: channel attention, then spatial attention.
+
+    Parameters
+    ----------
+    reduction, kernel_size
+        See :class:`ChannelAttention` and :class:`SpatialAttention`.
+
+    Input and output: [N, H, W, C].
+
+    References
+    ----------
+    Woo et al. 2018, ECCV, doi:10.1007/978-3-030-01234-2_1. The order (channel first) is the one
+    the paper finds best.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = CBAM(reduction=2)
+    >>> layer(np.ones((2, 8, 8, 4), "float32")).shape == (2, 8, 8, 4)
+    True
+    """
+
+    def __init__(self, reduction: int = 8, kernel_size: int = 7, **kwargs):
+        super().__init__(**kwargs)
+        self.channel = ChannelAttention(reduction, dtype=self.dtype_policy, name="channel")
+        self.spatial = SpatialAttention(kernel_size, dtype=self.dtype_policy, name="spatial")
+
+    def build(self, input_shape):
+        self.channel.build(input_shape)
+        self.spatial.build(input_shape)
+
+    def coefficients(self, x):
+        """Product of channel and pixel weights, shape [N, H, W, C], in (0, 1)."""
+        channel = self.channel.coefficients(x)
+        return channel * self.spatial.coefficients(x * channel)
+
+    def call(self, x):
+        return self.spatial(self.channel(x))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "reduction": self.channel.reduction,
+            "kernel_size": self.spatial.kernel_size,
+        }
+
+
+@keras.saving.register_keras_serializable(package="damunet_lite")
+class AttentionGate(keras.layers.Layer):
+    """Let the coarse, deep features decide which pixels of a skip connection pass.
+
+    ``layer([x, gate])``: x at full size passes a 2 x 2 convolution of stride 2 (theta), the
+    gating signal at half that size a 1 x 1 convolution (phi); their sum passes ReLU, a 1 x 1
+    convolution to one channel (psi) and a sigmoid. The coefficients are enlarged to the size of
+    x and multiply all its channels. Any image size: odd sides are resized exactly.
+
+    Parameters
+    ----------
+    inter_channels : int
+        Channels of theta and phi.
+    interpolation : {"bilinear", "nearest"}
+        How the coefficients are enlarged: the paper interpolates linearly, the listing repeats
+        pixels.
+
+    Input: a list ``[x, gate]`` of [N, H, W, C] and [N, h, w, G]; output like x.
+
+    Raises
+    ------
+    ValueError
+        If the input is not such a pair, or an argument is out of range.
+
+    References
+    ----------
+    Oktay et al. 2018, MIDL, arXiv:1804.03999, figure 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, gate = np.ones((1, 9, 6, 4), "float32"), np.ones((1, 5, 3, 8), "float32")
+    >>> AttentionGate(inter_channels=2)([x, gate]).shape == (1, 9, 6, 4)
+    True
+    """
+
+    def __init__(self, inter_channels: int, interpolation: str = "bilinear", **kwargs):
+        super().__init__(**kwargs)
+        self.inter_channels = _positive_int("inter_channels", inter_channels)
+        if interpolation not in ("bilinear", "nearest"):
+            raise ValueError(
+                f"interpolation must be 'bilinear' or 'nearest', got {interpolation!r}"
+            )
+        self.interpolation = interpolation
+
+    def build(self, input_shape):
+        if len(input_shape) != 2 or isinstance(input_shape[0], int):
+            raise ValueError(f"input must be a list [x, gate], got shape {input_shape}")
+        x_shape, gate_shape = (
+            _feature_map(n, s) for n, s in zip(("x", "gate"), input_shape, strict=True)
+        )
+        make = keras.layers.Conv2D
+        policy = self.dtype_policy
+        self.theta = make(
+            self.inter_channels, 2, strides=2, padding="same", dtype=policy, name="theta"
+        )
+        self.phi = make(self.inter_channels, 1, dtype=policy, name="phi")
+        self.psi = make(1, 1, dtype=policy, name="psi")
+        self.theta.build(x_shape)
+        self.phi.build(gate_shape)
+        self.psi.build((None, None, None, self.inter_channels))
+
+    def coefficients(self, inputs):
+        """Pixel weights for ``[x, gate]``, shape [N, H, W, 1] as x, in (0, 1)."""
+        x, gate = inputs
+        theta, phi = self.theta(x), self.phi(gate)
+        if phi.shape[1:3] != theta.shape[1:3]:
+            phi = self._resize(phi, theta)
+        psi = ops.sigmoid(self.psi(ops.relu(theta + phi)))
+        return self._resize(psi, x)
+
+    def _resize(self, values, like):
+        size = ops.shape(like)[1:3]
+        resized = ops.image.resize(
+            values, size, interpolation=self.interpolation, data_format="channels_last"
+        )
+        return ops.cast(resized, values.dtype)
+
+    def call(self, inputs):
+        return inputs[0] * self.coefficients(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "inter_channels": self.inter_channels,
+            "interpolation": self.interpolation,
+        }
