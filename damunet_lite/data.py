@@ -12,7 +12,6 @@ Arganda-Carreras et al. (2015), Frontiers in Neuroanatomy 9:142, doi:10.3389/fna
 
 import logging
 import os
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Literal
 
 import numpy as np
@@ -266,9 +266,7 @@ def fetch(
         verify(named, part)
         return Path(named)
     cache = _cache_folder()
-    try:
-        verify(cache, part)
-    except DataError:
+    if not _is_complete(cache, part):
         # Missing or damaged: the cache is ours to fill again, a folder of the user's is not.
         _download(part, cache, url or os.environ.get("DAMUNET_DATA_URL") or ISBI_URL)
     return cache
@@ -322,6 +320,14 @@ def verify(folder: str | os.PathLike, part: Part | None = None) -> None:
             )
 
 
+def _is_complete(folder: Path, part: Part) -> bool:
+    try:
+        verify(folder, part)
+    except DataError:
+        return False
+    return True
+
+
 def _registry() -> dict[str, str]:
     """File name -> SHA-256, from the list in the package."""
     lines = REGISTRY_FILE.read_text(encoding="ascii").split("\n")
@@ -354,6 +360,9 @@ def _download(part: Part, cache: Path, url: str) -> None:
             "variable DAMUNET_CACHE"
         ) from error
     with scratch:
+        # Made beforehand: pooch's threads would race to make them.
+        for name in names:
+            (Path(scratch.name) / name).parent.mkdir(parents=True, exist_ok=True)
         remote = pooch.create(
             path=scratch.name,
             base_url=url.rstrip("/") + "/",
@@ -366,7 +375,7 @@ def _download(part: Part, cache: Path, url: str) -> None:
             # requests' errors are OSError; pooch reports a wrong hash as ValueError.
             raise DataError(
                 f"download of the ISBI 2012 {part} stack from {url} failed "
-                f"({type(error).__name__}: {error}); nothing was kept. Check the network and try "
+                f"({type(error).__name__}: {shorten(str(error), 300)}); nothing was kept. Check the network and try "
                 "again, or copy the files to a folder and name it with the environment variable "
                 "DAMUNET_DATA"
             ) from error
@@ -389,12 +398,10 @@ def _download_all(remote: pooch.Pooch, names: list[str], part: str) -> None:
 def _move_into_place(new: Path, cache: Path, part: Part) -> None:
     """Put a complete part where readers look for it; another process may do so as well."""
     target = cache / part
+    if _is_complete(cache, part):
+        return
     if target.exists():
-        try:
-            verify(cache, part)
-            return
-        except DataError:
-            shutil.move(target, new.with_name("damaged"))
+        os.rename(target, new.with_name("damaged"))
     try:
         os.rename(new, target)
     except OSError:
