@@ -1,0 +1,78 @@
+"""What the built pages need to make no request to anyone, and the line that says when they ran.
+
+MathJax comes from the wheel of sphinx-mathjax-offline, and only the parts that the pages load
+(24 MB otherwise). Thebe, which nothing here uses, would be fetched from a CDN.
+"""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+
+MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2")
+
+
+def _copy_mathjax(app, error):
+    if error is not None or app.builder.format != "html":
+        return
+    spec = importlib.util.find_spec("sphinx-mathjax-offline")
+    if spec is None:
+        raise ModuleNotFoundError("sphinx-mathjax-offline: pip install -r requirements.txt")
+    source = Path(spec.origin).parent / "static" / "mathjax"
+    target = Path(app.outdir) / "_static" / "mathjax"
+    for part in MATHJAX_PARTS:
+        destination = target / part
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if (source / part).is_dir():
+            shutil.copytree(source / part, destination, dirs_exist_ok=True)
+        else:
+            shutil.copy(source / part, destination)
+    shutil.copy(Path(__file__).with_name("mathjax-licence.txt"), target / "LICENSE.txt")
+
+
+def _is_thebe(script) -> bool:
+    text = f"{getattr(script, 'filename', script)} {getattr(script, 'attributes', '')}"
+    return "thebe" in text.lower()
+
+
+def _drop_thebe(app, pagename, templatename, context, doctree):
+    context["script_files"] = [s for s in context.get("script_files", []) if not _is_thebe(s)]
+    context["css_files"] = [s for s in context.get("css_files", []) if not _is_thebe(s)]
+
+
+def verified_sentence(verified: dict) -> str:
+    """Say when a notebook last ran, from the ``damunet.verified`` entry of its metadata.
+
+    Examples
+    --------
+    >>> verified_sentence({"date": "2026-11-22", "seconds": 41.7, "cores": 2,
+    ...                    "versions": {"Python": "3.11.7", "Keras": "3.15.1"}})
+    'Last run on 2026-11-22, in 42 seconds on 2 CPU cores, with Python 3.11.7, Keras 3.15.1.'
+    """
+    seconds = max(1, round(verified["seconds"]))
+    length = f"{seconds} seconds" if seconds < 120 else f"{round(seconds / 60)} minutes"
+    versions = ", ".join(f"{name} {version}" for name, version in verified["versions"].items())
+    cores = "1 CPU core" if verified["cores"] == 1 else f"{verified['cores']} CPU cores"
+    return f"Last run on {verified['date']}, in {length} on {cores}, with {versions}."
+
+
+def _add_verified_line(app, doctree):
+    path = Path(app.env.doc2path(app.env.docname))
+    if path.suffix != ".ipynb":
+        return
+    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    verified = metadata.get("damunet", {}).get("verified")
+    first_section = next(iter(doctree.findall(nodes.section)), None)
+    if verified and first_section is not None:
+        text = verified_sentence(verified)
+        first_section.append(nodes.paragraph(text, text, classes=["verified"]))
+
+
+def setup(app):
+    app.config.mathjax_path = "mathjax/tex-chtml.js"
+    app.connect("build-finished", _copy_mathjax)
+    app.connect("html-page-context", _drop_thebe, priority=900)
+    app.connect("doctree-read", _add_verified_line)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

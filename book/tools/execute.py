@@ -1,0 +1,95 @@
+"""Run notebooks and store their outputs, in the form that the tests and the book expect.
+
+    python book/tools/execute.py chapters/01*.ipynb
+
+Outputs are stored without time stamps, widget state and standard error (which is printed here
+instead); the date, the versions and the seconds go into the notebook's metadata, from where
+the book takes its "last run" line.
+"""
+
+import argparse
+import datetime
+import importlib.metadata
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import nbformat  # noqa: E402
+from nbclient import NotebookClient  # noqa: E402
+from nbclient.exceptions import CellExecutionError  # noqa: E402
+
+from book.tools.kernel_env import kernel_environment  # noqa: E402
+
+PACKAGES = {"TensorFlow": "tensorflow", "Keras": "keras", "NumPy": "numpy"}
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def execute(path: Path, timeout: int) -> None:
+    """Run one notebook in a fresh kernel and write it back; on an error it is left alone."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = NotebookClient(
+        notebook,
+        timeout=timeout,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(path.resolve().parent)}},
+    )
+    began = time.monotonic()
+    client.execute(env=kernel_environment())
+    seconds = time.monotonic() - began
+    normalise(notebook, path)
+    stamp(notebook, seconds)
+    nbformat.write(notebook, path)
+    print(f"{path}: {seconds:.0f} s")
+
+
+def normalise(notebook: nbformat.NotebookNode, path: Path | str) -> None:
+    """Take out what changes from run to run, and what a reader should not see."""
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["kernelspec"] = KERNELSPEC
+    notebook.metadata["language_info"] = {"name": "python"}
+    for number, cell in enumerate(c for c in notebook.cells if c.cell_type == "code"):
+        cell.metadata.pop("execution", None)
+        for output in cell.outputs:
+            if output.get("name") == "stderr":
+                print(f"{path}, cell {number}, not stored: {output.text}", file=sys.stderr)
+        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+
+
+def stamp(notebook: nbformat.NotebookNode, seconds: float) -> None:
+    """Write down when, how long and with which versions the notebook ran."""
+    versions = {"Python": platform.python_version()}
+    versions |= {name: importlib.metadata.version(package) for name, package in PACKAGES.items()}
+    notebook.metadata.setdefault("damunet", {})["verified"] = {
+        "date": datetime.date.today().isoformat(),
+        "seconds": round(seconds, 1),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
+        "versions": versions,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
+    parser.add_argument("--timeout", type=int, default=300, help="seconds a cell (300)")
+    arguments = parser.parse_args()
+    failed = 0
+    for path in arguments.notebooks:
+        try:
+            execute(path, arguments.timeout)
+        except (CellExecutionError, TimeoutError) as error:
+            print(f"{path}: left as it was.\n{error}", file=sys.stderr)
+            failed += 1
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""The environment in which notebooks run, the same when outputs are stored and when compared.
+
+Numbers of a network change in their last digits with the number of threads and with oneDNN's
+kernels, so both are fixed here.
+"""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FIXED = {
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "JUPYTER_PLATFORM_DIRS": "1",
+    "KERAS_BACKEND": "tensorflow",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "PYTHONHASHSEED": "0",
+    # TensorFlow's log lines vanish only with both of these set before it is imported.
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "TF_NUM_INTEROP_THREADS": "2",
+    "TF_NUM_INTRAOP_THREADS": "2",
+}
+
+
+def local_data() -> Path | None:
+    """Folder with the real stack beside the checkout, unless DAMUNET_DATA names another."""
+    named = os.environ.get("DAMUNET_DATA")
+    beside = ROOT.parent / "shared" / "data" / "isbi2012"
+    if named:
+        return Path(named)
+    return beside if beside.is_dir() else None
+
+
+def kernel_environment(real_data: bool = True) -> dict[str, str]:
+    """Environment variables for a notebook's kernel.
+
+    Parameters
+    ----------
+    real_data : bool
+        Whether the real stack can be had. If not, the kernel is told so at once, instead of
+        each notebook waiting for a download that fails.
+    """
+    environment = dict(os.environ, **FIXED)
+    folder = local_data()
+    if not real_data:
+        environment["DAMUNET_DATA"] = "not-available"
+    elif folder is not None:
+        environment["DAMUNET_DATA"] = str(folder)
+    return environment

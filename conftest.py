@@ -1,0 +1,111 @@
+"""How notebooks are tested, and what every test process sees before Keras is imported.
+
+It lies at the top because the chapters, the package's doctests and the tests all need it.
+"""
+
+import functools
+import os
+
+os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import nbval.kernel  # noqa: E402
+import nbval.plugin  # noqa: E402
+import pytest  # noqa: E402
+
+from book.tools.kernel_env import ROOT, kernel_environment, local_data  # noqa: E402
+
+EXEMPTING_TAGS = {"nbval-ignore-output", "nbval-skip", "nbval-raises-exception", "raises-exception"}
+SANITIZER = ROOT / "tests" / "nbval_sanitize.cfg"
+_missing_data: list[str] = []
+
+
+@functools.cache
+def real_data() -> bool:
+    """Whether the real stack can be had, downloading it if that is what it takes."""
+    from damunet_lite.data import DataError, fetch
+
+    try:
+        fetch("train")
+    except DataError as error:
+        _missing_data.append(str(error))
+        return False
+    return True
+
+
+def pytest_configure(config):
+    config.option.nbval_sanitize_with = str(SANITIZER)
+    folder = local_data()
+    if folder is not None:
+        os.environ["DAMUNET_DATA"] = str(folder)
+
+
+def pytest_report_header(config):
+    folder = os.environ.get("DAMUNET_DATA")
+    if folder:
+        return f"real data: {folder}"
+    return (
+        "real data: from the cache, or downloaded by the first notebook; where neither works, "
+        "notebooks run on the synthetic stack and their outputs are not compared"
+    )
+
+
+def pytest_terminal_summary(terminalreporter):
+    if _missing_data:
+        terminalreporter.section("notebooks ran on the synthetic stack, outputs NOT compared")
+        terminalreporter.line(_missing_data[0])
+
+
+# --- notebooks --------------------------------------------------------------------------
+
+
+def _execute_with_history(self, cell_input, allow_stdin=None):
+    # Without history IPython does not see the semicolon that silences a cell's last line.
+    return self.kc.execute(
+        cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False
+    )
+
+
+nbval.kernel.RunningKernel.execute_cell_input = _execute_with_history
+_start_new_kernel = nbval.kernel.start_new_kernel
+
+
+def _start_with_environment(**options):
+    return _start_new_kernel(env=kernel_environment(real_data()), **options)
+
+
+nbval.kernel.start_new_kernel = _start_with_environment
+
+
+def pytest_collectstart(collector):
+    if isinstance(collector, nbval.plugin.IPyNbFile):
+        collector.skip_compare += ("stderr",)
+
+
+def notebook_cell_fault(cell) -> str | None:
+    """Why strict comparison of a code cell would prove nothing, or None where it would."""
+    tags = set(cell.metadata.get("tags", []))
+    reason = cell.metadata.get("damunet", {}).get("exempt_reason", "")
+    exempt = tags & EXEMPTING_TAGS
+    if dict(nbval.plugin.find_comment_markers(cell.source)):
+        return "exempt a cell by a tag with a reason, not by an NBVAL comment"
+    if exempt and not str(reason).strip():
+        return f"tag {sorted(exempt)} needs a reason in the cell's metadata: damunet.exempt_reason"
+    if reason and not exempt:
+        return "damunet.exempt_reason without a tag that exempts"
+    if "nbval-skip" in tags and "skip-execution" not in tags:
+        return "nbval-skip needs the tag skip-execution as well, for book/tools/execute.py"
+    if cell.execution_count is None and cell.source.strip() and "nbval-skip" not in tags:
+        return "never executed: store its outputs with python book/tools/execute.py"
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if not isinstance(item, nbval.plugin.IPyNbCell):
+        return
+    fault = notebook_cell_fault(item.cell)
+    if fault:
+        pytest.fail(f"cell {item.cell_num}: {fault}", pytrace=False)
+    if not real_data():
+        item.options["check"] = False
