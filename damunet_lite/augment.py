@@ -107,6 +107,10 @@ def augment(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut one random, randomly changed crop out of an image and its mask.
 
+    The crop's place is drawn first, evenly over the image; rotation, scale and elastic warp
+    then move the points at which the crop is sampled, the image by linear interpolation, the
+    mask likewise and cut at one half.
+
     Parameters
     ----------
     image : ndarray
@@ -127,7 +131,8 @@ def augment(
     Raises
     ------
     ValueError
-        If the shapes differ or are not [H, W, 1], or the crop is larger than the image.
+        If the shapes differ or are not [H, W, 1], the crop is larger than the image, or
+        values lie outside [0, 1].
 
     Examples
     --------
@@ -144,11 +149,13 @@ def augment(
     corner = [int(rng.integers(0, length - crop + 1)) for length in image.shape]
     if config.rotation or config.scale or config.elastic:
         where = _coordinates(rng, corner, config)
-        image = _sample(image, where)
-        mask = (_sample(mask, where) > 0.5).astype(np.float32)
+        image, mask = _sample(image, where), _sample(mask, where)
     else:
         window = tuple(slice(start, start + crop) for start in corner)
-        image, mask = image[window].astype(np.float32), mask[window].astype(np.float32)
+        image, mask = image[window], mask[window]
+    _check_range("image", image)
+    _check_range("mask", mask)
+    mask = (mask > 0.5).astype(np.float32)
     image, mask = _flip_and_turn(rng, image, mask, config)
     image = _change_grey(rng, image, config)
     return image[..., None], np.ascontiguousarray(mask)[..., None]
@@ -228,6 +235,13 @@ def _check_pair(image: np.ndarray, mask: np.ndarray, crop: int) -> None:
         )
 
 
+def _check_range(name: str, array: np.ndarray) -> None:
+    if not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(
+            f"{name}: got values from {array.min()} to {array.max()}, wanted them in [0, 1]"
+        )
+
+
 def _factor(rng: np.random.Generator, spread: float) -> float:
     """A factor between 1 / (1 + spread) and 1 + spread, as often below as above 1."""
     return (1 + spread) ** rng.uniform(-1, 1)
@@ -238,9 +252,7 @@ def _basis(length: int, spacing: float) -> np.ndarray:
     return spline_basis(length, spacing)
 
 
-def _coordinates(
-    rng: np.random.Generator, corner: list[int], config: AugmentConfig
-) -> np.ndarray:
+def _coordinates(rng: np.random.Generator, corner: list[int], config: AugmentConfig) -> np.ndarray:
     """Where in the image each pixel of the crop is taken from, float32 [2, crop, crop]."""
     crop = config.crop
     angle = np.deg2rad(config.rotation) * rng.uniform(-1, 1)
@@ -274,9 +286,7 @@ def _flip_and_turn(
     return image, mask
 
 
-def _change_grey(
-    rng: np.random.Generator, image: np.ndarray, config: AugmentConfig
-) -> np.ndarray:
+def _change_grey(rng: np.random.Generator, image: np.ndarray, config: AugmentConfig) -> np.ndarray:
     image = np.array(image, np.float32)
     if config.contrast or config.brightness:
         mean = image.mean()
