@@ -1,0 +1,136 @@
+"""Plain re-implementations of the segmentation scores, for comparison with the package.
+
+Straight from the definitions, with loops, dictionaries and an own flood fill; nothing here
+imports the package, SciPy or scikit-image. Slow on purpose: clarity is all that counts.
+"""
+
+import math
+from collections import Counter, deque
+
+NEIGHBOURS = ((-1, 0), (0, -1), (0, 1), (1, 0))
+
+
+def neighbours(row, column, height, width):
+    for down, right in NEIGHBOURS:
+        if 0 <= row + down < height and 0 <= column + right < width:
+            yield row + down, column + right
+
+
+def flood_fill_labels(cell):
+    """4-connected components of a list of rows of booleans; 0 = not cell."""
+    height, width = len(cell), len(cell[0])
+    labels = [[0] * width for _ in range(height)]
+    count = 0
+    for row in range(height):
+        for column in range(width):
+            if not cell[row][column] or labels[row][column]:
+                continue
+            count += 1
+            labels[row][column] = count
+            waiting = [(row, column)]
+            while waiting:
+                here = waiting.pop()
+                for r, c in neighbours(*here, height, width):
+                    if cell[r][c] and not labels[r][c]:
+                        labels[r][c] = count
+                        waiting.append((r, c))
+    return labels
+
+
+def grow_in_rounds(labels):
+    """Grow labels one pixel a round, even pixels before odd ones, until lines remain."""
+    height, width = len(labels), len(labels[0])
+    grown = [list(row) for row in labels]
+    line = [[False] * width for _ in range(height)]
+
+    def labels_around(row, column):
+        return {grown[r][c] for r, c in neighbours(row, column, height, width)} - {0}
+
+    front = [
+        (row, column)
+        for row in range(height)
+        for column in range(width)
+        if not labels[row][column] and labels_around(row, column)
+    ]
+    while front:
+        taken = []
+        for row, column in sorted(front, key=lambda pixel: sum(pixel) % 2):
+            around = labels_around(row, column)
+            if len(around) == 1:
+                grown[row][column] = around.pop()
+                taken.append((row, column))
+            else:
+                line[row][column] = True
+        front = {
+            (r, c)
+            for pixel in taken
+            for r, c in neighbours(*pixel, height, width)
+            if not grown[r][c] and not line[r][c]
+        }
+    return grown
+
+
+def grow_from_queue(labels):
+    """Grow labels first in, first out: other ties than `grow_in_rounds`, equal distances."""
+    height, width = len(labels), len(labels[0])
+    grown = [list(row) for row in labels]
+    line = [[False] * width for _ in range(height)]
+    queue = deque()
+
+    def offer_neighbours(row, column):
+        for r, c in neighbours(row, column, height, width):
+            if not grown[r][c] and not line[r][c]:
+                queue.append((r, c, grown[row][column]))
+
+    for row in range(height):
+        for column in range(width):
+            if labels[row][column]:
+                offer_neighbours(row, column)
+    while queue:
+        row, column, label = queue.popleft()
+        if grown[row][column] or line[row][column]:
+            continue
+        around = {grown[r][c] for r, c in neighbours(row, column, height, width)} - {0}
+        if around == {label}:
+            grown[row][column] = label
+            offer_neighbours(row, column)
+        else:
+            line[row][column] = True
+    return grown
+
+
+def segmentation_scores(truth, proposal):
+    """Both scores with their parts from two flat sequences of labels, as a dict."""
+    pairs = []
+    for index, (t, s) in enumerate(zip(truth, proposal, strict=True)):
+        if t != 0:
+            pairs.append((("cell", s) if s != 0 else ("single", index), t))
+    n = len(pairs)
+    p = {pair: count / n for pair, count in Counter(pairs).items()}
+    s = {i: count / n for i, count in Counter(i for i, _ in pairs).items()}
+    t = {j: count / n for j, count in Counter(j for _, j in pairs).items()}
+
+    together = sum(x * x for x in p.values())
+    in_s = sum(x * x for x in s.values())
+    in_t = sum(x * x for x in t.values())
+    h_s = -sum(x * math.log(x) for x in s.values())
+    h_t = -sum(x * math.log(x) for x in t.values())
+    shared = sum(x * math.log(x / (s[i] * t[j])) for (i, j), x in p.items())
+    return {
+        "rand": together / (0.5 * in_s + 0.5 * in_t),
+        "rand_split": together / in_t,
+        "rand_merge": together / in_s,
+        "information": shared / (0.5 * h_s + 0.5 * h_t) if h_s + h_t else 1.0,
+        "information_split": shared / h_s if h_s else 1.0,
+        "information_merge": shared / h_t if h_t else 1.0,
+    }
+
+
+def scores_at_threshold(truth_membrane, membrane_probability, threshold):
+    """One slice from masks to scores: binarise, label, thin, compare."""
+    truth = flood_fill_labels([[value == 0 for value in row] for row in truth_membrane])
+    cell = [[1.0 - value > threshold for value in row] for row in membrane_probability]
+    proposal = grow_in_rounds(flood_fill_labels(cell))
+    return segmentation_scores(
+        [label for row in truth for label in row], [label for row in proposal for label in row]
+    )
