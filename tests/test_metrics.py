@@ -1,0 +1,593 @@
+"""Scores against values worked out by hand, a plain re-implementation, and properties."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference_scores as reference
+from scipy import ndimage
+
+from damunet_lite import metrics
+from damunet_lite.metrics import (
+    THRESHOLDS,
+    StackScores,
+    accuracy,
+    confusion,
+    dice,
+    information_score,
+    label_cells,
+    precision,
+    rand_score,
+    score_stack,
+    segmentation_score,
+    sensitivity,
+    thin_borders,
+    threshold_scores,
+    trivial_baselines,
+)
+
+TRUTH = [1, 1, 1, 0, 2, 2, 2]
+PARTS = (
+    "rand",
+    "rand_split",
+    "rand_merge",
+    "information",
+    "information_split",
+    "information_merge",
+)
+
+
+def as_dict(score):
+    return {name: getattr(score, name) for name in PARTS}
+
+
+@pytest.fixture(scope="module")
+def isbi_membranes():
+    """The 30 true masks, [30, 512, 512] bool, membrane = True."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "isbi2012"
+    folder = Path(os.environ.get("DAMUNET_DATA") or beside)
+    labels = folder / "train" / "label"
+    if not labels.is_dir():
+        pytest.skip(f"no ISBI 2012 labels in {folder}; set DAMUNET_DATA to the stack's folder")
+    image = pytest.importorskip("PIL.Image")
+    masks = [np.asarray(image.open(labels / f"{index}.png")) for index in range(30)]
+    return np.stack(masks) == 0
+
+
+def voronoi_membranes(size, cells, seed):
+    """Membrane mask between the cells nearest to random points."""
+    rng = np.random.default_rng(seed)
+    point = np.zeros((size, size), bool)
+    point.flat[rng.choice(size * size, cells, replace=False)] = True
+    nearest = ndimage.distance_transform_edt(~point, return_distances=False, return_indices=True)
+    owner = np.ravel_multi_index(tuple(nearest), point.shape)
+    edge = (owner != np.roll(owner, 1, 0)) | (owner != np.roll(owner, 1, 1))
+    return ndimage.binary_dilation(edge)
+
+
+def perturbed_probability(membrane, seed):
+    """Blurred and noisy membrane probability: gaps in some borders, false specks in cells."""
+    rng = np.random.default_rng(seed)
+    noisy = membrane + rng.normal(0, 0.5, membrane.shape)
+    return np.clip(ndimage.gaussian_filter(noisy, 1.5), 0, 1).astype(np.float32)
+
+
+def random_labels(seed, shape=(24, 31), density=0.3):
+    rng = np.random.default_rng(seed)
+    return label_cells(rng.random(shape) < density)
+
+
+def differing_neighbours(labels):
+    """Number of 4-adjacent pixel pairs that carry two different labels, neither 0."""
+    pairs = ((labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1]))
+    return sum(int(np.sum((a != b) & (a != 0) & (b != 0))) for a, b in pairs)
+
+
+# ---------------------------------------------------------------- pixel scores
+
+
+def test_confusion_by_hand_in_both_polarities():
+    truth = np.array([[1, 1, 1, 0], [0, 0, 0, 0]])
+    prediction = np.array([[1, 0, 0, 1], [0, 0, 0, 0]])
+    assert confusion(truth, prediction) == (1, 1, 2, 4)
+    assert confusion(truth, prediction, positive="cell") == (4, 2, 1, 1)
+
+
+def test_pixel_scores_by_hand():
+    # membrane: TP 1, FP 1, FN 2, TN 4
+    truth = [[1, 1, 1, 0], [0, 0, 0, 0]]
+    prediction = [[True, False, False, True], [False] * 4]
+    assert dice(truth, prediction) == pytest.approx(2 / 5)
+    assert dice(truth, prediction, positive="cell") == pytest.approx(8 / 11)
+    assert accuracy(truth, prediction) == accuracy(truth, prediction, "cell") == 5 / 8
+    assert sensitivity(truth, prediction) == pytest.approx(1 / 3)
+    assert sensitivity(truth, prediction, positive="cell") == pytest.approx(4 / 5)
+    assert precision(truth, prediction) == pytest.approx(1 / 2)
+    assert precision(truth, prediction, positive="cell") == pytest.approx(4 / 6)
+
+
+def test_nothing_to_find_and_nothing_claimed_is_perfect():
+    nothing, something = np.zeros(4), np.array([0, 0, 0, 1.0])
+    assert dice(nothing, nothing) == 1.0
+    assert dice(something, nothing) == dice(nothing, something) == 0.0
+    assert sensitivity(nothing, something) == 1.0
+    assert sensitivity(something, nothing) == 0.0
+    assert precision(something, nothing) == 1.0
+    assert precision(nothing, something) == 0.0
+
+
+# ---------------------------------------------------------------- golden rows
+
+
+@pytest.mark.parametrize(
+    ("proposal", "v_rand", "v_info"),
+    [
+        ([1, 1, 1, 0, 2, 2, 2], 1.0, 1.0),
+        ([1, 1, 1, 1, 1, 1, 1], 0.666667, 0.0),
+        ([1, 1, 0, 0, 2, 2, 2], 0.875, 0.813290),
+        ([1, 0, 0, 0, 0, 2, 2], 0.615385, 0.615076),
+        ([1, 1, 3, 0, 2, 2, 2], 0.875, 0.813290),
+        ([0, 0, 0, 0, 0, 0, 0], 0.5, 0.557886),
+    ],
+)
+def test_golden_rows(proposal, v_rand, v_info):
+    assert rand_score(TRUTH, proposal) == pytest.approx(v_rand, abs=5e-7)
+    assert information_score(TRUTH, proposal) == pytest.approx(v_info, abs=5e-7)
+    plain = reference.segmentation_scores(TRUTH, proposal)
+    assert plain["rand"] == pytest.approx(v_rand, abs=5e-7)
+    assert plain["information"] == pytest.approx(v_info, abs=5e-7)
+
+
+def test_a_split_lowers_only_the_split_scores():
+    # proposed sizes 2, 1, 3; true sizes 3, 3: sum p^2 = 14/36, sum t^2 = 18/36
+    score = segmentation_score(TRUTH, [1, 1, 3, 0, 2, 2, 2])
+    assert score.rand_split == pytest.approx(14 / 18)
+    assert score.rand_merge == 1.0
+    h_proposal = math.log2(6) - (2 * math.log2(2) + 3 * math.log2(3)) / 6
+    assert score.information_split == pytest.approx(1 / h_proposal)
+    assert score.information_merge == pytest.approx(1.0)
+
+
+def test_a_merge_lowers_only_the_merge_scores():
+    # true cells of 2, 2 and 4 pixels, the first two joined: sum p^2 = 24/64, sum s^2 = 32/64
+    score = segmentation_score([1, 1, 2, 2, 3, 3, 3, 3], [1, 1, 1, 1, 2, 2, 2, 2])
+    assert score.rand_split == 1.0
+    assert score.rand_merge == pytest.approx(24 / 32)
+    assert score.information_split == pytest.approx(1.0)
+    assert score.information_merge == pytest.approx(1.0 / 1.5)
+
+
+def test_one_cell_in_both_is_perfect_although_the_entropies_are_zero():
+    assert as_dict(segmentation_score([1, 1, 0], [4, 4, 4])) == dict.fromkeys(PARTS, 1.0)
+
+
+def test_what_is_proposed_on_true_membrane_does_not_count():
+    truth = np.array([1, 1, 0, 0, 0, 2, 2])
+    whole = segmentation_score(truth, np.array([5, 5, 5, 6, 7, 7, 7]))
+    assert as_dict(whole) == dict.fromkeys(PARTS, 1.0)
+
+
+# ---------------------------------------------------------------- properties of the scores
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_scores_equal_the_plain_definition_on_random_labels(seed):
+    rng = np.random.default_rng(seed)
+    truth, proposal = rng.integers(0, 6, (2, 200))
+    expected = reference.segmentation_scores(truth.tolist(), proposal.tolist())
+    assert as_dict(segmentation_score(truth, proposal)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_permuting_labels_changes_nothing():
+    truth, proposal = random_labels(0), random_labels(1)
+    rng = np.random.default_rng(2)
+    new_truth = np.concatenate([[0], 1 + rng.permutation(truth.max())])[truth]
+    new_proposal = np.concatenate([[0], 1 + rng.permutation(proposal.max())])[proposal]
+    expected = as_dict(segmentation_score(truth, proposal))
+    assert as_dict(segmentation_score(new_truth, new_proposal)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint64])
+def test_number_type_and_size_of_labels_change_nothing(dtype):
+    truth, proposal = random_labels(0), random_labels(1)
+    assert max(truth.max(), proposal.max()) < 128
+    expected = as_dict(segmentation_score(truth, proposal))
+    assert as_dict(segmentation_score(truth.astype(dtype), proposal.astype(dtype))) == expected
+    huge = truth.astype(np.int64) * 2**40, proposal.astype(np.int64) * 2**50
+    assert as_dict(segmentation_score(*huge)) == pytest.approx(expected)
+
+
+def test_swapping_arguments_swaps_split_and_merge_where_no_label_is_zero():
+    rng = np.random.default_rng(3)
+    first, second = rng.integers(1, 7, (2, 300))
+    there, back = segmentation_score(first, second), segmentation_score(second, first)
+    assert there.rand == pytest.approx(back.rand)
+    assert there.information == pytest.approx(back.information)
+    assert there.rand_split == pytest.approx(back.rand_merge)
+    assert there.information_split == pytest.approx(back.information_merge)
+    assert there.rand_split != pytest.approx(there.rand_merge)
+
+
+def test_only_zeros_of_the_truth_are_left_out():
+    first, second = [1, 1, 1, 1], [1, 1, 1, 0]
+    assert rand_score(second, first) == 1.0
+    # sizes 3 and 1 against 4: sum p^2 = sum s^2 = 10/16, sum t^2 = 1
+    assert rand_score(first, second) == pytest.approx(20 / 26)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_total_is_the_harmonic_mean_of_its_parts(seed):
+    score = segmentation_score(random_labels(seed), random_labels(seed + 10))
+    assert score.rand == pytest.approx(2 / (1 / score.rand_split + 1 / score.rand_merge))
+    assert score.information == pytest.approx(
+        2 / (1 / score.information_split + 1 / score.information_merge)
+    )
+
+
+def test_perfect_prediction_scores_one():
+    membrane = voronoi_membranes(48, 12, seed=0)
+    scores = score_stack(membrane[None], membrane[None].astype(float), thresholds=[0.5])
+    for name in (*PARTS, "accuracy", "dice_cell", "dice_membrane", "sensitivity", "precision"):
+        assert getattr(scores, name)[0, 0] == 1.0, name
+
+
+# ---------------------------------------------------------------- cells and lines
+
+
+def test_label_cells_separates_cells_that_touch_at_a_corner():
+    labels = label_cells(np.array([[1, 1, 0], [0, 0, 1], [1, 0, 1]]))
+    np.testing.assert_array_equal(labels, [[1, 1, 0], [0, 0, 2], [3, 0, 2]])
+
+
+@pytest.mark.parametrize("density", [0.3, 0.6, 0.9])
+def test_label_cells_equals_a_flood_fill(density):
+    cell = np.random.default_rng(4).random((30, 40)) < density
+    np.testing.assert_array_equal(label_cells(cell), reference.flood_fill_labels(cell.tolist()))
+
+
+@pytest.mark.parametrize(
+    ("labels", "thinned"),
+    [
+        ([[1, 0, 2]], [[1, 0, 2]]),
+        ([[1, 0, 0, 0, 2]], [[1, 1, 0, 2, 2]]),
+        # an even gap: the pixel of even row plus column (here column 2) moves first
+        ([[1, 0, 0, 2]], [[1, 0, 2, 2]]),
+        ([[0, 1, 0, 0, 2]], [[1, 1, 1, 0, 2]]),
+        # membrane that meets one cell only disappears
+        ([[0, 0, 1, 0, 2, 0]], [[1, 1, 1, 0, 2, 2]]),
+        # touching at a corner is no contact: both shared neighbours become line
+        ([[1, 0], [0, 2]], [[1, 0], [0, 2]]),
+    ],
+)
+def test_thin_borders_by_hand(labels, thinned):
+    np.testing.assert_array_equal(thin_borders(np.array(labels)), thinned)
+
+
+def test_thin_borders_without_cells_or_with_one():
+    nothing = np.zeros((5, 7), int)
+    np.testing.assert_array_equal(thin_borders(nothing), nothing)
+    one = nothing.copy()
+    one[2, 3] = 9
+    np.testing.assert_array_equal(thin_borders(one), np.full((5, 7), 9))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("density", [0.02, 0.2, 0.5])
+def test_thinned_cells_are_connected_and_parted_by_lines_that_cannot_shrink(seed, density):
+    labels = random_labels(seed, density=density)
+    thinned = thin_borders(labels)
+    np.testing.assert_array_equal(thinned, reference.grow_in_rounds(labels.tolist()))
+    np.testing.assert_array_equal(thinned[labels != 0], labels[labels != 0])
+    assert differing_neighbours(thinned) == 0
+    for label in range(1, labels.max() + 1):
+        assert label_cells(thinned == label).max() == 1
+    for row, column in np.argwhere(thinned == 0):
+        around = {int(thinned[r, c]) for r, c in reference.neighbours(row, column, *thinned.shape)}
+        assert len(around - {0}) != 1
+
+
+def test_growing_never_crosses_a_line():
+    # scikit-image 0.26's watershed with watershed_line=True grows label 1 across its own line
+    # into the top right corner here, which only cell 3 can reach
+    labels = np.zeros((6, 6), int)
+    labels[[0, 1, 2, 3, 4, 5], [2, 3, 4, 0, 4, 1]] = 1, 2, 3, 4, 5, 6
+    assert thin_borders(labels)[0, 5] == 3
+
+
+def test_the_rule_for_ties_hardly_moves_the_scores():
+    membrane = voronoi_membranes(96, 25, seed=5)
+    truth = label_cells(~membrane)
+    proposal = label_cells(perturbed_probability(membrane, seed=5) < 0.4)
+    rounds = segmentation_score(truth, thin_borders(proposal))
+    queue = segmentation_score(truth, np.array(reference.grow_from_queue(proposal.tolist())))
+    assert rounds.rand == pytest.approx(queue.rand, abs=2e-3)
+    assert rounds.information == pytest.approx(queue.information, abs=2e-3)
+
+
+# ---------------------------------------------------------------- thresholds and stacks
+
+
+def test_thresholds_are_the_challenges():
+    assert THRESHOLDS.tolist() == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+
+
+def test_threshold_is_on_the_probability_of_cell_and_strict():
+    truth = np.array([[0, 0, 0, 1, 0, 0, 0]])
+    probability = np.array([[0.0, 0.0, 0.0, 0.25, 0.0, 0.0, 0.0]], np.float32)
+    below, equal = threshold_scores(truth, probability, [0.74, 0.75])
+    assert (below.rand, below.information) == (pytest.approx(2 / 3), 0.0)
+    assert (equal.rand, equal.information) == (1.0, 1.0)
+
+
+def test_at_threshold_one_every_pixel_is_a_singleton():
+    # six counted pixels, as in the golden row of zeros
+    truth = np.array([[0, 0, 0, 1, 0, 0, 0]])
+    (score,) = threshold_scores(truth, np.zeros((1, 7)), [1.0])
+    assert score.rand == pytest.approx(0.5)
+    assert score.information == pytest.approx(0.557886, abs=5e-7)
+
+
+def test_thinning_can_be_switched_off():
+    truth = np.array([[0, 0, 0, 1, 0, 0, 0]])
+    probability = np.array([[0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]])
+    (plain,) = threshold_scores(truth, probability, [0.5], thin=False)
+    (thinned,) = threshold_scores(truth, probability, [0.5], thin=True)
+    # [1, 1, 0, 0, 2, 2, 2]; thinned, column 2 (even) goes to cell 1 and column 3 is the line
+    assert plain.rand == pytest.approx(0.875)
+    assert thinned.rand == 1.0
+
+
+def test_stack_scores_equal_the_plain_definition_on_a_generated_stack():
+    membranes = np.stack([voronoi_membranes(48, 14, seed) for seed in (6, 7)])
+    probabilities = np.stack([perturbed_probability(m, 8) for m in membranes])
+    scores = score_stack(membranes, probabilities)
+    for index, (truth, probability) in enumerate(zip(membranes, probabilities, strict=True)):
+        for column, threshold in enumerate(THRESHOLDS):
+            expected = reference.scores_at_threshold(
+                truth.tolist(), probability.tolist(), threshold
+            )
+            got = {name: getattr(scores, name)[index, column] for name in PARTS}
+            assert got == pytest.approx(expected, abs=1e-9), (index, threshold)
+
+
+def test_pixel_scores_of_a_stack_are_means_over_slices():
+    # membrane Dice 1 in the first slice, 2 / (2 + 2) in the second: mean 0.75, pooled 0.8
+    truth = np.array([[[1, 0, 0, 0]], [[1, 0, 0, 0]]])
+    prediction = np.array([[[1, 0, 0, 0]], [[1, 1, 1, 0]]], float)
+    scores = score_stack(truth, prediction, thresholds=[0.5])
+    np.testing.assert_allclose(scores.dice_membrane, [[1.0], [0.5]])
+    np.testing.assert_allclose(scores.dice_cell, [[1.0], [0.5]])
+    np.testing.assert_allclose(scores.accuracy, [[1.0], [0.5]])
+    np.testing.assert_allclose(scores.sensitivity, [[1.0], [1.0]])
+    np.testing.assert_allclose(scores.precision, [[1.0], [1 / 3]])
+    row = scores.row(0.5)
+    assert row["dice_membrane"] == row["dice_cell"] == row["accuracy"] == 0.75
+
+
+def test_a_trailing_channel_axis_changes_nothing():
+    membrane = voronoi_membranes(32, 6, seed=9)[None]
+    probability = perturbed_probability(membrane[0], 9)[None]
+    flat = score_stack(membrane, probability, [0.4, 0.6])
+    deep = score_stack(membrane[..., None].astype(np.float32), probability[..., None], [0.4, 0.6])
+    assert flat.to_dict() == deep.to_dict()
+
+
+def test_exact_labels_replace_the_components_of_the_mask():
+    # one component in the mask, two cells in truth
+    membrane, labels = np.zeros((1, 1, 4)), np.array([[[1, 1, 2, 2]]])
+    probability = np.zeros((1, 1, 4))
+    assert score_stack(membrane, probability, [0.5]).rand[0, 0] == 1.0
+    exact = score_stack(membrane, probability, [0.5], truth_labels=labels)
+    assert exact.rand[0, 0] == pytest.approx(2 * 8 / (8 + 16))
+
+
+@pytest.fixture
+def made_up_scores():
+    """Two slices, three thresholds; V_rand is best at 0.5, V_info at 0.7."""
+    base = {name: np.zeros((2, 3)) for name in (*PARTS, *metrics.TABLE_COLUMNS[:3], "sensitivity")}
+    base |= {
+        "precision": np.full((2, 3), 0.25),
+        "rand": np.array([[0.9, 0.8, 0.1], [0.1, 0.6, 0.5]]),
+        "information": np.array([[0.1, 0.2, 0.6], [0.1, 0.2, 0.2]]),
+        "accuracy": np.array([[0.1, 0.7, 0.2], [0.1, 0.9, 0.2]]),
+        "rand_merge": np.array([[0.0, 0.5, 0.0], [0.0, 0.7, 0.0]]),
+    }
+    return StackScores(thresholds=np.array([0.3, 0.5, 0.7]), **base)
+
+
+def test_each_score_has_its_own_best_threshold_of_the_mean_over_slices(made_up_scores):
+    assert made_up_scores.best_rand() == (0.5, pytest.approx(0.7))
+    assert made_up_scores.best_information() == (0.7, pytest.approx(0.4))
+
+
+def test_row_reads_every_score_at_its_threshold(made_up_scores):
+    row = made_up_scores.row(0.3, 0.7)
+    assert row == pytest.approx(
+        {"accuracy": 0.8, "dice_cell": 0, "dice_membrane": 0, "v_rand": 0.5, "v_info": 0.4}
+    )
+    assert tuple(row) == metrics.TABLE_COLUMNS
+    full = made_up_scores.at(0.5, pixel_threshold=0.7)
+    assert full["v_rand"] == pytest.approx(0.7)
+    assert full["v_rand_merge"] == pytest.approx(0.6)
+    assert full["v_info"] == pytest.approx(0.2)
+    assert full["accuracy"] == pytest.approx(0.2)
+    assert full["precision"] == pytest.approx(0.25)
+    assert (full["rand_threshold"], full["information_threshold"]) == (0.5, 0.5)
+    assert full["pixel_threshold"] == 0.7
+
+
+def test_row_refuses_a_threshold_that_was_not_scored(made_up_scores):
+    with pytest.raises(ValueError, match=r"rand_threshold is 0\.4, wanted one of \[0\.3, 0\.5"):
+        made_up_scores.row(0.4)
+
+
+def test_scores_survive_json(made_up_scores):
+    back = StackScores.from_dict(json.loads(json.dumps(made_up_scores.to_dict())))
+    assert back.to_dict() == made_up_scores.to_dict()
+    assert back.best_rand() == made_up_scores.best_rand()
+
+
+def test_from_dict_refuses_what_to_dict_never_gave(made_up_scores):
+    scores = made_up_scores.to_dict()
+    with pytest.raises(ValueError, match=r"lacks \['rand'\] and has unknown \['V'\]"):
+        StackScores.from_dict({"V" if name == "rand" else name: v for name, v in scores.items()})
+    with pytest.raises(ValueError, match=r"precision has shape \(2, 1\), wanted \(2, 3\)"):
+        StackScores.from_dict(scores | {"precision": [[1], [2]]})
+    with pytest.raises(ValueError, match=r"wanted \[T\] and \[N, T\]"):
+        StackScores.from_dict(scores | {"thresholds": [0.5]})
+
+
+def test_trivial_baselines_by_hand():
+    truth = np.array([[[0, 0, 0, 1, 0, 0, 0]]])
+    rows = trivial_baselines(truth)
+    assert rows["all cell"] == pytest.approx(
+        {"accuracy": 6 / 7, "dice_cell": 12 / 13, "dice_membrane": 0, "v_rand": 2 / 3, "v_info": 0}
+    )
+    assert rows["all membrane"] == pytest.approx(
+        {
+            "accuracy": 1 / 7,
+            "dice_cell": 0,
+            "dice_membrane": 2 / 8,
+            "v_rand": 0.5,
+            "v_info": 2 / (1 + math.log2(6)),
+        }
+    )
+
+
+def test_a_512_pixel_slice_is_scored_at_all_thresholds_in_under_two_thirds_of_a_second():
+    # thirty of them in 20 s on one core
+    membrane = voronoi_membranes(512, 120, seed=11)
+    probability = perturbed_probability(membrane, seed=11)
+    start = time.process_time()
+    score_stack(membrane[None], probability[None])
+    assert time.process_time() - start < 20 / 30
+
+
+# ---------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: dice([0, 255], [0, 1]), r"truth holds 255 \(1 such pixels\), wanted only 0 and 1"),
+        (lambda: dice([0, 1], [0, 0.5]), r"prediction holds 0\.5 .*wanted only 0 and 1"),
+        (lambda: dice([0, 1], [0, math.nan]), r"prediction holds nan .*wanted only 0 and 1"),
+        (lambda: dice([0, 1], [0, 1, 1]), r"prediction has shape \(3,\), wanted \(2,\) like truth"),
+        (lambda: dice([], []), r"truth is empty"),
+        (lambda: dice(["a"], ["b"]), r"truth has dtype <U1, wanted 0/1"),
+        (lambda: accuracy([0], [0], "cells"), r"positive is 'cells', wanted 'membrane' or 'cell'"),
+        (lambda: label_cells(np.zeros(3)), r"cell has shape \(3,\), wanted \[H, W\]"),
+        (lambda: label_cells(np.full((2, 2), 255)), r"cell holds 255"),
+        (lambda: thin_borders(np.zeros((1, 2, 3), int)), r"labels has shape \(1, 2, 3\), wanted"),
+        (lambda: thin_borders(np.full((2, 2), 2**31)), r"labels holds 2147483648, wanted"),
+        (lambda: rand_score([1.0], [1]), r"truth_labels has dtype float64, wanted integers >= 0"),
+        (lambda: rand_score([1], [-1]), r"proposal_labels holds -1, wanted integers >= 0"),
+        (lambda: rand_score([1], [1, 2]), r"proposal_labels has shape \(2,\), wanted \(1,\)"),
+        (lambda: rand_score([0, 0], [1, 2]), r"truth_labels is 0 \(membrane\) everywhere, wanted"),
+        (
+            lambda: threshold_scores(np.zeros((2, 2)), np.full((2, 2), math.nan)),
+            r"membrane_probability holds nan \(4 such pixels\), wanted \[0, 1\]",
+        ),
+        (
+            lambda: threshold_scores(np.zeros((2, 2)), np.zeros((2, 3))),
+            r"membrane_probability has shape \(2, 3\), wanted \(2, 2\) like truth_membrane",
+        ),
+        (
+            lambda: threshold_scores(np.zeros((2, 2)), np.zeros((2, 2)), [0.5, 1.5]),
+            r"thresholds is \[0\.5, 1\.5\], wanted one or more numbers in \[0, 1\]",
+        ),
+        (
+            lambda: score_stack(np.full((1, 2, 2), 255), np.zeros((1, 2, 2))),
+            r"truth_membranes holds 255",
+        ),
+        (
+            lambda: score_stack(np.zeros((1, 2, 2)), np.full((1, 2, 2), -0.1)),
+            r"membrane_probabilities holds -0\.1",
+        ),
+        (
+            lambda: score_stack(np.zeros((1, 2, 2)), np.full((1, 2, 2), 1.5)),
+            r"membrane_probabilities holds 1\.5",
+        ),
+        (
+            lambda: score_stack(np.zeros((2, 2)), np.zeros((2, 2))),
+            r"truth_membranes has shape \(2, 2\), wanted \[N, H, W\] or \[N, H, W, 1\]",
+        ),
+        (
+            lambda: score_stack(np.zeros((1, 2, 2)), np.zeros((2, 2, 2))),
+            r"membrane_probabilities has shape \(2, 2, 2\), wanted \(1, 2, 2\)",
+        ),
+        (
+            lambda: score_stack(
+                np.zeros((1, 2, 2)), np.zeros((1, 2, 2)), truth_labels=np.ones((1, 2, 3), int)
+            ),
+            r"truth_labels has shape \(1, 2, 3\), wanted \(1, 2, 2\)",
+        ),
+        (lambda: trivial_baselines(np.full((1, 2, 2), 2)), r"truth_membranes holds 2"),
+    ],
+)
+def test_bad_input_is_refused_with_argument_value_and_wanted(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_metrics_need_neither_keras_nor_matplotlib():
+    code = (
+        "import sys, damunet_lite.metrics; "
+        "print([m for m in ('keras', 'tensorflow', 'jax', 'torch', 'matplotlib') "
+        "if m in sys.modules])"
+    )
+    root = Path(metrics.__file__).resolve().parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+# ---------------------------------------------------------------- the ISBI 2012 labels
+
+
+def test_isbi_all_cell_baseline(isbi_membranes):
+    row = trivial_baselines(isbi_membranes)["all cell"]
+    assert row["accuracy"] == pytest.approx(0.780, abs=5e-4)
+    assert row["dice_cell"] == pytest.approx(0.876, abs=5e-4)
+    assert (row["dice_membrane"], row["v_info"]) == (0.0, 0.0)
+    last = trivial_baselines(isbi_membranes[24:])["all cell"]
+    assert last["dice_cell"] == pytest.approx(0.891, abs=5e-4)
+
+
+@pytest.mark.parametrize(("index", "threshold"), [(0, 0.3), (13, 0.5), (29, 0.8)])
+def test_isbi_scores_equal_the_plain_definition(isbi_membranes, index, threshold):
+    membrane = isbi_membranes[index]
+    probability = perturbed_probability(membrane, seed=index)
+    (score,) = threshold_scores(membrane, probability, [threshold])
+    expected = reference.scores_at_threshold(membrane.tolist(), probability.tolist(), threshold)
+    assert as_dict(score) == pytest.approx(expected, abs=1e-4)
+    assert expected["rand"] < 0.9999
+
+
+def test_isbi_rule_for_ties_moves_the_scores_by_less_than_a_thousandth(isbi_membranes):
+    truth = label_cells(~isbi_membranes[5])
+    proposal = label_cells(perturbed_probability(isbi_membranes[5], seed=5) < 0.4)
+    rounds = segmentation_score(truth, thin_borders(proposal))
+    queue = segmentation_score(truth, np.array(reference.grow_from_queue(proposal.tolist())))
+    assert rounds.rand == pytest.approx(queue.rand, abs=1e-3)
+    assert rounds.information == pytest.approx(queue.information, abs=1e-3)
+
+
+def test_isbi_true_cells_shrunk_by_one_pixel_grow_back(isbi_membranes):
+    dilated = np.stack([ndimage.binary_dilation(membrane) for membrane in isbi_membranes])
+    for membrane, wider in zip(isbi_membranes, dilated, strict=True):
+        truth = label_cells(~membrane)
+        thinned = thin_borders(np.where(wider, 0, truth))
+        assert differing_neighbours(thinned) == 0
+        assert rand_score(truth, thinned) >= 0.999
+    # labelled anew, thin necks part: a few slices fall to .997, the stack's mean stays above
+    scores = score_stack(isbi_membranes, dilated.astype(float), thresholds=[0.5])
+    assert scores.best_rand()[1] >= 0.999
+    assert score_stack(isbi_membranes[:3], isbi_membranes[:3].astype(float), [0.5]).rand.min() == 1
