@@ -42,7 +42,7 @@ class AugmentConfig:
     elastic : float
         Standard deviation of the elastic displacement along each axis, in pixels.
     elastic_grid : float
-        Distance between the knots of the displacement grid, in pixels; at least three times
+        Distance between the knots of the displacement grid, in pixels; at least four times
         `elastic`, so that the warp hardly ever folds the image over itself.
     brightness : float
         Add a grey value drawn evenly from +-`brightness`.
@@ -73,7 +73,7 @@ class AugmentConfig:
     rotation: float = 15.0
     scale: float = 0.15
     elastic: float = 8.0
-    elastic_grid: float = 48.0
+    elastic_grid: float = 64.0
     brightness: float = 0.1
     contrast: float = 0.25
     gamma: float = 0.25
@@ -87,16 +87,16 @@ class AugmentConfig:
             value = getattr(self, name)
             if not 0 <= value < np.inf:
                 raise ValueError(f"{name}: got {value}, wanted a finite number of at least 0")
-        if self.elastic and not self.elastic_grid >= 3 * self.elastic:
+        if self.elastic and not self.elastic_grid >= 4 * self.elastic:
             raise ValueError(
-                f"elastic_grid: got {self.elastic_grid}, wanted at least 3 * elastic = "
-                f"{3 * self.elastic}"
+                f"elastic_grid: got {self.elastic_grid}, wanted at least 4 * elastic = "
+                f"{4 * self.elastic}"
             )
 
     @classmethod
     def none(cls, crop: int = 256) -> "AugmentConfig":
         """Random crops and nothing else."""
-        return cls(crop, False, False, 0.0, 0.0, 0.0, 48.0, 0.0, 0.0, 0.0, 0.0)
+        return cls(crop, False, False, 0.0, 0.0, 0.0, 64.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def augment(
@@ -193,6 +193,8 @@ def sample_batch(
     ------
     ValueError
         If the stack has no membranes, or a number is out of its range.
+    TypeError
+        If `indices` are no whole numbers.
 
     Examples
     --------
@@ -212,6 +214,8 @@ def sample_batch(
     indices = np.asarray(indices)
     if indices.ndim != 1 or indices.size == 0:
         raise ValueError(f"indices: got shape {indices.shape}, wanted a list of slice numbers")
+    if not np.issubdtype(indices.dtype, np.integer):
+        raise TypeError(f"indices: got {indices.dtype}, wanted whole numbers")
     if indices.min() < 0 or indices.max() >= len(stack):
         raise ValueError(
             f"indices: got {indices.min()} to {indices.max()}, wanted 0 to {len(stack) - 1}"

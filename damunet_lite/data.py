@@ -25,7 +25,7 @@ from typing import Literal
 import numpy as np
 import pooch
 from PIL import Image
-from scipy import ndimage
+from scipy import ndimage, special
 from tqdm import tqdm
 
 __all__ = [
@@ -497,7 +497,8 @@ def folds(n: int = 30, block: int = 6, validation: int = 3) -> list[Fold]:
 
     Consecutive slices show nearly the same cells, so slices drawn at random would put almost
     the same picture in training and test. Test slices are therefore one contiguous block, and
-    the validation slices lie between that block and the training slices that follow it.
+    the validation slices separate it from the training slices on one side. On the other side
+    the outermost test slice still touches a training slice: the price of training on the rest.
 
     Parameters
     ----------
@@ -506,8 +507,8 @@ def folds(n: int = 30, block: int = 6, validation: int = 3) -> list[Fold]:
     block : int
         Test slices per fold; divides `n`.
     validation : int
-        Validation slices per fold: those right after the test block, or right before it in
-        the last fold.
+        Validation slices per fold: those right after the test block, or right before it
+        where they would run past the last slice.
 
     Returns
     -------
@@ -517,7 +518,8 @@ def folds(n: int = 30, block: int = 6, validation: int = 3) -> list[Fold]:
     Raises
     ------
     ValueError
-        If `block` does not divide `n`, or nothing would be left for training.
+        If `block` does not divide `n`, nothing would be left for training, or there is no
+        room for the validation slices on either side of a test block.
 
     Examples
     --------
@@ -686,8 +688,11 @@ def synthetic_stack(n: int = 30, size: int = 256, seed: int = 0) -> Stack:
             raise ValueError(f"{name}: got {value}, wanted at least {least}")
     rng = np.random.default_rng(seed)
     owners = _draw_cells(rng, n, size)
-    width = np.clip(4.2 + 0.9 * _smooth_noise(rng, owners.shape, (4, 40)), 3, 6)
-    to_line = np.stack([_distance(_edges(owner)) for owner in owners])
+    edges = np.stack([_edges(owner) for owner in owners])
+    # Where chance has drawn many lines they are a little thinner: the share stays near 22 %.
+    typical = np.clip(0.35 / edges.mean(), 3.7, 4.8)
+    width = np.clip(typical + 0.9 * _smooth_noise(rng, owners.shape, (4, 40)), 3, 6)
+    to_line = np.stack([_distance(edge) for edge in edges])
     slices = zip(owners, to_line, width, strict=True)
     labels = np.stack([_number_cells(*planes) for planes in slices])
     images = _draw_greys(rng, owners, to_line, labels)
@@ -852,6 +857,6 @@ def _draw_mitochondrion(
     # Clear of the cell's own membrane, so that the body takes the shape of a narrow cell.
     within = np.minimum(within, inside - 4)
     folds = np.sin(0.9 * long * body["stretch"] + 2 * _grain(rng, grey.shape, 6))
-    matrix = 1 / (1 + np.exp(-2 * within))
+    matrix = special.expit(2 * within)
     rims = sum(np.exp(-0.5 * ((within - at) / 0.9) ** 2) for at in (0.5, 4.0))
     grey -= matrix * (0.14 + 0.05 * folds) + 0.15 * rims
