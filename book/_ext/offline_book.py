@@ -6,11 +6,17 @@ MathJax comes from the wheel of sphinx-mathjax-offline, and only the parts that 
 
 import importlib.util
 import json
+import re
 import shutil
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from docutils import nodes
+from sphinx.ext.autodoc.mock import MockFinder
 
+# numpydoc's numbered references: `.. [1] Someone (2020)` and `[1]_`
+REFERENCE = re.compile(r"(?<=\.\. )\[(\d+)\]|\[(\d+)\](?=_)")
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2")
 
 
@@ -70,9 +76,28 @@ def _add_verified_line(app, doctree):
         first_section.append(nodes.paragraph(text, text, classes=["verified"]))
 
 
+def _number_references_apart(app, what, name, obj, options, lines):
+    """Give every docstring's ``[1]_`` a label of its own: on the page they stand together."""
+    prefix = name.replace(".", "-").replace("_", "-")
+    for number, line in enumerate(lines):
+        lines[number] = REFERENCE.sub(lambda found: f"[#{prefix}-{found[1] or found[2]}]", line)
+
+
+def _mock_networks(app, config):
+    # autodoc mocks while it imports; it looks at base classes later, and would then import Keras.
+    sys.meta_path.insert(0, MockFinder(config.autodoc_mock_imports))
+    keras = importlib.import_module("keras")
+    # A mocked decorator would hide the members of the classes that it decorates.
+    keras.saving = SimpleNamespace(register_keras_serializable=lambda **_: lambda cls: cls)
+
+
 def setup(app):
+    # The API pages describe this checkout, installed or not.
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     app.config.mathjax_path = "mathjax/tex-chtml.js"
+    app.connect("config-inited", _mock_networks)
     app.connect("build-finished", _copy_mathjax)
     app.connect("html-page-context", _drop_thebe, priority=900)
+    app.connect("autodoc-process-docstring", _number_references_apart)
     app.connect("doctree-read", _add_verified_line)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,6 +12,8 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -25,6 +27,8 @@ from nbclient.exceptions import CellExecutionError  # noqa: E402
 from book.tools.kernel_env import kernel_environment  # noqa: E402
 
 PACKAGES = {"TensorFlow": "tensorflow", "Keras": "keras", "NumPy": "numpy"}
+# TensorFlow's loader writes these past every log level.
+LOADER_LINE = re.compile(r"^(WARNING: All log messages before absl|[IWE]\d{4} ).*\n?", re.MULTILINE)
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -43,7 +47,7 @@ def execute(path: Path, timeout: int) -> None:
         resources={"metadata": {"path": str(path.resolve().parent)}},
     )
     began = time.monotonic()
-    client.execute(env=kernel_environment())
+    client.execute(env=kernel_environment(), stderr=subprocess.DEVNULL)
     seconds = time.monotonic() - began
     normalise(notebook, path)
     stamp(notebook, seconds)
@@ -58,9 +62,9 @@ def normalise(notebook: nbformat.NotebookNode, path: Path | str) -> None:
     notebook.metadata["language_info"] = {"name": "python"}
     for number, cell in enumerate(c for c in notebook.cells if c.cell_type == "code"):
         cell.metadata.pop("execution", None)
-        for output in cell.outputs:
-            if output.get("name") == "stderr":
-                print(f"{path}, cell {number}, not stored: {output.text}", file=sys.stderr)
+        errors = "".join(o.text for o in cell.outputs if o.get("name") == "stderr")
+        if unexpected := LOADER_LINE.sub("", errors).strip():
+            print(f"{path}, cell {number}, not stored: {unexpected}", file=sys.stderr)
         cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
 
 
