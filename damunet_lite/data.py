@@ -10,7 +10,6 @@ Cardona et al. (2010), PLoS Biology 8(10), doi:10.1371/journal.pbio.1000502.
 Arganda-Carreras et al. (2015), Frontiers in Neuroanatomy 9:142, doi:10.3389/fnana.2015.00142.
 """
 
-import logging
 import os
 import tempfile
 import warnings
@@ -413,12 +412,12 @@ def _move_into_place(new: Path, cache: Path, part: Part) -> None:
 def _quiet_pooch() -> Iterator[None]:
     """Silence pooch's line per file: the progress bar says it already."""
     logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    # Not setLevel: this logger stands outside logging's tree and keeps what it once cached.
+    before, logger.disabled = logger.disabled, True
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.disabled = before
 
 
 def _read_grey(path: Path) -> np.ndarray:

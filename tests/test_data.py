@@ -15,6 +15,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 from PIL import Image
 from scipy import ndimage
@@ -289,13 +290,17 @@ def test_download_fills_the_cache_once(server, published, tmp_path):
     np.testing.assert_array_equal(isbi2012("train").membranes, fresh.membranes)
 
 
-def test_download_shows_one_bar_and_not_a_line_a_file(server, capfd):
+def test_download_shows_one_bar_and_not_a_line_a_file(server, capfd, monkeypatch):
+    logger, lines = pooch.get_logger(), []
+    monkeypatch.setattr(logger, "callHandlers", lines.append)
     data.fetch("train")
     shown = capfd.readouterr()
     assert shown.out == ""
     assert f"{2 * TRAIN}/{2 * TRAIN}" in shown.err
-    assert "Downloading" not in shown.err
     assert shown.err.count("\n") == 1
+    assert lines == []
+    logger.info("pooch speaks again afterwards")
+    assert len(lines) == 1
 
 
 @pytest.mark.parametrize("fault", ["missing", "wrong bytes", "half"])
@@ -532,6 +537,15 @@ def test_synthetic_labels_are_the_connected_cells_of_the_masks(synthetic):
         pairs = np.unique(np.stack([pieces.ravel(), labels.ravel()]), axis=1)
         assert pairs.shape[1] == count + 1
         assert len(np.unique(labels)) == count + 1
+
+
+def test_pieces_of_a_cell_that_touch_at_a_corner_get_two_numbers():
+    to_line = np.zeros((26, 26))
+    # Rounded with radius 3, these cores reach (12, 12) and (13, 13), and nothing between.
+    to_line[10, 9:11] = to_line[15, 15:17] = 9
+    labels = data._number_cells(np.zeros((26, 26), int), to_line, np.full((26, 26), 3.0))
+    assert 0 < labels[12, 12] != labels[13, 13] > 0
+    assert labels[12, 13] == labels[13, 12] == 0
 
 
 def test_synthetic_cells_continue_from_slice_to_slice(synthetic):
