@@ -211,17 +211,17 @@ def sample_batch(
         raise ValueError(f"batch_size: got {batch_size}, wanted at least 1")
     if seed < 0 or step < 0:
         raise ValueError(f"seed, step: got {seed}, {step}, wanted numbers of at least 0")
-    indices = np.asarray(indices)
-    if indices.ndim != 1 or indices.size == 0:
-        raise ValueError(f"indices: got shape {indices.shape}, wanted a list of slice numbers")
-    if not np.issubdtype(indices.dtype, np.integer):
-        raise TypeError(f"indices: got {indices.dtype}, wanted whole numbers")
-    if indices.min() < 0 or indices.max() >= len(stack):
+    numbers = np.asarray(indices)
+    if numbers.ndim != 1 or numbers.size == 0:
+        raise ValueError(f"indices: got shape {numbers.shape}, wanted a list of slice numbers")
+    if not np.issubdtype(numbers.dtype, np.integer):
+        raise TypeError(f"indices: got {numbers.dtype}, wanted whole numbers")
+    if numbers.min() < 0 or numbers.max() >= len(stack):
         raise ValueError(
-            f"indices: got {indices.min()} to {indices.max()}, wanted 0 to {len(stack) - 1}"
+            f"indices: got {numbers.min()} to {numbers.max()}, wanted 0 to {len(stack) - 1}"
         )
     rng = np.random.default_rng([seed, step])
-    chosen = indices[rng.integers(0, indices.size, batch_size)]
+    chosen = numbers[rng.integers(0, numbers.size, batch_size)]
     pairs = [augment(stack.images[i], stack.membranes[i], rng, config) for i in chosen]
     images, masks = zip(*pairs, strict=True)
     return np.stack(images), np.stack(masks)
@@ -264,7 +264,7 @@ def _coordinates(rng: np.random.Generator, corner: list[int], config: AugmentCon
     along, across = shrink * np.cos(angle), shrink * np.sin(angle)
     offset = np.arange(crop, dtype=np.float32) - (crop - 1) / 2
     centre = [start + (crop - 1) / 2 for start in corner]
-    where = np.empty((2, crop, crop), np.float32)
+    where: np.ndarray = np.empty((2, crop, crop), np.float32)
     where[0] = centre[0] + along * offset[:, None] - across * offset
     where[1] = centre[1] + across * offset[:, None] + along * offset
     if config.elastic:

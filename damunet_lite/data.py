@@ -118,22 +118,18 @@ class Stack:
                     f"membranes: got shape {self.membranes.shape}, wanted that of images, "
                     f"{self.images.shape}"
                 )
-            if not np.isin(self.membranes, (0, 1)).all():
+            if not ((self.membranes == 0) | (self.membranes == 1)).all():
                 raise ValueError("membranes: got values other than 0 (cell) and 1 (membrane)")
         if self.labels is not None:
-            self._check_labels()
+            self._check_labels(self.labels)
 
-    def _check_labels(self) -> None:
-        _check_array("labels", self.labels, np.int32, 3)
-        if self.labels.shape != self.images.shape[:3]:
-            raise ValueError(
-                f"labels: got shape {self.labels.shape}, wanted {self.images.shape[:3]}"
-            )
-        if self.labels.size and self.labels.min() < 0:
-            raise ValueError(f"labels: got {self.labels.min()}, wanted 0 or more")
-        if self.membranes is not None and np.any(
-            (self.labels == 0) != (self.membranes[..., 0] == 1)
-        ):
+    def _check_labels(self, labels: np.ndarray) -> None:
+        _check_array("labels", labels, np.int32, 3)
+        if labels.shape != self.images.shape[:3]:
+            raise ValueError(f"labels: got shape {labels.shape}, wanted {self.images.shape[:3]}")
+        if labels.size and labels.min() < 0:
+            raise ValueError(f"labels: got {labels.min()}, wanted 0 or more")
+        if self.membranes is not None and np.any((labels == 0) != (self.membranes[..., 0] == 1)):
             raise ValueError("labels: wanted 0 exactly where membranes is 1, got other pixels")
 
     def __len__(self) -> int:
@@ -141,21 +137,25 @@ class Stack:
 
     def __getitem__(self, index: slice | int | np.ndarray | list[int]) -> "Stack":
         """Select slices; a single number gives a stack of one slice."""
-        if not isinstance(index, slice):
-            index = np.atleast_1d(np.asarray(index))
-            if index.size == 0:
-                index = index.astype(np.intp)
-            if not np.issubdtype(index.dtype, np.integer) or index.ndim != 1:
-                raise TypeError(
-                    f"index: got {index.dtype} with {index.ndim} axes, wanted a slice or "
-                    "a list of whole numbers"
-                )
+        where = index if isinstance(index, slice) else _slice_numbers(index)
         chosen = {
-            key: value[index]
+            key: value[where]
             for key in ("images", "membranes", "labels")
             if (value := getattr(self, key)) is not None
         }
         return replace(self, **chosen)
+
+
+def _slice_numbers(index: int | np.ndarray | list[int]) -> np.ndarray:
+    numbers = np.atleast_1d(np.asarray(index))
+    if numbers.size == 0:
+        numbers = numbers.astype(np.intp)
+    if not np.issubdtype(numbers.dtype, np.integer) or numbers.ndim != 1:
+        raise TypeError(
+            f"index: got {numbers.dtype} with {numbers.ndim} axes, wanted a slice or a list of "
+            "whole numbers"
+        )
+    return numbers
 
 
 def _check_array(name: str, array: np.ndarray, dtype: type, ndim: int) -> None:
@@ -258,12 +258,20 @@ def fetch(
     ------
     DataError
         If the files cannot be had, or are not the published ones.
+
+    Examples
+    --------
+    >>> fetch("train", folder="/nowhere")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    damunet_lite.data.DataError: /nowhere: no such folder; ...
     """
     _part_files(part)
     named = folder if folder is not None else os.environ.get("DAMUNET_DATA") or None
     if named is not None:
+        named = Path(named).expanduser()
         verify(named, part)
-        return Path(named)
+        return named
     cache = _cache_folder()
     if not _is_complete(cache, part):
         # Missing or damaged: the cache is ours to fill again, a folder of the user's is not.
@@ -458,6 +466,11 @@ def load() -> Stack:
     Stack
         ``isbi2012("train")``, or ``synthetic_stack()`` together with one UserWarning that
         says why; `name` tells which.
+
+    Examples
+    --------
+    >>> len(load())  # doctest: +SKIP
+    30
     """
     try:
         return isbi2012("train")
@@ -483,6 +496,12 @@ class Fold:
         Number of the fold, from 0.
     train, validation, test : ndarray
         Sorted slice numbers, int; no slice is in two of them.
+
+    Examples
+    --------
+    >>> fold = folds(n=6, block=2, validation=1)[0]
+    >>> fold.test.tolist(), fold.validation.tolist(), fold.train.tolist()
+    ([0, 1], [2], [3, 4, 5])
     """
 
     index: int
@@ -620,7 +639,7 @@ def spline_basis(length: int, spacing: float) -> np.ndarray:
     True
     """
     position = np.arange(length) / spacing
-    knots = np.arange(int(position[-1]) + 4) - 1
+    knots: np.ndarray = np.arange(int(position[-1]) + 4) - 1
     distance = np.abs(position[:, None] - knots)
     near = 2 / 3 - distance**2 + distance**3 / 2
     far = np.clip(2 - distance, 0, None) ** 3 / 6
@@ -722,7 +741,7 @@ def _draw_cells(rng: np.random.Generator, n: int, size: int) -> np.ndarray:
         axis + 10 * _smooth_noise(rng, shape, (8, 48)) + 1.6 * _smooth_noise(rng, shape, (4, 12))
         for axis in (rows, columns)
     )
-    owners = np.empty(shape, np.int32)
+    owners: np.ndarray = np.empty(shape, np.int32)
     for z in range(n):
         # |p - q|^2 - weight without |p|^2, which no comparison between points q needs.
         plane = np.concatenate([-2 * points[z].T, [(points[z] ** 2).sum(1) - weights[z]]])
