@@ -1,0 +1,596 @@
+"""Train a network from one configuration into one run folder, and go on where it stopped.
+
+The unit of progress is the step. Batches are a pure function of seed and step, so a run that
+was killed continues from its last saved state as if nothing had happened: on a CPU, with
+deterministic operations, it ends with the same weights as a run left alone.
+"""
+
+import contextlib
+import csv
+import dataclasses
+import io
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm.auto import tqdm
+
+from damunet_lite import __version__, data, devices, inference, losses, metrics, models
+from damunet_lite.augment import AugmentConfig, sample_batch
+from damunet_lite.supervision import TARGET_RULES, SegmentationNetwork, head_weights
+
+NETWORKS = {**models.PRESETS, "published_listing": models.published_listing}
+LOSSES = {
+    "cross_entropy": keras.losses.BinaryCrossentropy,
+    "dice": losses.DiceLoss,
+    "tversky": losses.TverskyLoss,
+    "focal_tversky": losses.FocalTverskyLoss,
+}
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+STATE_FILE, BEST_FILE, CONFIG_FILE = "last.npz", "best.keras", "config.json"
+HISTORY_FILE, METRICS_FILE, SHEET_FILE = "history.csv", "metrics.json", "contact_sheet.png"
+HISTORY_COLUMNS = (
+    "step", "loss", "learning_rate", "seconds", "v_rand", "v_info", "dice_membrane", "dice_cell"
+)
+
+
+class RunError(RuntimeError):
+    """A run cannot start or go on; the message says why and what helps."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides the outcome of a run.
+
+    Parameters
+    ----------
+    network : str
+        Preset of :mod:`damunet_lite.models`, or ``"published_listing"``.
+    network_options : dict
+        Keyword arguments of that preset.
+    loss : str
+        ``"cross_entropy"``, ``"dice"``, ``"tversky"``, ``"focal_tversky"`` on every head, or
+        ``"listing"``: focal Tversky on the side heads and Tversky on the main one, pooled over
+        the batch.
+    loss_options : dict
+        Keyword arguments of the loss class.
+    target_rule : {"any_membrane", "area", "strided"}
+        Targets of the side heads.
+    head_decay : float
+        Factor between the weights of neighbouring heads.
+    data : str
+        ``"isbi2012"`` or ``"synthetic"``.
+    fold : int
+        Which block of six slices is the test block, 0 to 4.
+    seed : int
+        Decides weights and batches.
+    steps, batch_size, crop : int
+        Length of the run, crops in a batch, side of a crop in pixels.
+    augment : dict
+        Changes to :class:`damunet_lite.augment.AugmentConfig`.
+    learning_rate : float
+        Peak of Adam's learning rate, reached after ``warmup`` steps, then a cosine down to 0.
+    warmup : int
+        Steps of linear increase at the start.
+    evaluate_every : int
+        Steps between saved states, each scored on the validation slices.
+    patience : int, optional
+        Stop after that many evaluations without a better V_rand; None never stops early.
+    precision : {"auto", "float32", "mixed_bfloat16", "mixed_float16"}
+        ``"auto"`` takes what the device computes fastest.
+    jit : bool, optional
+        XLA compilation; None chooses by device.
+    devices : int
+        Number of local devices to train on; 0 takes all.
+    deterministic : bool, optional
+        Deterministic TensorFlow operations; None means on a CPU only, where they cost nothing.
+    tta : bool
+        Average the final predictions over eight flips and rotations.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range; the message names the argument.
+
+    Examples
+    --------
+    >>> TrainConfig("unet", steps=10).fold
+    4
+    """
+
+    network: str = "damu_net"
+    network_options: dict[str, Any] = field(default_factory=dict)
+    loss: str = "cross_entropy"
+    loss_options: dict[str, Any] = field(default_factory=dict)
+    target_rule: str = "any_membrane"
+    head_decay: float = 0.5
+    data: str = "isbi2012"
+    fold: int = 4
+    seed: int = 0
+    steps: int = 350
+    batch_size: int = 4
+    crop: int = 192
+    augment: dict[str, Any] = field(default_factory=dict)
+    learning_rate: float = 1e-3
+    warmup: int = 20
+    evaluate_every: int = 50
+    patience: int | None = None
+    precision: str = "auto"
+    jit: bool | None = None
+    devices: int = 1
+    deterministic: bool | None = None
+    tta: bool = True
+
+    def __post_init__(self):
+        choices = {
+            "network": tuple(NETWORKS),
+            "loss": (*LOSSES, "listing"),
+            "target_rule": TARGET_RULES,
+            "data": ("isbi2012", "synthetic"),
+            "precision": PRECISIONS,
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+        least = {
+            "fold": 0, "seed": 0, "steps": 1, "batch_size": 1, "crop": 16, "warmup": 0,
+            "evaluate_every": 1, "devices": 0,
+        }
+        for name, minimum in least.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+                raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}")
+        if self.crop % 16:
+            raise ValueError(f"crop must be a multiple of 16, got {self.crop}")
+        for name in ("learning_rate", "head_decay"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be > 0, got {getattr(self, name)!r}")
+        if self.loss == "listing" and self.network != "published_listing":
+            raise ValueError("loss 'listing' belongs to network 'published_listing'")
+
+    @property
+    def name(self) -> str:
+        """Folder name of the run: network, fold and seed."""
+        return f"{self.network}-fold{self.fold}-seed{self.seed}"
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
+        """Make a configuration from a dict such as ``config.json`` holds.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown or a value out of range.
+
+        Examples
+        --------
+        >>> TrainConfig.from_dict({"network": "unet", "fold": 1}).name
+        'unet-fold1-seed0'
+        """
+        known = {f.name for f in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"config has unknown keys {unknown}; known are {sorted(known)}")
+        return cls(**values)
+
+
+# ------------------------------------------------------------------ the pieces of a run
+
+
+class CropBatches(keras.utils.PyDataset):
+    """Augmented batches of the steps ``first`` to ``first + count - 1``, prepared by threads."""
+
+    def __init__(self, stack, indices, config: TrainConfig, first: int, count: int):
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
+        self.stack, self.indices, self.config = stack, indices, config
+        self.first, self.count = first, count
+        self.augment = AugmentConfig(crop=config.crop, **config.augment)
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        config = self.config
+        return sample_batch(
+            self.stack, self.indices, config.batch_size, config.seed, self.first + index,
+            self.augment,
+        )
+
+
+def load_stack(config: TrainConfig) -> data.Stack:
+    """The labelled stack a configuration names."""
+    return data.isbi2012() if config.data == "isbi2012" else data.synthetic_stack()
+
+
+def build(config: TrainConfig) -> SegmentationNetwork:
+    """Build and compile the network of a configuration, on one device or several.
+
+    Parameters
+    ----------
+    config : TrainConfig
+
+    Returns
+    -------
+    SegmentationNetwork
+        Compiled, with freshly drawn weights that depend on ``config.seed`` alone.
+
+    Raises
+    ------
+    RunError
+        If more devices are asked for than there are, or the backend cannot use several.
+
+    Examples
+    --------
+    >>> build(TrainConfig("unet", {"base_filters": 2})).compiled
+    True
+    """
+    keras.utils.set_random_seed(config.seed)
+    precision = config.precision
+    policy = devices.preferred_precision() if precision == "auto" else precision
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        with devices.distributed(config.devices):
+            network = NETWORKS[config.network](**config.network_options)
+            network.compile(
+                optimizer=_optimizer(config),
+                loss=_loss(config, network),
+                head_weights=head_weights(network.heads, config.head_decay)
+                if len(network.heads) > 1
+                else None,
+                target_rule=config.target_rule,
+                jit_compile=devices.prefers_jit() if config.jit is None else config.jit,
+            )
+    finally:
+        keras.config.set_dtype_policy(previous)
+    return network
+
+
+def _optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
+    warmup = min(config.warmup, config.steps - 1)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=config.learning_rate / 10 if warmup else config.learning_rate,
+        decay_steps=config.steps - warmup,
+        warmup_target=config.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    return keras.optimizers.Adam(schedule)
+
+
+def _loss(config: TrainConfig, network: SegmentationNetwork):
+    options = config.loss_options
+    if config.loss != "listing":
+        return LOSSES[config.loss](**options)
+    focal = losses.FocalTverskyLoss(pooling="batch", **options)
+    chosen = {head: focal for head in network.heads}
+    chosen["main"] = losses.TverskyLoss(pooling="batch", **options)
+    return chosen
+
+
+def _prepare_process(config: TrainConfig) -> None:
+    """Settings of the whole process: determinism, and memory that is kept between steps."""
+    deterministic = config.deterministic
+    if deterministic is None:
+        deterministic = devices.accelerator() == "cpu"
+    if deterministic and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    devices.keep_memory()
+
+
+# ------------------------------------------------------------------ state on disk
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path``; rename it into place once all is written."""
+    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RunError(
+            f"cannot write {path}: {error.strerror or error}. Make room or choose a folder you "
+            "can write to; what was saved before is intact, and the same command goes on from it"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    with _replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _variables(network: SegmentationNetwork) -> dict[str, Any]:
+    groups = {"network": network.variables, "optimizer": network.optimizer.variables}
+    return {
+        f"{group}/{i:04d}/{variable.path}": variable
+        for group, variables in groups.items()
+        for i, variable in enumerate(variables)
+    }
+
+
+@dataclass
+class _Progress:
+    """Where a run stands, apart from its variables."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_v_rand: float = float("-inf")
+    best_step: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def _save_state(folder: Path, network: SegmentationNetwork, progress: _Progress) -> None:
+    arrays = {
+        key: keras.ops.convert_to_numpy(variable.value)
+        for key, variable in _variables(network).items()
+    }
+    arrays["progress"] = np.array(json.dumps(asdict(progress)))
+    with _replacing(folder / STATE_FILE) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
+
+
+def _load_state(folder: Path, network: SegmentationNetwork) -> _Progress:
+    path = folder / STATE_FILE
+    if not path.exists():
+        return _Progress()
+    network.optimizer.build(network.trainable_variables)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            variables = _variables(network)
+            if set(variables) | {"progress"} != set(arrays.files):
+                raise RunError(f"{path} does not fit the network; choose another run folder")
+            for key, variable in variables.items():
+                variable.assign(arrays[key])
+            return _Progress(**json.loads(str(arrays["progress"])))
+    except (OSError, ValueError, io.UnsupportedOperation) as error:
+        raise RunError(f"{path} cannot be read ({error}); delete it to start anew") from error
+
+
+def _write_history(folder: Path, history: list[dict[str, float]]) -> None:
+    with (
+        _replacing(folder / HISTORY_FILE) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, HISTORY_COLUMNS)
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def _open_folder(folder: Path, config: TrainConfig) -> None:
+    """Create the folder, or make sure that it belongs to this very configuration."""
+    record = {
+        "config": asdict(config), "package": __version__, "environment": devices.describe()
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot create run folder {folder}: {error.strerror}") from error
+    path = folder / CONFIG_FILE
+    if not path.exists():
+        if any(not p.name.startswith(".") for p in folder.iterdir()):
+            raise RunError(f"{folder} has files but no {CONFIG_FILE}; choose another run folder")
+        _write_json(path, record)
+        return
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["config"]
+    except (ValueError, KeyError) as error:
+        raise RunError(f"{path} cannot be read ({error!r}); choose another run folder") from error
+    wanted = json.loads(json.dumps(asdict(config)))
+    changed = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+    if changed:
+        differences = ", ".join(f"{k}: {found.get(k)!r} -> {wanted.get(k)!r}" for k in changed)
+        raise RunError(
+            f"{folder} holds a run of another configuration ({differences}); choose another run "
+            "folder, or delete this one"
+        )
+
+
+# ------------------------------------------------------------------ training
+
+
+class _Bar(keras.callbacks.Callback):
+    def __init__(self, bar: tqdm):
+        super().__init__()
+        self.bar = bar
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
+        self.bar.update(1)
+
+
+def train(
+    config: TrainConfig, folder: str | os.PathLike | None = None, progress: bool = True
+) -> Path:
+    """Train, score on validation slices as it goes, score the test slices at the end.
+
+    A run that was interrupted at any moment goes on when the same call is made again; a finished
+    one returns at once.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    folder : path, optional
+        Run folder; by default ``runs/<name of the configuration>``.
+    progress : bool
+        Show a progress bar with the time left, on stderr or in the notebook.
+
+    Returns
+    -------
+    Path
+        The run folder with ``config.json``, ``history.csv``, ``best.keras`` (best validation
+        V_rand), ``last.npz`` (full state), ``metrics.json`` and ``contact_sheet.png``.
+
+    Raises
+    ------
+    RunError
+        If the folder cannot be written or belongs to another configuration, or the loss is no
+        longer a number.
+    damunet_lite.data.DataError
+        If the data cannot be had.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> config = TrainConfig("unet", {"base_filters": 2}, data="synthetic", steps=2, crop=32,
+    ...                      batch_size=1, evaluate_every=2, tta=False)
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     sorted(p.name for p in train(config, place, progress=False).iterdir())
+    ['best.keras', 'config.json', 'contact_sheet.png', 'history.csv', 'last.npz', 'metrics.json']
+    """
+    folder = Path(folder) if folder is not None else Path("runs") / config.name
+    if (folder / METRICS_FILE).exists():
+        _open_folder(folder, config)
+        return folder
+    stack = load_stack(config)
+    fold = _fold(config, stack)
+    _open_folder(folder, config)
+    _prepare_process(config)
+    network = build(config)
+    state = _load_state(folder, network)
+    with tqdm(
+        total=config.steps, initial=state.step, disable=not progress, desc=config.name,
+        unit="step", smoothing=0.05,
+    ) as bar:
+        while state.step < config.steps and not _out_of_patience(config, state):
+            _train_block(config, stack, fold, network, state, folder, bar)
+    _finish(config, stack, fold, state, folder)
+    return folder
+
+
+def _fold(config: TrainConfig, stack: data.Stack) -> data.Fold:
+    available = data.folds(len(stack))
+    if config.fold >= len(available):
+        raise ValueError(f"fold must be 0 to {len(available) - 1}, got {config.fold}")
+    return available[config.fold]
+
+
+def _out_of_patience(config: TrainConfig, state: _Progress) -> bool:
+    if config.patience is None or not state.history:
+        return False
+    return state.step - state.best_step >= config.patience * config.evaluate_every
+
+
+def _train_block(config, stack, fold, network, state, folder, bar) -> None:
+    """Steps up to the next evaluation, the evaluation, and the state on disk."""
+    started = time.perf_counter()
+    count = min(config.evaluate_every, config.steps - state.step)
+    batches = CropBatches(stack, fold.train, config, state.step, count)
+    logs = network.fit(batches, verbose=0, shuffle=False, callbacks=[_Bar(bar)]).history
+    loss = float(logs["loss"][-1])
+    if not np.isfinite(loss):
+        raise RunError(
+            f"the loss became {loss} before step {state.step + count}; try a smaller "
+            "learning_rate, or precision 'float32'"
+        )
+    state.step += count
+    row = {"step": state.step, "loss": loss}
+    row["learning_rate"] = float(network.optimizer.learning_rate)
+    scores = _score(network, stack[fold.validation], tta=False)
+    row |= _validation_row(scores)
+    state.seconds += time.perf_counter() - started
+    row["seconds"] = state.seconds
+    state.history.append(row)
+    if row["v_rand"] > state.best_v_rand:
+        state.best_v_rand, state.best_step = row["v_rand"], state.step
+        with _replacing(folder / BEST_FILE) as temporary:
+            network.save(temporary)
+    _save_state(folder, network, state)
+    _write_history(folder, state.history)
+    bar.write(
+        f"step {state.step}: loss {loss:.3f}, validation V_rand {row['v_rand']:.3f}, "
+        f"membrane Dice {row['dice_membrane']:.3f}"
+    ) if not bar.disable else None
+
+
+def _score(network, stack: data.Stack, tta: bool) -> metrics.StackScores:
+    probabilities = inference.predict(network, stack.images, tta=tta, batch_size=1)
+    return metrics.score_stack(stack.membranes, probabilities)
+
+
+def _validation_row(scores: metrics.StackScores) -> dict[str, float]:
+    rand_threshold, _ = scores.best_rand()
+    information_threshold, _ = scores.best_information()
+    row = scores.row(rand_threshold, information_threshold)
+    return {k: row[k] for k in ("v_rand", "v_info", "dice_membrane", "dice_cell")}
+
+
+# ------------------------------------------------------------------ the final record
+
+
+def _finish(config, stack, fold, state: _Progress, folder: Path) -> None:
+    network = keras.models.load_model(folder / BEST_FILE)
+    record = evaluate(network, stack, fold, tta=config.tta)
+    probabilities = record.pop("probabilities")
+    _write_history(folder, state.history)
+    from damunet_lite import plots
+
+    test = stack[fold.test]
+    with _replacing(folder / SHEET_FILE) as temporary:
+        plots.contact_sheet(
+            test.images, test.membranes, probabilities,
+            threshold=1 - record["thresholds"]["v_rand"], path=temporary,
+        )
+    finished = {
+        "config": asdict(config), "package": __version__, "environment": devices.describe(),
+        "parameters": network.count_params(), "best_step": state.best_step,
+        "training_seconds": round(state.seconds, 1), "history": state.history, **record,
+    }
+    _write_json(folder / METRICS_FILE, finished)
+
+
+def evaluate(
+    network: keras.Model, stack: data.Stack, fold: data.Fold, tta: bool = True
+) -> dict[str, Any]:
+    """Score the test slices at the thresholds that are best on the validation slices.
+
+    Parameters
+    ----------
+    network : keras.Model
+    stack : Stack
+        With membranes.
+    fold : Fold
+    tta : bool
+        Average predictions over eight flips and rotations.
+
+    Returns
+    -------
+    dict
+        ``thresholds`` (chosen on validation), ``test`` (a row of the score table), ``validation``
+        (the same at its own best), ``baselines`` of the test slices, ``test_scores`` (every slice
+        and threshold, see :meth:`damunet_lite.metrics.StackScores.to_dict`),
+        ``test_slices`` and ``probabilities`` [n, H, W, 1].
+
+    Examples
+    --------
+    >>> stack = data.synthetic_stack(n=12, size=64, seed=0)
+    >>> record = evaluate(models.unet(base_filters=2), stack, data.folds(12)[1], tta=False)
+    >>> sorted(record["test"])
+    ['accuracy', 'dice_cell', 'dice_membrane', 'v_info', 'v_rand']
+    """
+    validation = _score(network, stack[fold.validation], tta)
+    thresholds = {
+        "v_rand": validation.best_rand()[0], "v_info": validation.best_information()[0]
+    }
+    test = stack[fold.test]
+    probabilities = inference.predict(network, test.images, tta=tta, batch_size=1)
+    scores = metrics.score_stack(test.membranes, probabilities)
+    return {
+        "thresholds": thresholds,
+        "test": scores.row(thresholds["v_rand"], thresholds["v_info"]),
+        "validation": validation.row(thresholds["v_rand"], thresholds["v_info"]),
+        "baselines": metrics.trivial_baselines(test.membranes),
+        "test_slices": [int(i) for i in fold.test],
+        "test_scores": scores.to_dict(),
+        "probabilities": probabilities,
+    }
