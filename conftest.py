@@ -14,8 +14,8 @@ import nbval.plugin  # noqa: E402
 import pytest  # noqa: E402
 
 from book.tools.kernel_env import ROOT, kernel_environment, local_data  # noqa: E402
+from book.tools.notebook_rules import cell_fault  # noqa: E402
 
-EXEMPTING_TAGS = {"nbval-ignore-output", "nbval-skip", "nbval-raises-exception", "raises-exception"}
 SANITIZER = ROOT / "tests" / "nbval_sanitize.cfg"
 _missing_data: list[str] = []
 
@@ -82,29 +82,11 @@ def pytest_collectstart(collector):
         collector.skip_compare += ("stderr",)
 
 
-def notebook_cell_fault(cell) -> str | None:
-    """Why strict comparison of a code cell would prove nothing, or None where it would."""
-    tags = set(cell.metadata.get("tags", []))
-    reason = cell.metadata.get("damunet", {}).get("exempt_reason", "")
-    exempt = tags & EXEMPTING_TAGS
-    if dict(nbval.plugin.find_comment_markers(cell.source)):
-        return "exempt a cell by a tag with a reason, not by an NBVAL comment"
-    if exempt and not str(reason).strip():
-        return f"tag {sorted(exempt)} needs a reason in the cell's metadata: damunet.exempt_reason"
-    if reason and not exempt:
-        return "damunet.exempt_reason without a tag that exempts"
-    if "nbval-skip" in tags and "skip-execution" not in tags:
-        return "nbval-skip needs the tag skip-execution as well, for book/tools/execute.py"
-    if cell.execution_count is None and cell.source.strip() and "nbval-skip" not in tags:
-        return "never executed: store its outputs with python book/tools/execute.py"
-    return None
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     if not isinstance(item, nbval.plugin.IPyNbCell):
         return
-    fault = notebook_cell_fault(item.cell)
+    fault = cell_fault(item.cell)
     if fault:
         pytest.fail(f"cell {item.cell_num}: {fault}", pytrace=False)
     if not real_data():

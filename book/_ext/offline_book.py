@@ -15,8 +15,7 @@ from types import SimpleNamespace
 from docutils import nodes
 from sphinx.ext.autodoc.mock import MockFinder
 
-# numpydoc's numbered references: `.. [1] Someone (2020)` and `[1]_`
-REFERENCE = re.compile(r"(?<=\.\. )\[(\d+)\]|\[(\d+)\](?=_)")
+VERSIONS = ("Python", "TensorFlow", "Keras", "NumPy")
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2")
 
 
@@ -54,12 +53,13 @@ def verified_sentence(verified: dict) -> str:
     Examples
     --------
     >>> verified_sentence({"date": "2026-11-22", "seconds": 41.7, "cores": 2,
-    ...                    "versions": {"Python": "3.11.7", "Keras": "3.15.1"}})
+    ...                    "versions": {"Keras": "3.15.1", "Python": "3.11.7"}})
     'Last run on 2026-11-22, in 42 seconds on 2 CPU cores, with Python 3.11.7, Keras 3.15.1.'
     """
     seconds = max(1, round(verified["seconds"]))
     length = f"{seconds} seconds" if seconds < 120 else f"{round(seconds / 60)} minutes"
-    versions = ", ".join(f"{name} {version}" for name, version in verified["versions"].items())
+    found = verified["versions"]
+    versions = ", ".join(f"{name} {found[name]}" for name in VERSIONS if name in found)
     cores = "1 CPU core" if verified["cores"] == 1 else f"{verified['cores']} CPU cores"
     return f"Last run on {verified['date']}, in {length} on {cores}, with {versions}."
 
@@ -76,11 +76,11 @@ def _add_verified_line(app, doctree):
         first_section.append(nodes.paragraph(text, text, classes=["verified"]))
 
 
-def _number_references_apart(app, what, name, obj, options, lines):
-    """Give every docstring's ``[1]_`` a label of its own: on the page they stand together."""
-    prefix = name.replace(".", "-").replace("_", "-")
+def _list_references(app, what, name, obj, options, lines):
+    """Turn numpydoc's numbered references into lists: as footnotes they would meet on the page."""
     for number, line in enumerate(lines):
-        lines[number] = REFERENCE.sub(lambda found: f"[#{prefix}-{found[1] or found[2]}]", line)
+        lines[number] = re.sub(r"^(\s*)\.\. \[(\d+)\]", r"\1\2.", line)
+        lines[number] = re.sub(r"\[(\d+)\]_", r"[\1]", lines[number])
 
 
 def _mock_networks(app, config):
@@ -98,6 +98,6 @@ def setup(app):
     app.connect("config-inited", _mock_networks)
     app.connect("build-finished", _copy_mathjax)
     app.connect("html-page-context", _drop_thebe, priority=900)
-    app.connect("autodoc-process-docstring", _number_references_apart)
+    app.connect("autodoc-process-docstring", _list_references)
     app.connect("doctree-read", _add_verified_line)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

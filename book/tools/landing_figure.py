@@ -1,6 +1,6 @@
 """Draw book/images/landing.png: a section, its membranes, and the answer that it is all cell.
 
-    python book/tools/landing_figure.py
+python book/tools/landing_figure.py
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ def main() -> None:
         axis.set_yticks([])
     figure.tight_layout()
     TARGET.parent.mkdir(exist_ok=True)
-    figure.savefig(TARGET, pil_kwargs={"optimize": True})
+    figure.savefig(TARGET, bbox_inches="tight", pil_kwargs={"optimize": True})
 
 
 if __name__ == "__main__":

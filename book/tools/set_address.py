@@ -1,0 +1,106 @@
+"""Tell every file where the repository lives.
+
+    python book/tools/set_address.py https://github.com/YOU/damunet-lite
+
+The address that counts is `repository: url:` in `_config.yml`. This command replaces it, and the
+same owner and name in every other file that names them: README, badges, install cells of the
+chapters, CITATION.cff, pyproject.toml. Without an address it prints the one that is set.
+"""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SUFFIXES = {".cff", ".cfg", ".css", ".html", ".ipynb", ".js", ".json", ".md", ".py", ".toml"}
+SUFFIXES |= {".txt", ".yml", ".yaml"}
+SKIPPED = {"_build", "build", "dist", "node_modules", "runs", "__pycache__"}
+ADDRESS = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)/?$")
+CONFIGURED = re.compile(r"^\s*url:\s*(https://github\.com/\S+)\s*$", re.MULTILINE)
+
+
+def text_files(root: Path) -> Iterator[Path]:
+    """Every file that may name the repository; hidden folders only where a host reads them."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in SKIPPED
+            and not name.endswith(".egg-info")
+            and (not name.startswith(".") or name in {".github", ".devcontainer"})
+        )
+        for name in sorted(names):
+            if Path(name).suffix in SUFFIXES:
+                yield Path(folder, name)
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """Owner and name of a repository.
+
+    Examples
+    --------
+    >>> split_address("https://github.com/someone/membranes")
+    ('someone', 'membranes')
+    >>> split_address("https://example.org/someone/membranes")
+    Traceback (most recent call last):
+        ...
+    ValueError: address: got 'https://example.org/someone/membranes', wanted \
+https://github.com/OWNER/NAME (Colab opens nothing else)
+    """
+    match = ADDRESS.match(address)
+    if match is None:
+        raise ValueError(
+            f"address: got {address!r}, wanted https://github.com/OWNER/NAME "
+            "(Colab opens nothing else)"
+        )
+    return match[1], match[2]
+
+
+def configured_address(root: Path = ROOT) -> str:
+    """The address that `_config.yml` gives."""
+    return CONFIGURED.search((root / "_config.yml").read_text(encoding="utf-8"))[1]
+
+
+def set_address(address: str, root: Path = ROOT) -> list[Path]:
+    """Replace the configured address in every file; return the files that changed."""
+    old_owner, old_name = split_address(configured_address(root))
+    owner, name = split_address(address)
+    replacements = [
+        (rf"(?<![\w.-]){re.escape(old_owner)}/{re.escape(old_name)}(?![\w-])", f"{owner}/{name}"),
+        (rf"{re.escape(old_owner)}\.github\.io/{re.escape(old_name)}", f"{owner}.github.io/{name}"),
+    ]
+    changed = []
+    for path in text_files(root):
+        old = new = path.read_bytes().decode("utf-8")
+        for pattern, replacement in replacements:
+            new = re.sub(pattern, replacement, new)
+        if new != old:
+            path.write_bytes(new.encode("utf-8"))
+            changed.append(path)
+    return changed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description="Tell every file where the repository lives; _config.yml has the last word."
+    )
+    parser.add_argument("address", nargs="?", help="https://github.com/OWNER/NAME")
+    arguments = parser.parse_args()
+    if arguments.address is None:
+        print(configured_address())
+        return 0
+    try:
+        changed = set_address(arguments.address)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    for path in changed:
+        print(path.relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,336 @@
+"""The book: its table of contents, its notebooks, and the pages it builds.
+
+The pages are built once, as strictly as Sphinx can, and then looked at as files: every link,
+anchor and image has to be there, and nothing may be asked of another host.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from book.tools.notebook_rules import cell_fault, notebook_faults
+from book.tools.set_address import configured_address, split_address
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+PAGE_LIMIT = 1_000_000
+
+
+def toc_pages(node=TOC) -> list[str]:
+    """Names of all pages, in the order of the table of contents."""
+    if isinstance(node, list):
+        return [page for item in node for page in toc_pages(item)]
+    pages = [node[key] for key in ("root", "file") if key in node]
+    for key in ("parts", "chapters", "sections"):
+        pages += toc_pages(node.get(key) or [])
+    return pages
+
+
+def read_notebook(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+# --- sources ----------------------------------------------------------------------------
+
+
+def test_toc_lists_each_page_once_and_only_pages_that_exist():
+    pages = toc_pages()
+    assert len(pages) == len(set(pages))
+    for page in pages:
+        assert [s for s in (".md", ".ipynb") if (ROOT / (page + s)).is_file()], page
+
+
+def test_every_chapter_is_in_the_toc_in_the_order_of_its_number():
+    listed = [page for page in toc_pages() if page.startswith("chapters/")]
+    assert listed == [f"chapters/{path.stem}" for path in CHAPTERS]
+    assert all(re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem) for path in CHAPTERS)
+
+
+def test_every_text_of_the_book_is_in_the_toc():
+    texts = {
+        path.relative_to(ROOT).with_suffix("").as_posix() for path in ROOT.glob("book/**/*.md")
+    }
+    assert texts == {page for page in toc_pages() if page.startswith("book/")}
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_chapter_keeps_the_rules(path):
+    assert notebook_faults(read_notebook(path), configured_address()) == []
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_chapter_was_run_with_the_versions_of_requirements(path):
+    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    versions = read_notebook(path)["metadata"]["damunet"]["verified"]["versions"]
+    for name in ("TensorFlow", "Keras", "NumPy"):
+        assert f"\n{name.lower()}=={versions[name]}\n" in pins, f"{name} {versions[name]}"
+
+
+# --- the rules themselves ---------------------------------------------------------------
+
+ADDRESS = "https://github.com/some-one/membranes"
+
+
+def code_cell(source, count, outputs=(), **metadata):
+    return {
+        "cell_type": "code",
+        "source": source,
+        "execution_count": count,
+        "outputs": list(outputs),
+        "metadata": metadata,
+    }
+
+
+def sound_notebook(*cells):
+    install = code_cell([f"%pip install -q git+{ADDRESS}\n"], 1)
+    return {"metadata": {"damunet": {"verified": {}}}, "cells": [install, *cells]}
+
+
+FIGURE = {"output_type": "display_data", "data": {"image/png": "iVBO"}}
+FAULTY_CELLS = {
+    "never executed": code_cell("1", None),
+    "once each": code_cell("1", 7),
+    "needs a reason": code_cell("1", 2, tags=["nbval-ignore-output"]),
+    "without a tag": code_cell("1", 2, damunet={"exempt_reason": "a clock"}),
+    "NBVAL comment": code_cell("# NBVAL_IGNORE_OUTPUT\n1", 2),
+    "skip-execution": code_cell("1", None, tags=["nbval-skip"], damunet={"exempt_reason": "x"}),
+    "without alt text": code_cell("1", 2, [FIGURE]),
+    "a stored error": code_cell("1", 2, [{"output_type": "error", "ename": "KeyError"}]),
+    "standard error": code_cell("1", 2, [{"output_type": "stream", "name": "stderr"}]),
+    "31 lines": code_cell("a = 1\n" * 31, 2),
+    "time stamps": code_cell("1", 2, execution={"iopub.execute_input": "noon"}),
+    "image without alt": {"cell_type": "markdown", "source": "![](a.png)", "metadata": {}},
+}
+
+
+@pytest.mark.parametrize("wanted", FAULTY_CELLS)
+def test_a_faulty_cell_is_named(wanted):
+    faults = notebook_faults(sound_notebook(FAULTY_CELLS[wanted]), ADDRESS)
+    assert [fault for fault in faults if wanted in fault], faults
+
+
+def test_a_sound_notebook_has_no_fault():
+    cells = [
+        code_cell("a = 1\n" * 30, 2),
+        code_cell("plot()", 3, [FIGURE], mystnb={"image": {"alt": "a curve"}}),
+        code_cell("time()", 4, tags=["nbval-ignore-output"], damunet={"exempt_reason": "a clock"}),
+        code_cell("", None),
+        {"cell_type": "markdown", "source": "![a cell](a.png)", "metadata": {}},
+    ]
+    assert notebook_faults(sound_notebook(*cells), ADDRESS) == []
+    assert all(cell_fault(cell) is None for cell in cells if cell["cell_type"] == "code")
+
+
+def test_an_install_cell_with_another_address_is_a_fault():
+    (fault,) = notebook_faults(sound_notebook(), "https://github.com/other/membranes")
+    assert "git+https://github.com/other/membranes" in fault
+
+
+@pytest.mark.slow
+def test_strict_comparison_catches_what_it_should_and_nothing_else(tmp_path):
+    """Store a notebook's outputs with our tool, compare, then spoil them one at a time."""
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_notebook
+
+    sources = [
+        "import sys, os",
+        "print('seen'); print('not stored', file=sys.stderr)",
+        "object()",
+        "6 * 7;",
+        "os.environ['TF_NUM_INTRAOP_THREADS'], os.environ['KERAS_BACKEND']",
+        "6 * 7",
+    ]
+    path = tmp_path / "chapter.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(source) for source in sources]), path)
+    compare = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT]
+    compare += ["-p", "conftest", "-q", "--color=no", path]
+
+    def outcome():
+        done = subprocess.run(compare, capture_output=True, text=True, cwd=ROOT)
+        return done.stdout
+
+    assert "6 errors" in outcome()  # nothing stored yet: refused, not passed
+
+    execute = [sys.executable, ROOT / "book" / "tools" / "execute.py", path]
+    stored = subprocess.run(execute, capture_output=True, text=True, cwd=tmp_path)
+    assert stored.returncode == 0, stored.stderr
+    assert "cell 1, not stored: not stored" in stored.stderr
+    assert "6 passed" in outcome()
+
+    notebook = nbformat.read(path, as_version=4)
+    assert "stderr" not in path.read_text(encoding="utf-8").replace("sys.stderr", "")
+    assert notebook.cells[3].outputs == []
+    assert notebook.metadata.damunet.verified.versions.Python.startswith("3.")
+    notebook.cells[5].outputs[0].data["text/plain"] = "41"
+    nbformat.write(notebook, path)
+    spoilt = outcome()
+    assert "1 failed, 5 passed" in spoilt
+    assert "Cell 5" in spoilt
+
+
+# --- built pages ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """The built book."""
+    target = tmp_path_factory.mktemp("book")
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n", "--keep-going"]
+    done = subprocess.run(
+        [*command, "--path-output", target, ROOT],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return target / "_build" / "html"
+
+
+@cache
+def parse(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def toc_files(site: Path) -> list[Path]:
+    return [site / f"{page}.html" for page in toc_pages()]
+
+
+def pages(site: Path) -> list[Path]:
+    return sorted(p for p in site.rglob("*.html") if "_static" not in p.relative_to(site).parts)
+
+
+@pytest.mark.slow
+def test_the_pages_are_those_of_the_toc(site):
+    names = {page.relative_to(site).with_suffix("").as_posix() for page in pages(site)}
+    made = {"index", "genindex", "search", "py-modindex"}
+    assert names - made == set(toc_pages())
+
+
+REFERENCES = {
+    "a": "href", "link": "href", "script": "src", "img": "src", "source": "src", "iframe": "src",
+    "video": "src", "audio": "src", "object": "data", "embed": "src",
+}  # fmt: skip
+
+
+def references(soup):
+    for tag, attribute in REFERENCES.items():
+        for element in soup.find_all(tag, attrs={attribute: True}):
+            yield element, element[attribute]
+
+
+def is_external(address: str) -> bool:
+    return bool(urlsplit(address).netloc)
+
+
+@pytest.mark.slow
+def test_links_anchors_and_images_lead_somewhere(site):
+    broken = []
+    for page in pages(site):
+        for _, address in references(parse(page)):
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            if not target.is_file():
+                broken.append(f"{page.relative_to(site)}: {address}")
+            elif parts.fragment and target.suffix == ".html":
+                anchor = unquote(parts.fragment)
+                soup = parse(target)
+                if not soup.find(id=anchor) and not soup.find(attrs={"name": anchor}):
+                    broken.append(f"{page.relative_to(site)}: {address} (no such anchor)")
+    assert broken == []
+
+
+@pytest.mark.slow
+def test_pages_ask_no_other_host(site):
+    asked = []
+    imports = re.compile(r"""(?:import\s*\(?|from|fetch\s*\(|src\s*=)\s*["'`](https?:)?//""")
+    for page in pages(site):
+        soup = parse(page)
+        for element, address in references(soup):
+            follows_only_on_click = element.name == "a" or element.get("rel") == ["canonical"]
+            if is_external(address) and not follows_only_on_click:
+                asked.append(f"{page.relative_to(site)}: {address}")
+        for script in soup.find_all("script", src=False):
+            if imports.search(script.text):
+                asked.append(f"{page.relative_to(site)}: {script.text[:80]}")
+        for style in [s.text for s in soup.find_all("style")]:
+            asked += [
+                f"{page.relative_to(site)}: {u}" for u in css_addresses(style) if is_external(u)
+            ]
+    assert asked == []
+
+
+def css_addresses(text: str) -> list[str]:
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    found = re.findall(r"""url\(\s*["']?([^"')]+)["']?\s*\)""", text)
+    return found + re.findall(r"""@import\s+["']([^"']+)""", text)
+
+
+@pytest.mark.slow
+def test_style_sheets_find_their_fonts_and_images_here(site):
+    wrong = []
+    for sheet in site.rglob("*.css"):
+        for address in css_addresses(sheet.read_text(encoding="utf-8")):
+            parts = urlsplit(address)
+            if parts.scheme == "data":
+                continue
+            if parts.netloc or (parts.path and not (sheet.parent / unquote(parts.path)).is_file()):
+                wrong.append(f"{sheet.relative_to(site)}: {address}")
+    assert wrong == []
+
+
+@pytest.mark.slow
+def test_mathematics_is_drawn_from_local_files(site):
+    with_formulas = [page for page in pages(site) if parse(page).select(".math")]
+    for page in with_formulas:
+        (script,) = [s["src"] for s in parse(page).select("script[src*=mathjax]")]
+        folder = (page.parent / script).resolve().parent
+        assert (folder / "tex-chtml.js").is_file()
+        assert list((folder / "output/chtml/fonts/woff-v2").glob("*.woff"))
+        assert "Apache License" in (folder / "LICENSE.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_every_picture_has_words(site):
+    for page in toc_files(site):
+        for image in parse(page).select("article img"):
+            alt = image.get("alt", "").strip()
+            assert len(alt.split()) > 2, f"{page.relative_to(site)}: {image['src']}: {alt!r}"
+            assert not re.search(r"\.(png|svg|jpe?g|gif)$", alt), f"{page}: alt text is a file name"
+
+
+@pytest.mark.slow
+def test_a_page_with_its_pictures_weighs_under_a_megabyte(site):
+    for page in pages(site):
+        pictures = {
+            (page.parent / image["src"]).resolve()
+            for image in parse(page).select("article img[src]")
+            if not image["src"].startswith("data:")
+        }
+        weight = page.stat().st_size + sum(p.stat().st_size for p in pictures)
+        assert weight < PAGE_LIMIT, f"{page.relative_to(site)}: {weight} bytes"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_chapter_page_opens_in_colab_and_binder_and_says_when_it_ran(site, path):
+    owner, name = split_address(configured_address())
+    page = parse(site / "chapters" / f"{path.stem}.html")
+    links = {link["href"] for link in page.find_all("a", href=True)}
+    file = f"chapters/{path.name}"
+    assert f"https://colab.research.google.com/github/{owner}/{name}/blob/main/{file}" in links
+    assert f"https://mybinder.org/v2/gh/{owner}/{name}/main?urlpath=lab/tree/{file}" in links
+    (verified,) = page.select("p.verified")
+    date = read_notebook(path)["metadata"]["damunet"]["verified"]["date"]
+    assert verified.text.startswith(f"Last run on {date}, in ")
