@@ -748,11 +748,11 @@ def _demonstration_features() -> tuple[np.ndarray, list[str]]:
 
 def _mlp_state(mlp: Mapping[str, Any] | None, channels: int) -> dict[str, list]:
     if mlp is None:
-        # hidden unit 1 answers to what stands out (maximum far from flat), unit 2 to the rest
-        order = np.arange(channels) % 2
-        squeeze = np.stack([np.where(order == 0, 2.0, 0.5), np.where(order == 0, -1.0, 1.5)], 1)
-        excite = np.stack([np.where(order == 0, 1.2, -0.6), np.where(order == 0, -1.0, 1.0)])
-        mlp = {"squeeze": squeeze, "squeeze_bias": np.full(2, -0.4), "excite": excite,
+        # one hidden unit answers to what stands out, the other to what is everywhere
+        order = np.arange(channels) % 4
+        squeeze = np.array([[2.0, -0.5], [1.0, -0.5], [-1.0, 1.5], [-0.5, 1.5]])[order]
+        excite = np.array([[1.0, 0.3, -0.8, -0.6], [-0.8, -0.5, -1.0, -0.8]])[:, order]
+        mlp = {"squeeze": squeeze, "squeeze_bias": np.full(2, -0.2), "excite": excite,
                "excite_bias": np.full(channels, -0.2)}
     wanted = ("squeeze", "squeeze_bias", "excite", "excite_bias")
     if set(mlp) != set(wanted):
@@ -918,7 +918,7 @@ class ReceptiveField(Figure):
         parts = ['<rect class="dm-track" x="10" y="10" width="200" height="200"/>']
         for level, side in enumerate(fields):
             start, length = 110 - side * scale / 2, side * scale
-            hue = ("c4", "c2", "c3", "c1", "c0")[level % 5]
+            hue = ("c4", "c2", "c3", "c1", "c5")[level % 5]
             parts += [
                 f'<rect class="s-{hue}" fill="none" stroke="currentColor" stroke-width="2" '
                 f'x="{start:.1f}" y="{start:.1f}" width="{length:.1f}" height="{length:.1f}"/>',

@@ -14,9 +14,6 @@ const ROWS = [["accuracy", "accuracy", "c0"], ["diceCell", "Dice, cell", "c3"],
   ["diceMembrane", "Dice, membrane", "c4"], ["rand", "V_rand", "c1"],
   ["information", "V_info", "c2"]];
 
-const TINTS = [[86, 180, 233], [230, 159, 0], [0, 158, 115], [204, 121, 167], [240, 228, 66],
-  [0, 114, 178], [213, 94, 0]];
-
 const widget = {
   render: (host) => frame(host, "Break a membrane", (fig) => {
     const [height, width] = fig.get("shape");
@@ -79,11 +76,11 @@ const widget = {
         cell.setAttribute("aria-label", `row ${row}, column ${column}: `
           + `${prediction[i] ? "membrane" : `cell ${regions[i]}`}${wrong ? ", wrong" : ""}`);
         cell.style.background = prediction[i] ? ""
-          : `rgba(${TINTS[(regions[i] - 1) % TINTS.length]}, 0.5)`;
+          : `rgb(${HUES[(regions[i] - 1) % HUES.length].map((c) => 127 + Math.round(c / 2))})`;
         write(cell, wrong ? "\u00d7" : "");
       });
       bars(chart, ROWS.map(([key, name, hue]) => ({ name, value: now[key], hue })),
-        { label: "Scores", names: 112 });
+        { label: "Scores", names: 124 });
       const wrong = now.missed + now.falseAlarms;
       write(caption, "Dark: predicted membrane. Each predicted cell has one tint; \u00d7 marks a "
         + "wrong pixel.");

@@ -223,7 +223,7 @@ export function lines(node, series, options) {
   const { label, x: [x0, x1], y: [y0, y1] = [0, 1], xLabel, yLabel, cursor, marks = [],
     xTicks = [x0, (x0 + x1) / 2, x1], yTicks = [y0, (y0 + y1) / 2, y1], digits = 1,
     xDigits = digits } = options;
-  const width = 360, height = 230, left = 40, bottom = 40, top = 18, right = 12;
+  const width = 360, height = 238, left = 40, bottom = 40, top = 26, right = 18;
   const X = (v) => left + ((v - x0) / (x1 - x0)) * (width - left - right);
   const Y = (v) => height - bottom
     - ((Math.min(Math.max(v, y0), y1) - y0) / (y1 - y0)) * (height - top - bottom);
@@ -238,7 +238,7 @@ export function lines(node, series, options) {
       fixed(v, xDigits))),
     svg("path", { class: "dm-axis", d: `M${left} ${Y(y1)}V${Y(y0)}H${width - right}` }),
     svg("text", { x: (left + width - right) / 2, y: height - 5, "text-anchor": "middle" }, xLabel),
-    svg("text", { x: 2, y: 11 }, yLabel),
+    svg("text", { x: 0, y: 12 }, yLabel),
     ...(cursor === undefined ? [] : [
       svg("line", { class: "dm-cursor", x1: X(cursor), x2: X(cursor), y1: Y(y0), y2: Y(y1) })]),
     ...series.map(({ points, hue, dash = "" }) =>
@@ -247,9 +247,9 @@ export function lines(node, series, options) {
 }
 
 /** Key of a line chart: a swatch, a name and a number that can be rewritten. */
-export function legend(entries) {
+export function legend(entries, wide = true) {
   const values = entries.map(() => html("span", { class: "dm-value" }));
-  const node = html("ul", { class: "dm-legend" }, entries.map(({ name, hue, dash = "" }, i) =>
+  const node = html("ul", { class: wide ? "dm-legend dm-pairs" : "dm-legend" }, entries.map(({ name, hue, dash = "" }, i) =>
     html("li", {},
       svg("svg", { viewBox: "0 0 26 10", width: 26, height: 10, "aria-hidden": "true" },
         svg("line", { class: `dm-line s-${hue}`, x1: 1, x2: 25, y1: 5, y2: 5,

@@ -51,12 +51,12 @@ export function outputWidths(network) {
 }
 
 const NM = 4;
-const HUE = ["c4", "c2", "c3", "c1", "c0"];
+const HUE = ["c4", "c2", "c3", "c1", "c5"];
 
 const widget = {
   render: (host) => frame(host, "What one output pixel sees", (fig) => {
     const picture = svg("svg", { class: "dm-picture" });
-    const numbers = html("div");
+    const numbers = html("div"), key = html("div"), caption = html("figcaption");
     const dial = (name, label, min, max, step) =>
       slider(fig, name, { label, min, max, step, digits: 0 });
     const parts = [
@@ -67,9 +67,7 @@ const widget = {
           dial("image_size", "image side, pixels", 128, 1024, 32))),
       checkbox(fig, "multi_scale", { label: "multi-scale input (pooled image into every level)" }),
       html("div", { class: "dm-columns" },
-        captioned(picture, html("figcaption", {}, "Squares: what a pixel in the middle sees at each "
-          + "encoder level (solid) and through the pooled image (dotted); dashed: the whole "
-          + "network. Drawn to scale; the frame is the image.")),
+        html("figure", { class: "dm-panel" }, picture, key, caption),
         numbers),
     ];
     const draw = () => {
@@ -79,8 +77,10 @@ const widget = {
       const levels = encoderLevels(network);
       const [least, most] = outputWidths(network);
       const scaled = (level) => fig.get("multi_scale") && level > 1 && level <= network.depth;
+      const name = (l) => (l.level > network.depth ? "bottom" : `level ${l.level}`);
+      const view = Math.min(size, Math.ceil(1.15 * most));
       const square = (side, attributes) => {
-        const shown = Math.min((side / size) * 300, 300);
+        const shown = Math.min((side / view) * 300, 300);
         return svg("rect", { x: 160 - shown / 2, y: 160 - shown / 2, width: shown, height: shown,
           fill: "none", ...attributes });
       };
@@ -92,20 +92,25 @@ const widget = {
           "stroke-width": 2 })),
         ...levels.filter((l) => scaled(l.level)).map((l) => square(scaleWindow(l.level),
           { class: `s-${HUE[(l.level - 1) % 5]}`, "stroke-width": 2.5, "stroke-dasharray": "1 4" })),
-        square(most, { class: "dm-axis", "stroke-dasharray": "7 4", "stroke-width": 2 }),
+        square(most, { class: "s-c0", "stroke-dasharray": "7 4", "stroke-width": 2 }),
         svg("circle", { cx: 160, cy: 160, r: 2.5, fill: "currentColor" }));
       numbers.replaceChildren(table("Receptive field by level",
         ["level", "map side", "stride", "sees, px", "sees, nm",
-          ...(fig.get("multi_scale") ? ["pooled input sees, px"] : [])],
-        levels.map((l) => [l.level > network.depth ? "bottom" : `${l.level}`,
+          ...(fig.get("multi_scale") ? ["pooled input, px"] : [])],
+        levels.map((l) => [name(l),
           fixed(size / l.stride, size % l.stride ? 1 : 0), `${l.stride}`, `${l.field}`,
           `${NM * l.field}`,
           ...(fig.get("multi_scale") ? [scaled(l.level) ? `${scaleWindow(l.level)}` : "\u2013"] : [])])));
+      key.replaceChildren(legend([
+        ...levels.map((l) => ({ name: name(l), hue: HUE[(l.level - 1) % 5] })),
+        { name: "output", hue: "c0", dash: "7 4" }], false).node);
+      write(caption, `What one pixel in the middle sees, drawn to scale in the middle ${view} of `
+        + `${size} pixels${fig.get("multi_scale") ? "; dotted: through the pooled image" : ""}.`);
       const bottom = levels[network.depth];
       fig.say(`At the bottom a pixel sees ${bottom.field} image pixels across `
         + `(${fixed((NM * bottom.field) / 1000, 2)} \u00b5m at ${NM} nm); an output pixel sees `
-        + `${least === most ? most : `${least} to ${most}`}`
-        + `${most > size ? ", more than the image has" : ""}.`
+        + `${least === most ? most : `${least} to ${most}`}, `
+        + `${most > size ? "more than the image has" : `${fixed((100 * most) / size, 0)} % of its side`}.`
         + (fig.get("multi_scale") && network.depth > 1 ? ` Level ${network.depth} meets the pooled `
           + `image after 1 convolution instead of ${network.convs * (network.depth - 1)}.` : ""));
     };

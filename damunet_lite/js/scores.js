@@ -27,89 +27,38 @@ export function labelCells(membrane, height, width) {
   return { labels, count };
 }
 
-// Binary heap of pixels by age. Equal ages leave it in an order that only this way of moving
-// them gives; scikit-image's watershed moves them so, and ties decide where a line runs.
-class Queue {
-  constructor() { this.items = []; }
-
-  push(item) {
-    const items = this.items;
-    let child = items.push(item) - 1;
-    while (child > 0) {
-      const parent = (child - 1) >> 1;
-      if (items[child].age >= items[parent].age) return;
-      [items[child], items[parent]] = [items[parent], items[child]];
-      child = parent;
-    }
-  }
-
-  pop() {
-    const items = this.items, first = items[0], last = items.pop();
-    if (!items.length) return first;
-    items[0] = last;
-    for (let i = 0; ;) {
-      const left = 2 * i + 1, right = left + 1;
-      let smallest = i;
-      if (left < items.length && items[left].age < items[i].age) smallest = left;
-      if (right < items.length && items[right].age < items[smallest].age) smallest = right;
-      if (smallest === i) return first;
-      [items[i], items[smallest]] = [items[smallest], items[i]];
-      i = smallest;
-    }
-  }
-}
-
-/** Grow cells over the membrane until lines one pixel wide remain (a watershed on a plain). */
+/**
+ * Grow cells over the membrane until lines one pixel wide remain. In rounds: membrane pixels that
+ * touch one cell join it, those between two become line; even pixels (row + column) move first.
+ */
 export function thinBorders(labels, height, width) {
   const present = new Set(labels);
   present.delete(0);
-  if (present.size === 0) return Int32Array.from(labels);
-  if (present.size === 1) return new Int32Array(labels.length).fill([...present][0]);
-  // one pixel of padding, so that every pixel has four neighbours
-  const stride = width + 2;
-  const steps = [-stride, -1, 1, stride];
-  const grown = new Int32Array((height + 2) * stride);
-  const open = new Uint8Array(grown.length);
-  const inside = [];
-  for (let i = 0; i < labels.length; i++) {
-    inside[i] = (Math.floor(i / width) + 1) * stride + (i % width) + 1;
-    grown[inside[i]] = labels[i];
-  }
-  inside.forEach((p, i) => {
-    if (labels[i] !== 0) return;
-    open[p] = 1;
-    for (const step of steps) open[p + step] = 1;
-  });
-  for (let p = 0; p < open.length; p++) {
-    const column = p % stride;
-    if (p < stride || p >= open.length - stride || column === 0 || column === stride - 1) {
-      open[p] = 0;
-    }
-  }
-  const queue = new Queue();
-  for (const p of inside) {
-    if (open[p] && grown[p]) queue.push({ age: 0, pixel: p, source: p });
-  }
-  let age = 1;
-  const meetsOther = (p, label) => {
-    if (!open[p]) return true;
-    const other = steps.some((step) => open[p + step] && grown[p + step]
-      && grown[p + step] !== label);
-    if (other) open[p] = 0;
-    return other;
+  const grown = Int32Array.from(labels);
+  if (present.size === 0) return grown;
+  if (present.size === 1) return grown.fill([...present][0]);
+  const around = (i) => {
+    const column = i % width;
+    return [i >= width ? i - width : -1, column > 0 ? i - 1 : -1,
+      column < width - 1 ? i + 1 : -1, i + width < grown.length ? i + width : -1,
+    ].filter((j) => j >= 0);
   };
-  while (queue.items.length) {
-    const { pixel, source } = queue.pop();
-    if (grown[pixel] && pixel !== source) continue;
-    if (!meetsOther(pixel, grown[source])) grown[pixel] = grown[source];
-    for (const step of steps) {
-      const next = pixel + step;
-      if (!open[next] || grown[next]) continue;
-      age += 1;
-      queue.push({ age, pixel: next, source });
+  const seen = Uint8Array.from(labels, (label) => (label ? 1 : 0));
+  // free pixels beside the given ones, each once
+  const claim = (pixels) => pixels.flatMap(around).filter((i) => !seen[i] && (seen[i] = 1));
+  let front = claim(Array.from(labels.keys()).filter((i) => labels[i]));
+  while (front.length) {
+    for (const parity of [0, 1]) {
+      for (const i of front) {
+        if ((Math.floor(i / width) + (i % width)) % 2 !== parity) continue;
+        const near = new Set(around(i).map((j) => grown[j]));
+        near.delete(0);
+        if (near.size === 1) grown[i] = [...near][0];
+      }
     }
+    front = claim(front.filter((i) => grown[i]));
   }
-  return Int32Array.from(inside, (p) => grown[p]);
+  return grown;
 }
 
 const sum = (values, f) => {

@@ -71,8 +71,8 @@ const widget = {
           slider(fig, "overlap", { label: "overlap, share of a tile", min: 0, max: 0.9,
             step: 0.05 }),
           dial("reach", "reach of the border error, pixels", 2, 64, 2))),
-      html("div", { style: "margin-top: 0.5rem" }, choice(fig, "window", { label: "weights", options: [["gaussian", "Gaussian"],
-        ["uniform", "all equal"]] })),
+      choice(fig, "window", { label: "weights", options: [["gaussian", "Gaussian"],
+        ["uniform", "all equal"]] }),
       html("div", { class: "dm-columns" }, captioned(plan, planText),
         html("div", {},
           captioned(weights, html("figcaption", {}, "Share of each tile in a pixel, along one "
@@ -106,13 +106,12 @@ const widget = {
       { label: "Weight of each tile along one axis", x: [0, span], xLabel: "pixel",
         yLabel: "share", xDigits: 0 });
       const seam = seams(length, tile, overlap, kind, reach);
-      const bound = Math.max(0.1, Math.ceil(seam.largest * 10) / 10);
       lines(errors, [{ hue: "c2", points: Array.from(seam.error, (e, i) => [i, e]) }],
-        { label: `Error left after blending, at most ${fixed(seam.largest)}`, x: [0, span],
-          y: [-bound, bound], xLabel: "pixel", yLabel: "error", xDigits: 0 });
+        { label: `Error left after blending, at most ${fixed(seam.largest, 4)}`, x: [0, span],
+          y: [-1, 1], xLabel: "pixel", yLabel: "error", xDigits: 0 });
       fig.say(`${starts.length ** 2} tiles, ${fixed(costFactor(length, tile, overlap), 2)} times the `
-        + `work of one pass. Largest error after blending ${fixed(seam.largest)}, largest step `
-        + `between neighbouring pixels ${fixed(seam.step)}.`);
+        + `work of one pass. Largest error after blending ${fixed(seam.largest, 4)}, largest step `
+        + `between neighbouring pixels ${fixed(seam.step, 4)}.`);
     };
     return { parts, draw };
   }),
