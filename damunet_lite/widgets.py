@@ -208,8 +208,8 @@ def _png(rgb: np.ndarray) -> str:
 
 def _svg(width: int, height: int, label: str, parts: Sequence[str]) -> str:
     return (
-        f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" fill="currentColor" '
-        f'style="max-width:100%" aria-label="{escape(label)}">{"".join(parts)}</svg>'
+        f'<svg class="dm-still" viewBox="0 0 {width} {height}" width="{width}" role="img" '
+        f'fill="currentColor" aria-label="{escape(label)}">{"".join(parts)}</svg>'
     )
 
 
@@ -234,12 +234,15 @@ def _bars(items: Sequence[tuple[str, float, str]], y: int = 0, x: int = 0) -> li
 
 def _panels(panels: Sequence[tuple[str, np.ndarray]], side: int = 190) -> list[str]:
     """Pictures [H, W, 3] side by side, each over its caption."""
-    return [
-        f'<image x="{i * (side + 12)}" y="0" width="{side}" height="{side}" '
-        f'style="image-rendering:pixelated" href="{_png(rgb)}"/>'
-        + _text(i * (side + 12), side + 18, caption)
-        for i, (caption, rgb) in enumerate(panels)
-    ]
+    parts = []
+    for i, (caption, rgb) in enumerate(panels):
+        x, height = i * (side + 12), round(side * rgb.shape[0] / rgb.shape[1])
+        parts += [
+            f'<image x="{x}" y="0" width="{side}" height="{height}" '
+            f'style="image-rendering:pixelated" href="{_png(rgb)}"/>',
+            _text(x, height + 18, caption),
+        ]
+    return parts
 
 
 def _as_rgb(grey: np.ndarray) -> np.ndarray:
@@ -524,10 +527,11 @@ class BrokenMembrane(Figure):
         tints = 0.5 * 255 + 0.5 * _HUES[(cells - 1) % len(_HUES)]
         tinted = np.where(cells[..., None] > 0, tints, 25)
         enlarged = np.kron(tinted, np.ones((8, 8, 1)))
-        hues = dict(v_rand="c1", v_info="c2", accuracy="c0", dice_cell="c3", dice_membrane="c4")
-        rows = [(k.replace("_", " ", 1), v, hues[k]) for k, v in self._scores().items()]
-        parts = [*_panels([("predicted cells", enlarged)], 150), *_bars(rows, y=10, x=190)]
-        return _svg(560, 180, "Predicted cells and their scores", parts)
+        names = ("accuracy", "Dice, cell", "Dice, membrane", "V_rand", "V_info")
+        hues = ("c0", "c3", "c4", "c1", "c2")
+        rows = list(zip(names, self._scores().values(), hues, strict=True))
+        parts = [*_panels([("predicted cells", enlarged)], 170), *_bars(rows, y=4, x=200)]
+        return _svg(560, 145, "Predicted cells and their scores", parts)
 
 
 class AttentionGateMap(Figure):

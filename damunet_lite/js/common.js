@@ -15,6 +15,9 @@ export function fixed(x, digits = 3) {
   return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "\u2212");
 }
 
+/** "1 cell", "2 cells". */
+export const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
+
 // Okabe and Ito's colours, safe for colour-blind readers
 export const HUES = [
   [0, 114, 178], [230, 159, 0], [0, 158, 115], [204, 121, 167],

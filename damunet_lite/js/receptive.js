@@ -95,11 +95,10 @@ const widget = {
         square(most, { class: "s-c0", "stroke-dasharray": "7 4", "stroke-width": 2 }),
         svg("circle", { cx: 160, cy: 160, r: 2.5, fill: "currentColor" }));
       numbers.replaceChildren(table("Receptive field by level",
-        ["level", "map side", "stride", "sees, px", "sees, nm",
+        ["level", "map side", "stride", "sees, px",
           ...(fig.get("multi_scale") ? ["pooled input, px"] : [])],
         levels.map((l) => [name(l),
           fixed(size / l.stride, size % l.stride ? 1 : 0), `${l.stride}`, `${l.field}`,
-          `${NM * l.field}`,
           ...(fig.get("multi_scale") ? [scaled(l.level) ? `${scaleWindow(l.level)}` : "\u2013"] : [])])));
       key.replaceChildren(legend([
         ...levels.map((l) => ({ name: name(l), hue: HUE[(l.level - 1) % 5] })),

@@ -37,28 +37,45 @@ export function thinBorders(labels, height, width) {
   const grown = Int32Array.from(labels);
   if (present.size === 0) return grown;
   if (present.size === 1) return grown.fill([...present][0]);
-  const around = (i) => {
-    const column = i % width;
-    return [i >= width ? i - width : -1, column > 0 ? i - 1 : -1,
-      column < width - 1 ? i + 1 : -1, i + width < grown.length ? i + width : -1,
-    ].filter((j) => j >= 0);
-  };
-  const seen = Uint8Array.from(labels, (label) => (label ? 1 : 0));
-  // free pixels beside the given ones, each once
-  const claim = (pixels) => pixels.flatMap(around).filter((i) => !seen[i] && (seen[i] = 1));
-  let front = claim(Array.from(labels.keys()).filter((i) => labels[i]));
-  while (front.length) {
-    for (const parity of [0, 1]) {
-      for (const i of front) {
-        if ((Math.floor(i / width) + (i % width)) % 2 !== parity) continue;
-        const near = new Set(around(i).map((j) => grown[j]));
-        near.delete(0);
-        if (near.size === 1) grown[i] = [...near][0];
+  // one pixel of frame, so that every pixel has four neighbours
+  const stride = width + 2;
+  const place = (i) => (Math.floor(i / width) + 1) * stride + (i % width) + 1;
+  const field = new Int32Array((height + 2) * stride), free = new Uint8Array(field.length);
+  grown.forEach((label, i) => {
+    field[place(i)] = label;
+    free[place(i)] = label ? 0 : 1;
+  });
+  const steps = [-stride, -1, 1, stride];
+  // free pixels beside labelled ones, each once
+  const claim = (pixels) => {
+    const found = [];
+    for (const p of pixels) {
+      if (!field[p]) continue;
+      for (const step of steps) {
+        if (!free[p + step]) continue;
+        free[p + step] = 0;
+        found.push(p + step);
       }
     }
-    front = claim(front.filter((i) => grown[i]));
+    return found;
+  };
+  let front = claim(field.keys());
+  while (front.length) {
+    for (const parity of [0, 1]) {
+      for (const p of front) {
+        if ((Math.floor(p / stride) + (p % stride)) % 2 !== parity) continue;
+        let only = 0;
+        for (const step of steps) {
+          const label = field[p + step];
+          if (label && label !== only) only = only ? -1 : label;
+          if (only < 0) break;
+        }
+        if (only > 0) field[p] = only;
+      }
+    }
+    front = claim(front);
   }
-  return grown;
+  return grown.map((_, i) => field[place(i)]);
 }
 
 const sum = (values, f) => {
@@ -71,18 +88,18 @@ const ratio = (a, b) => (b ? a / b : 1);
 /** V_rand and V_info with their split and merge parts. */
 export function segmentationScore(truth, proposal) {
   const joint = new Map(), truthSizes = new Map(), proposalSizes = new Map();
-  const count = (map, key) => map.set(key, (map.get(key) ?? 0) + 1);
+  const add = (map, key) => map.set(key, (map.get(key) ?? 0) + 1);
   let total = 0, singletons = 0;
   for (let i = 0; i < truth.length; i++) {
     const t = truth[i], s = proposal[i];
     if (t === 0) continue;
     total += 1;
-    count(truthSizes, t);
+    add(truthSizes, t);
     if (s === 0) {
       singletons += 1;
     } else {
-      count(proposalSizes, s);
-      count(joint, t * 1048576 + s);
+      add(proposalSizes, s);
+      add(joint, t * 1048576 + s);
     }
   }
   const square = (n) => n * n;

@@ -65,7 +65,7 @@ const widget = {
         const cells = countCells(target, h, w);
         panels[i].canvas.paint((p) => Array(3).fill(255 * (1 - target[p])),
           `Target of ${HEADS[i]}, membrane dark, ${cells} cells`);
-        write(panels[i].text, `${HEADS[i]}, ${h} \u00d7 ${w}: ${cells} cells`);
+        write(panels[i].text, `${HEADS[i]}, ${h} \u00d7 ${w}: ${count(cells, "cell")}`);
         return cells;
       });
       bars(kept, counts.map((n, i) => ({ name: HEADS[i], value: n, text: `${n}`, hue: "c3" })),
@@ -73,7 +73,7 @@ const widget = {
       const weights = headWeights(HEADS.length, fig.get("decay"));
       bars(chart, weights.map((value, i) => ({ name: HEADS[i], value, hue: "c1" })),
         { label: "Head weights", names: 56 });
-      fig.say(`Rule ${rule.replace("_", " ")}: the 1/8 target has ${counts[3]} cells where the mask `
+      fig.say(`Rule ${rule.replace("_", " ")}: the 1/8 target has ${count(counts[3], "cell")} where the mask `
         + `has ${counts[0]}. Weights: ${weights.map((v, i) => `${HEADS[i]} ${fixed(v)}`).join(", ")}.`);
     };
     return { parts, draw };

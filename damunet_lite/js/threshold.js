@@ -64,8 +64,8 @@ const widget = {
       key.replaceChildren(view === "errors"
         ? swatches([[MISSED, "membrane missed"], [FALSE_ALARM, "false membrane"],
           [[214, 214, 214], "membrane found"]]) : "");
-      write(caption, `${now.proposedCells} proposed cells, ${now.truthCells} true cells; `
-        + `${now.missed} membrane pixels missed, ${now.falseAlarms} false ones.`);
+      write(caption, `${count(now.proposedCells, "proposed cell")}, ${count(now.truthCells, "true cell")}; `
+        + `${count(now.missed, "membrane pixel")} missed, ${now.falseAlarms} false ones.`);
     }
 
     const draw = () => {
