@@ -594,3 +594,76 @@ def evaluate(
         "test_scores": scores.to_dict(),
         "probabilities": probabilities,
     }
+
+
+def read_config(folder: str | os.PathLike) -> TrainConfig:
+    """Configuration of a run folder.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no readable ``config.json``.
+
+    Examples
+    --------
+    >>> read_config("no-such-folder")
+    Traceback (most recent call last):
+    damunet_lite.training.RunError: no-such-folder is not a run folder: config.json is missing
+    """
+    path = Path(folder) / CONFIG_FILE
+    try:
+        return TrainConfig.from_dict(json.loads(path.read_text(encoding="utf-8"))["config"])
+    except FileNotFoundError:
+        raise RunError(f"{folder} is not a run folder: {CONFIG_FILE} is missing") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} cannot be read: {error!r}") from error
+
+
+def load_network(path: str | os.PathLike) -> keras.Model:
+    """Load a trained network from a ``.keras`` file or a run folder (its ``best.keras``).
+
+    Raises
+    ------
+    RunError
+        If there is no such file, or Keras cannot read it.
+
+    Examples
+    --------
+    >>> load_network("no-such.keras")
+    Traceback (most recent call last):
+    damunet_lite.training.RunError: no-such.keras is neither a .keras file nor a run folder
+    """
+    path = Path(path)
+    file = path / BEST_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise RunError(f"{path} is neither a .keras file nor a run folder")
+    try:
+        return keras.models.load_model(file)
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"{file} cannot be loaded as a Keras model: {error}") from error
+
+
+def evaluate_run(folder: str | os.PathLike, tta: bool = True) -> dict[str, Any]:
+    """Score the best network of a run folder once more, as :func:`evaluate` does.
+
+    Returns
+    -------
+    dict
+        As :func:`evaluate`, without the probabilities; ready for ``json.dump``.
+
+    Raises
+    ------
+    RunError
+        If the folder is not a run folder or has no network yet.
+
+    Examples
+    --------
+    >>> evaluate_run("no-such-folder")
+    Traceback (most recent call last):
+    damunet_lite.training.RunError: no-such-folder is not a run folder: config.json is missing
+    """
+    config = read_config(folder)
+    stack = load_stack(config)
+    record = evaluate(load_network(folder), stack, _fold(config, stack), tta)
+    del record["probabilities"]
+    return record

@@ -1,0 +1,244 @@
+"""Command line: ``python -m damunet_lite {data,train,evaluate,predict}``.
+
+Exit codes: 0 done, 1 something the message explains went wrong, 2 wrong arguments,
+130 interrupted.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from damunet_lite import __version__, data  # noqa: E402
+
+PRESETS = ("unet", "att_unet", "datt_unet", "damu_net", "published_listing")
+TABLE_HEAD = f"{'':24}{'V_rand':>8}{'V_info':>8}{'Dice':>8}{'Dice':>8}{'accu-':>8}\n" + (
+    f"{'':24}{'':8}{'':8}{'membr.':>8}{'cell':>8}{'racy':>8}"
+)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m damunet_lite",
+        description="Train, score and use the four networks of the DAMU-Net book.",
+        epilog="`python -m damunet_lite COMMAND --help` explains each command.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_data(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_predict(commands)
+    return parser
+
+
+def _add_data(commands) -> None:
+    command = commands.add_parser(
+        "data", help="fetch, verify and describe the ISBI 2012 stack",
+        description="Fetch the ISBI 2012 stack (about 16 MB, once), verify every file against "
+        "its SHA-256 and describe it. DAMUNET_DATA names a local copy instead.",
+    )
+    command.add_argument("--part", choices=("train", "test"), default="train")
+    command.add_argument("--folder", type=Path, help="a local copy to verify and describe")
+    command.add_argument("--json", action="store_true", help="print JSON for programs")
+    command.set_defaults(run=_data)
+
+
+def _add_train(commands) -> None:
+    command = commands.add_parser(
+        "train", help="train a network, or go on with a run that was interrupted",
+        description="Train one of the four networks, or the published listing, and score it on "
+        "its test block. The same command again goes on where the run stopped.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    command.add_argument("network", choices=PRESETS)
+    command.add_argument(
+        "--folder", dest="run_folder", type=Path, default=argparse.SUPPRESS,
+        help="run folder (default: runs/NETWORK-foldF-seedS)",
+    )
+    command.add_argument("--data", choices=("isbi2012", "synthetic"), default="isbi2012")
+    command.add_argument("--fold", type=int, default=4, help="test block, 0 to 4")
+    command.add_argument("--seed", type=int, default=0)
+    for name, kind, text in (
+        ("steps", int, "length of the run"),
+        ("batch-size", int, "crops in a batch"),
+        ("crop", int, "side of a crop in pixels"),
+        ("learning-rate", float, "peak learning rate"),
+        ("evaluate-every", int, "steps between saved, scored states"),
+        ("patience", int, "stop after so many evaluations without gain"),
+        ("devices", int, "local devices to train on; 0 takes all"),
+    ):
+        command.add_argument(f"--{name}", type=kind, help=text, default=argparse.SUPPRESS)
+    command.add_argument(
+        "--loss", default=argparse.SUPPRESS,
+        choices=("cross_entropy", "dice", "tversky", "focal_tversky", "listing"),
+    )
+    command.add_argument(
+        "--attention", choices=("gate", "cbam", "both"), default=argparse.SUPPRESS,
+        help="attention of att_unet, datt_unet and damu_net",
+    )
+    command.add_argument("--base-filters", type=int, default=argparse.SUPPRESS)
+    command.add_argument(
+        "--precision", default=argparse.SUPPRESS,
+        choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
+    )
+    command.add_argument(
+        "--no-tta", dest="tta", action="store_false", default=argparse.SUPPRESS,
+        help="final predictions without test-time augmentation",
+    )
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+    command.set_defaults(run=_train)
+
+
+def _add_evaluate(commands) -> None:
+    command = commands.add_parser(
+        "evaluate", help="score a trained network on the test block of its run",
+        description="Score RUN/best.keras again: thresholds from the validation slices, scores "
+        "of the test slices beside the trivial baselines.",
+    )
+    command.add_argument("folder", type=Path, metavar="RUN", help="run folder")
+    command.add_argument("--no-tta", dest="tta", action="store_false")
+    command.add_argument("--json", action="store_true", help="print JSON for programs")
+    command.set_defaults(run=_evaluate)
+
+
+def _add_predict(commands) -> None:
+    command = commands.add_parser(
+        "predict", help="find the membranes in your own images",
+        description="Write NAME_membrane.png (probability of membrane, 0 to 255) for each image: "
+        "grey 8 or 16 bit, any size. A file that exists is never overwritten without --force.",
+    )
+    command.add_argument("model", type=Path, help="a .keras file, or a run folder")
+    command.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    command.add_argument("--out", type=Path, help="folder for the results (default: beside IMAGE)")
+    command.add_argument("--tile", type=int, help="tile size in pixels, for large images")
+    command.add_argument("--tta", action="store_true", help="average over 8 flips and rotations")
+    command.add_argument("--force", action="store_true", help="overwrite results that exist")
+    command.set_defaults(run=_predict)
+
+
+# ------------------------------------------------------------------ the commands
+
+
+def _data(arguments: argparse.Namespace) -> None:
+    folder = data.fetch(arguments.part, arguments.folder)
+    stack = data.isbi2012(arguments.part, folder)
+    found: dict[str, Any] = {"folder": str(folder), "verified": True, **data.describe(stack)}
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        shown = f"{value:.4f}" if isinstance(value, float) else value
+        print(f"{name.replace('_', ' '):20}{shown}")
+    print(f"{'source':20}{stack.source}")
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from damunet_lite import training
+
+    given = vars(arguments)
+    options = {k: given.pop(k) for k in ("attention", "base_filters") if k in given}
+    settings = {k: v for k, v in given.items() if k in training.TrainConfig.__dataclass_fields__}
+    config = training.TrainConfig(network_options=options, **settings)
+    folder = training.train(config, given.get("run_folder"), progress=not arguments.quiet)
+    record = json.loads((folder / training.METRICS_FILE).read_text(encoding="utf-8"))
+    _print_scores(record, f"{config.network}, fold {config.fold}")
+    print(f"\n{folder}: best.keras, metrics.json, history.csv, contact_sheet.png")
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from damunet_lite import training
+
+    config = training.read_config(arguments.folder)
+    record = training.evaluate_run(arguments.folder, tta=arguments.tta)
+    if arguments.json:
+        print(json.dumps(record))
+    else:
+        _print_scores(record, f"{config.network}, fold {config.fold}")
+
+
+def _print_scores(record: dict[str, Any], title: str) -> None:
+    columns = ("v_rand", "v_info", "dice_membrane", "dice_cell", "accuracy")
+    print(TABLE_HEAD)
+    for name, row in (*record["baselines"].items(), (title, record["test"])):
+        print(f"{name:24}" + "".join(f"{row[column]:8.3f}" for column in columns))
+    slices = record["test_slices"]
+    thresholds = record["thresholds"]
+    print(
+        f"test slices {slices[0]} to {slices[-1]}; cell thresholds chosen on validation slices: "
+        f"V_rand {thresholds['v_rand']:.1f}, V_info {thresholds['v_info']:.1f}; pixel scores at 0.5"
+    )
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    import numpy as np
+    from PIL import Image
+
+    from damunet_lite import inference, training
+
+    jobs = [(path, _result_path(path, arguments)) for path in arguments.images]
+    taken = [str(target) for _, target in jobs if target.exists() and not arguments.force]
+    if taken:
+        raise FileExistsError(f"{', '.join(taken)} would be overwritten; add --force or --out")
+    network = training.load_network(arguments.model)
+    for path, target in jobs:
+        try:
+            with Image.open(path) as picture:
+                pixels = np.asarray(picture)
+        except OSError as error:
+            raise ValueError(f"cannot read image {path}: {error}") from error
+        if pixels.ndim != 2:
+            raise ValueError(f"{path} must be a grey image, got shape {pixels.shape}")
+        if pixels.dtype == np.int32:  # how Pillow hands out 16-bit files in some modes
+            pixels = pixels.astype(np.uint16)
+        probability = inference.predict(
+            network, pixels, tile=arguments.tile, tta=arguments.tta, batch_size=1
+        )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.round(probability * 255).astype(np.uint8)).save(target)
+        print(f"{path} -> {target} (membrane: {100 * (probability > 0.5).mean():.1f} % of pixels)")
+
+
+def _result_path(image: Path, arguments: argparse.Namespace) -> Path:
+    return (arguments.out or image.parent) / f"{image.stem}_membrane.png"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words of the command line; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Examples
+    --------
+    >>> main(["predict", "missing.keras", "missing.png"])
+    1
+    """
+    parsed = _parser().parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last saved state", file=sys.stderr)
+        return 130
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        if os.environ.get("DAMUNET_DEBUG"):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""The machinery of the exercise checkers: every way an answer can fail gets its own diagnosis."""
+
+import numpy as np
+import pytest
+
+from damunet_lite.checks import checker, compare, right, run
+
+
+@checker
+def half(answer):
+    compare(run(answer, 4.0), 2.0, {"double": (8.0, "twice, not half")})
+    return right("half of it")
+
+
+@pytest.mark.parametrize(
+    ("answer", "mistake", "text"),
+    [
+        (None, "untouched", "no answer yet"),
+        (..., "untouched", "no answer yet"),
+        (lambda x: None, "untouched", "returns nothing"),
+        (lambda x: ..., "untouched", "returns nothing"),
+        (2.0, "raised", "function itself"),
+        (lambda x: 1 / 0, "raised", "ZeroDivisionError"),
+        (lambda: 2.0, "raised", "TypeError"),
+        (lambda x: 2 * x, "double", "twice"),
+        (lambda x: np.array([2.0]), "wrong_shape", "(1,)"),
+        (lambda x: "two", "wrong_shape", "str"),
+        (lambda x: 3.0, "other", "3., wanted 2."),
+        (lambda x: np.nan, "other", "nan"),
+    ],
+)
+def test_each_kind_of_wrong_answer_gets_its_diagnosis(answer, mistake, text):
+    verdict = half(answer)
+    assert not verdict
+    assert verdict.mistake == mistake
+    assert text in verdict.message
+    assert repr(verdict).startswith("Not yet. ")
+
+
+def test_a_right_answer_passes_and_says_why():
+    verdict = half(lambda x: x / 2)
+    assert verdict
+    assert verdict.mistake is None
+    assert repr(verdict) == "Right. half of it"
+
+
+def test_tolerance_is_absolute():
+    assert half(lambda x: 2.00009)
+    assert not half(lambda x: 2.0002)
