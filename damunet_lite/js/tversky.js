@@ -64,7 +64,8 @@ const widget = {
         html("div", {},
           slider(fig, "exponent", { label: "exponent", min: 0.25, max: 2, step: 0.05 }),
           slider(fig, "smooth", { label: "smooth", min: 0, max: 2, step: 0.05 }))),
-      html("div", { class: "dm-cards" }, [0, 1, 2, 3].map((i) => pixelCard(fig, i))),
+      html("div", { class: "dm-columns" }, [[0, 1], [2, 3]].map((pair) =>
+        html("div", { class: "dm-cards" }, pair.map((i) => pixelCard(fig, i))))),
       html("div", { class: "dm-columns" },
         captioned(curve, html("figcaption", {}, "Loss against Tversky index; the dot is you, the "
           + "dashed line is exponent 1.")),
