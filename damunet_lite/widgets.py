@@ -170,7 +170,7 @@ def _pack(values: np.ndarray) -> str:
 def _demonstration() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Synthetic image and mask, 96 x 96, and a prediction that only knows that dark is membrane."""
     stack = data.synthetic_stack(n=1, size=96, seed=4)
-    image, mask = stack.images[0, ..., 0].astype(float), stack.membranes[0, ..., 0]
+    image, mask = (np.asarray(a)[0, ..., 0] * 1.0 for a in (stack.images, stack.membranes))
     dark = np.median(image) - ndimage.gaussian_filter(image, 1.0)
     return image, mask, 1 / (1 + np.exp(-14 * (dark - 0.08)))
 

@@ -441,6 +441,91 @@ def test_overlap_start_for_the_still_picture(javascript):
         assert widgets.OverlapTile(image_size=length, tile=tile, overlap=overlap)._starts() == got
 
 
+# ---------------------------------------------------------------- in a browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.fixture
+def browser(tmp_path):
+    """Open HTML from disk in a browser of its own, with no network in use."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    if CHROMIUM is None or shutil.which("chromedriver") is None:
+        pytest.skip("chromium and chromedriver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
+                 "disable-background-networking", "disable-component-update", "disable-sync",
+                 f"user-data-dir={tmp_path / 'profile'}", "window-size=900,1000"):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(shutil.which("chromedriver"))
+    driver = webdriver.Chrome(options=options, service=service)
+    waiting = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait(driver, 30)
+
+    def show(*figures):
+        page = tmp_path / "page.html"
+        body = "\n".join(figure.html() for figure in figures)
+        page.write_text(f"<!doctype html><meta charset='utf-8'>{body}", encoding="utf-8")
+        driver.get(page.as_uri())
+        live = ".damunet-figure[data-live] .dm-status"
+        waiting.until(lambda d: len(d.find_elements("css selector", live)) == len(figures))
+        return driver.find_elements("css selector", ".damunet-figure")
+
+    yield driver, show
+    driver.quit()
+
+
+def spoken(figure):
+    return figure.find_element("css selector", ".dm-status").text
+
+
+@pytest.mark.slow
+def test_every_control_answers_to_the_keyboard(browser):
+    driver, show = browser
+    right, down = "\ue014", "\ue015"
+    shown = show(*(figure() for figure in FIGURES))
+    assert len(shown) == 8
+    for figure in shown:
+        for control in figure.find_elements("css selector", "input[type=range], select"):
+            others = [spoken(f) for f in shown if f != figure]
+            before, text = control.get_attribute("value"), figure.text
+            control.send_keys(right if control.tag_name == "input" else down)
+            name = (figure.get_attribute("data-kind"), control.get_attribute("aria-label"))
+            assert control.get_attribute("value") != before, name
+            assert name[1]
+            if control.tag_name == "input":
+                assert figure.text != text, name
+            assert [spoken(f) for f in shown if f != figure] == others
+    assert driver.get_log("browser") == []
+    loaded = driver.execute_script("return performance.getEntriesByType('resource').length")
+    assert loaded == 0
+
+
+@pytest.mark.slow
+def test_break_a_membrane_by_keyboard(browser):
+    driver, show = browser
+    (figure,) = show(widgets.BrokenMembrane())
+    first = figure.find_element("css selector", ".dm-pixel")
+    first.send_keys("\ue015")  # down: the focus moves, nothing changes
+    assert spoken(figure).startswith("0 of 117 pixels wrong")
+    driver.switch_to.active_element.send_keys(" ")
+    assert spoken(figure).startswith("1 of 117 pixels wrong; 4 cells proposed")
+    assert driver.switch_to.active_element.get_attribute("aria-label") == (
+        "row 2, column 1: membrane, wrong"
+    )
+
+
+@pytest.mark.slow
+def test_script_and_still_picture_say_the_same(browser):
+    _, show = browser
+    figure = widgets.ThresholdExplorer(threshold=0.62)
+    numbers = re.findall(r"0\.\d{3}", figure.describe())
+    assert len(numbers) == 4
+    text = spoken(show(figure)[0])
+    assert re.findall(r"0\.\d{3}", text)[:4] == numbers
+
+
 # ---------------------------------------------------------------- the HTML form
 
 
