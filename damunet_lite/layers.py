@@ -197,14 +197,42 @@ class CBAM(keras.layers.Layer):
         }
 
 
+def _check_gate_size(gate_shape, wanted_shape) -> None:
+    got, wanted = tuple(gate_shape[1:3]), tuple(wanted_shape[1:3])
+    if None not in (*got, *wanted) and got != wanted:
+        raise ValueError(
+            f"gate must have half the size of x, rounded up, here {wanted} pixels, got {got}"
+        )
+
+
+def _double(values, axis: int, smooth: bool):
+    """Twice as many pixels along an axis: repeated, or interpolated linearly.
+
+    Linear interpolation by two is repetition and then a (1, 2, 1) / 4 average. Unlike Keras's
+    resize, this works for sizes that are known only when the network runs.
+    """
+    values = ops.repeat(values, 2, axis=axis)
+    if not smooth:
+        return values
+
+    def cut(start, stop):
+        index = [slice(None)] * 4
+        index[axis] = slice(start, stop)
+        return values[tuple(index)]
+
+    before = ops.concatenate([cut(0, 1), cut(0, -1)], axis=axis)
+    after = ops.concatenate([cut(1, None), cut(-1, None)], axis=axis)
+    return (before + 2 * values + after) / 4
+
+
 @keras.saving.register_keras_serializable(package="damunet_lite")
 class AttentionGate(keras.layers.Layer):
     """Let the coarse, deep features decide which pixels of a skip connection pass.
 
     ``layer([x, gate])``: x at full size passes a 2 x 2 convolution of stride 2 (theta), the
-    gating signal at half that size a 1 x 1 convolution (phi); their sum passes ReLU, a 1 x 1
-    convolution to one channel (psi) and a sigmoid. The coefficients are enlarged to the size of
-    x and multiply all its channels. Any image size: odd sides are resized exactly.
+    gating signal at half that size, rounded up, a 1 x 1 convolution (phi); their sum passes
+    ReLU, a 1 x 1 convolution to one channel (psi) and a sigmoid. The coefficients are enlarged
+    to the size of x and multiply all its channels. Any image size, odd sides included.
 
     Parameters
     ----------
@@ -214,7 +242,7 @@ class AttentionGate(keras.layers.Layer):
         How the coefficients are enlarged: the paper interpolates linearly, the listing repeats
         pixels.
 
-    Input: a list ``[x, gate]`` of [N, H, W, C] and [N, h, w, G]; output like x.
+    Input: a list ``[x, gate]`` of [N, H, W, C] and [N, ceil(H/2), ceil(W/2), G]; output like x.
 
     Raises
     ------
@@ -263,17 +291,12 @@ class AttentionGate(keras.layers.Layer):
         """Pixel weights for ``[x, gate]``, shape [N, H, W, 1] as x, in (0, 1)."""
         x, gate = inputs
         theta, phi = self.theta(x), self.phi(gate)
-        if phi.shape[1:3] != theta.shape[1:3]:
-            phi = self._resize(phi, theta)
+        _check_gate_size(gate.shape, theta.shape)
         psi = ops.sigmoid(self.psi(ops.relu(theta + phi)))
-        return self._resize(psi, x)
-
-    def _resize(self, values, like):
-        size = ops.shape(like)[1:3]
-        resized = ops.image.resize(
-            values, size, interpolation=self.interpolation, data_format="channels_last"
-        )
-        return ops.cast(resized, values.dtype)
+        for axis in (1, 2):
+            psi = _double(psi, axis, smooth=self.interpolation == "bilinear")
+        height, width = ops.shape(x)[1:3]
+        return psi[:, :height, :width]
 
     def call(self, inputs):
         return inputs[0] * self.coefficients(inputs)

@@ -1,0 +1,382 @@
+"""Tests of the attention layers against values and loops written from the papers' formulas."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from damunet_lite.layers import CBAM, AttentionGate, ChannelAttention, SpatialAttention
+
+POLICIES = ["float32", "mixed_float16", "mixed_bfloat16"]
+SIZES = [(1, 1), (2, 2), (9, 6), (7, 13), (5, 1), (16, 16)]
+
+
+def numbers(tensor):
+    return np.asarray(ops.convert_to_numpy(ops.cast(tensor, "float32")))
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-np.asarray(x, "float64")))
+
+
+def maps(height, width, channels, seed=0, n=2):
+    return np.random.default_rng(seed).standard_normal((n, height, width, channels), "float32")
+
+
+def randomise(layer, seed=1):
+    rng = np.random.default_rng(seed)
+    layer.set_weights([rng.standard_normal(w.shape).astype("float32") for w in layer.get_weights()])
+    return layer
+
+
+def gate_for(x, channels=3, seed=5):
+    """A gating signal at half the size of ``x``, rounded up."""
+    return maps(-(-x.shape[1] // 2), -(-x.shape[2] // 2), channels, seed, len(x))
+
+
+# --- worked out by hand ---------------------------------------------------------------------
+
+
+def test_channel_attention_by_hand():
+    # First image: means 3 and 1, maxima 6 and 3. Hidden unit = ReLU(first - second - 1):
+    # 1 for the means, 2 for the maxima. Logits (0.5 h + 0.25, -h): (0.75, -1) + (1.25, -2).
+    # Second image: means and maxima 0 and 4, hidden 0 by ReLU. Logits: twice the bias.
+    x = np.zeros((2, 2, 2, 2), "float32")
+    x[0, ..., 0], x[0, ..., 1] = [[1, 2], [3, 6]], [[0, 0], [1, 3]]
+    x[1, ..., 1] = 4
+    layer = ChannelAttention(reduction=2)
+    layer.build(x.shape)
+    layer.set_weights([
+        np.array([[1.0], [-1.0]]), np.array([-1.0]), np.array([[0.5, -1.0]]), np.array([0.25, 0.0])
+    ])
+    expected = np.array([[0.880797, 0.047426], [0.622459, 0.5]])
+    weights = numbers(layer.coefficients(x))
+    assert weights.shape == (2, 1, 1, 2)
+    np.testing.assert_allclose(weights[:, 0, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(numbers(layer(x)), x * expected[:, None, None], atol=1e-5)
+
+
+def test_spatial_attention_by_hand():
+    # Logit = 2 x mean - maximum of the two channels.
+    x = np.array([[[[1, 3], [-2, 0]], [[5, 5], [0, 4]]]], "float32")
+    layer = SpatialAttention(kernel_size=1)
+    layer.build(x.shape)
+    layer.set_weights([np.array([2.0, -1.0]).reshape(1, 1, 2, 1)])
+    expected = np.array([[0.731059, 0.119203], [0.993307, 0.5]])  # logits 1, -2, 5, 0
+    weights = numbers(layer.coefficients(x))
+    assert weights.shape == (1, 2, 2, 1)
+    np.testing.assert_allclose(weights[0, ..., 0], expected, atol=1e-6)
+    np.testing.assert_allclose(numbers(layer(x))[0], x[0] * expected[..., None], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("gate", "coefficient"),
+    [
+        (2.0, 0.731059),  # theta 1, phi 2 / 2 - 1 = 0, ReLU(1) = 1, psi 2 x 1 - 1 = 1
+        (-4.0, 0.268941),  # theta 1, phi -4 / 2 - 1 = -3, ReLU(-2) = 0, psi -1
+    ],
+)
+def test_attention_gate_by_hand(gate, coefficient):
+    x = np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1)
+    signal = np.full((1, 1, 1, 1), gate, "float32")
+    layer = AttentionGate(1)
+    layer.build([x.shape, signal.shape])
+    layer.theta.set_weights([np.full((2, 2, 1, 1), 0.1), np.zeros(1)])
+    layer.phi.set_weights([np.full((1, 1, 1, 1), 0.5), np.array([-1.0])])
+    layer.psi.set_weights([np.full((1, 1, 1, 1), 2.0), np.array([-1.0])])
+    np.testing.assert_allclose(numbers(layer.coefficients([x, signal])), coefficient, atol=1e-6)
+    np.testing.assert_allclose(numbers(layer([x, signal])), x * coefficient, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("interpolation", "row"),
+    [("nearest", [0, 0, 1, 1]), ("bilinear", [0, 0.25, 0.75, 1])],
+)
+def test_attention_gate_enlarges_its_coefficients(interpolation, row):
+    # Gating signal -100 and 100 in neighbouring pixels: coefficients 0 and 1 at half the size.
+    x = np.ones((1, 4, 4, 1), "float32")
+    signal = np.tile(np.array([-100.0, 100.0], "float32").reshape(1, 1, 2, 1), (1, 2, 1, 1))
+    layer = AttentionGate(1, interpolation)
+    layer.build([x.shape, signal.shape])
+    layer.theta.set_weights([np.zeros((2, 2, 1, 1)), np.zeros(1)])
+    layer.phi.set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
+    layer.psi.set_weights([np.ones((1, 1, 1, 1)), np.array([-50.0])])
+    found = numbers(layer.coefficients([x, signal]))[0, ..., 0]
+    np.testing.assert_allclose(found, np.tile(row, (4, 1)), atol=1e-6)
+
+
+# --- independent implementations, straight from the formulas ---------------------------------
+
+
+def plain_channel_attention(x, w0, b0, w1, b1):
+    def shared(vector):
+        return np.maximum(vector @ w0 + b0, 0) @ w1 + b1
+
+    flat = x.reshape(len(x), -1, x.shape[-1])
+    return sigmoid(shared(flat.mean(1)) + shared(flat.max(1)))[:, None, None]
+
+
+def plain_convolution(x, kernel):
+    """Cross-correlation with zero padding, one output channel, by loops."""
+    n, height, width, _ = x.shape
+    size = kernel.shape[0]
+    padded = np.pad(x, ((0, 0), (size // 2,) * 2, (size // 2,) * 2, (0, 0)))
+    out = np.zeros((n, height, width, 1))
+    for i in range(height):
+        for j in range(width):
+            patch = padded[:, i : i + size, j : j + size]
+            out[:, i, j, 0] = (patch * kernel[..., 0]).sum((1, 2, 3))
+    return out
+
+
+def plain_spatial_attention(x, kernel):
+    pooled = np.stack([x.mean(-1), x.max(-1)], -1)
+    return sigmoid(plain_convolution(pooled, kernel))
+
+
+def plain_gate(x, gate, theta, theta_bias, phi, phi_bias, psi, psi_bias):
+    """For even sizes and repeated pixels."""
+    n, height, width, _ = x.shape
+    weights = np.zeros((n, height, width, 1))
+    for i in range(0, height, 2):
+        for j in range(0, width, 2):
+            patch = x[:, i : i + 2, j : j + 2]
+            hidden = np.einsum("nabc,abcd->nd", patch, theta) + theta_bias
+            hidden += gate[:, i // 2, j // 2] @ phi[0, 0] + phi_bias
+            logit = np.maximum(hidden, 0) @ psi[0, 0] + psi_bias
+            weights[:, i : i + 2, j : j + 2] = sigmoid(logit)[:, None, None]
+    return weights
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_channel_attention_equals_the_formula(size):
+    x = maps(*size, 6)
+    layer = ChannelAttention(reduction=3)
+    layer.build(x.shape)
+    randomise(layer)
+    expected = plain_channel_attention(x, *layer.get_weights())
+    np.testing.assert_allclose(numbers(layer.coefficients(x)), expected, atol=1e-5)
+    np.testing.assert_allclose(numbers(layer(x)), x * expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_spatial_attention_equals_the_formula(size):
+    x = maps(*size, 3)
+    layer = SpatialAttention(kernel_size=3)
+    layer.build(x.shape)
+    randomise(layer)
+    expected = plain_spatial_attention(x, *layer.get_weights())
+    np.testing.assert_allclose(numbers(layer.coefficients(x)), expected, atol=1e-5)
+    np.testing.assert_allclose(numbers(layer(x)), x * expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_cbam_weighs_channels_first_and_then_pixels(size):
+    x = maps(*size, 4)
+    layer = CBAM(reduction=2, kernel_size=3)
+    layer.build(x.shape)
+    randomise(layer)
+    channel, kernel = layer.channel.get_weights(), layer.spatial.get_weights()
+    weighed = x * plain_channel_attention(x, *channel)
+    expected = weighed * plain_spatial_attention(weighed, *kernel)
+    np.testing.assert_allclose(numbers(layer(x)), expected, atol=1e-5)
+    np.testing.assert_allclose(numbers(layer.coefficients(x)) * x, expected, atol=1e-5)
+    # The example can tell the two orders apart.
+    other = x * plain_spatial_attention(x, *kernel)
+    other = other * plain_channel_attention(other, *channel)
+    assert np.abs(other - expected).max() > 1e-3
+
+
+@pytest.mark.parametrize("size", [(8, 6), (9, 6), (7, 1)])
+def test_attention_gate_interpolates_as_keras_does(size):
+    x = maps(*size, 2)
+    gate = gate_for(x)
+    linear, nearest = AttentionGate(3), AttentionGate(3, "nearest")
+    for layer in (linear, nearest):
+        layer.build([x.shape, gate.shape])
+    nearest.set_weights(linear.get_weights())
+    coarse = numbers(nearest.coefficients([x, gate]))[:, ::2, ::2]
+    doubled = (2 * coarse.shape[1], 2 * coarse.shape[2])
+    expected = ops.image.resize(
+        coarse, doubled, interpolation="bilinear", data_format="channels_last"
+    )
+    found = numbers(linear.coefficients([x, gate]))
+    np.testing.assert_allclose(found, numbers(expected)[:, : size[0], : size[1]], atol=1e-6)
+
+
+def test_attention_gate_equals_the_formula():
+    x, gate = maps(6, 8, 4), maps(3, 4, 3, seed=2)
+    layer = AttentionGate(5, interpolation="nearest")
+    layer.build([x.shape, gate.shape])
+    for part in (layer.theta, layer.phi, layer.psi):
+        randomise(part, seed=len(part.name))
+    weights = [w for part in (layer.theta, layer.phi, layer.psi) for w in part.get_weights()]
+    expected = plain_gate(x, gate, *weights)
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(numbers(layer.coefficients([x, gate])), expected, atol=1e-5)
+    np.testing.assert_allclose(numbers(layer([x, gate])), x * expected, atol=1e-5)
+
+
+# --- what each layer looks at ---------------------------------------------------------------
+
+
+def test_channel_attention_uses_mean_and_maximum():
+    layer = ChannelAttention(reduction=1)
+    layer.build((1, 4, 4, 3))
+    randomise(layer)
+    x = np.abs(maps(4, 4, 3, n=1))
+    base = numbers(layer.coefficients(x))
+    same_maximum = x.copy()
+    same_maximum[x < x.max(axis=(1, 2), keepdims=True)] *= 0.5
+    same_mean = (x + x.mean(axis=(1, 2), keepdims=True)) / 2
+    assert np.abs(numbers(layer.coefficients(same_maximum)) - base).max() > 1e-3
+    assert np.abs(numbers(layer.coefficients(same_mean)) - base).max() > 1e-3
+    # Apart from both, the place of a pixel says nothing.
+    moved = x.reshape(1, 16, 3)[:, ::-1].reshape(x.shape)
+    np.testing.assert_allclose(numbers(layer.coefficients(moved)), base, atol=1e-6)
+
+
+def test_spatial_attention_uses_mean_and_maximum():
+    layer = SpatialAttention(3)
+    layer.build((1, 4, 4, 4))
+    randomise(layer)
+    x = np.abs(maps(4, 4, 4, n=1))
+    base = numbers(layer.coefficients(x))
+    same_maximum = x.copy()
+    same_maximum[x < x.max(axis=-1, keepdims=True)] *= 0.5
+    same_mean = (x + x.mean(axis=-1, keepdims=True)) / 2
+    assert np.abs(numbers(layer.coefficients(same_maximum)) - base).max() > 1e-3
+    assert np.abs(numbers(layer.coefficients(same_mean)) - base).max() > 1e-3
+    np.testing.assert_allclose(numbers(layer.coefficients(x[..., ::-1])), base, atol=1e-6)
+
+
+def test_gate_listens_to_both_inputs():
+    x, gate = maps(4, 4, 2), maps(2, 2, 3, seed=2)
+    layer = AttentionGate(4)
+    layer.build([x.shape, gate.shape])
+    base = numbers(layer.coefficients([x, gate]))
+    assert np.abs(numbers(layer.coefficients([x, 2 * gate])) - base).max() > 1e-3
+    assert np.abs(numbers(layer.coefficients([2 * x, gate])) - base).max() > 1e-3
+
+
+# --- every layer, every size, every precision ------------------------------------------------
+
+
+def layers_and_inputs(size, channels=8, **options):
+    x = maps(*size, channels)
+    return [
+        (ChannelAttention(4, **options), x),
+        (SpatialAttention(3, **options), x),
+        (CBAM(4, 3, **options), x),
+        (AttentionGate(3, **options), [x, gate_for(x)]),
+        (AttentionGate(3, "nearest", **options), [x, gate_for(x)]),
+    ]
+
+
+def shape_of(inputs):
+    return [i.shape for i in inputs] if isinstance(inputs, list) else inputs.shape
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_output_shape_is_the_input_shape(size):
+    for layer, inputs in layers_and_inputs(size):
+        out = layer(inputs)
+        x = inputs[0] if isinstance(inputs, list) else inputs
+        assert tuple(out.shape) == x.shape, layer.name
+        assert tuple(layer.compute_output_shape(shape_of(inputs))) == x.shape, layer.name
+        weights = numbers(layer.coefficients(inputs))
+        assert weights.min() > 0
+        assert weights.max() < 1
+        np.testing.assert_allclose(numbers(out), x * weights, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_precision_policy_reaches_every_part(policy):
+    for layer, inputs in layers_and_inputs((9, 6), dtype=policy):
+        out = layer(inputs)
+        assert keras.backend.standardize_dtype(out.dtype) == layer.compute_dtype, layer.name
+        assert {v.dtype for v in layer.variables} == {"float32"}, layer.name
+        for part in layer._flatten_layers(include_self=False):
+            assert part.dtype_policy.name == policy, (layer.name, part.name)
+        assert np.isfinite(numbers(out)).all()
+        exact = type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+        exact.build(shape_of(inputs))
+        exact.set_weights(layer.get_weights())
+        np.testing.assert_allclose(numbers(out), numbers(exact(inputs)), atol=0.05)
+
+
+def test_configuration_survives_a_round_trip():
+    made = [
+        ChannelAttention(reduction=3, name="a"),
+        SpatialAttention(kernel_size=5, name="b"),
+        CBAM(reduction=3, kernel_size=5, name="c"),
+        AttentionGate(7, "nearest", name="d"),
+    ]
+    expected = [
+        {"reduction": 3}, {"kernel_size": 5}, {"reduction": 3, "kernel_size": 5},
+        {"inter_channels": 7, "interpolation": "nearest"},
+    ]
+    for layer, options in zip(made, expected, strict=True):
+        assert options.items() <= layer.get_config().items()
+        copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+        assert type(copy) is type(layer)
+        assert copy.get_config() == layer.get_config()
+
+
+def test_layers_in_a_model_of_unknown_size():
+    # From the third size on TensorFlow traces once for all sizes, and knows none of them.
+    for layer, inputs in layers_and_inputs((4, 4)):
+        pair = isinstance(inputs, list)
+        image = keras.Input((None, None, 8))
+        entries = [image, keras.Input((None, None, 3))] if pair else [image]
+        model = keras.Model(entries, layer(entries if pair else image))
+        for size in ((4, 4), (9, 6), (5, 7)):
+            x = maps(*size, 8)
+            values = [x, gate_for(x)] if pair else [x]
+            expected = layer(values if pair else x)
+            found = model.predict_on_batch(values if pair else x)
+            np.testing.assert_allclose(found, numbers(expected), atol=1e-5)
+
+
+# --- errors ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [0, -1, 2.0, "8", True, None])
+def test_bad_count_is_named(bad):
+    for make, name in (
+        (ChannelAttention, "reduction"),
+        (SpatialAttention, "kernel_size"),
+        (AttentionGate, "inter_channels"),
+    ):
+        with pytest.raises(ValueError, match=f"{name} must be an integer >= 1, got {bad!r}"):
+            make(bad)
+
+
+def test_even_kernel_is_refused():
+    for make in (lambda: SpatialAttention(4), lambda: CBAM(kernel_size=4)):
+        with pytest.raises(ValueError, match="kernel_size must be odd, got 4"):
+            make()
+
+
+def test_unknown_interpolation_is_refused():
+    with pytest.raises(ValueError, match="interpolation must be 'bilinear' or 'nearest', got 'x'"):
+        AttentionGate(1, "x")
+
+
+@pytest.mark.parametrize("make", [ChannelAttention, SpatialAttention, CBAM])
+@pytest.mark.parametrize("shape", [(4, 4, 2), (4, 2), (None, 4, 4, None)])
+def test_wrong_input_is_named(make, shape):
+    with pytest.raises(ValueError, match=r"input must have shape \[N, H, W, C\]"):
+        make().build(shape)
+
+
+def test_gate_wants_a_pair():
+    x = maps(4, 4, 2)
+    for wrong in (x, [x], [x, x, x]):
+        with pytest.raises(ValueError, match=r"input must be a list \[x, gate\]"):
+            AttentionGate(2)(wrong)
+    with pytest.raises(ValueError, match=r"gate must have shape \[N, H, W, C\]"):
+        AttentionGate(2)([x, x[0]])
+    # A pooling that rounds down gives 4 x 3 where the strided convolution gives 5 x 3.
+    with pytest.raises(ValueError, match=r"rounded up, here \(5, 3\) pixels, got \(4, 3\)"):
+        AttentionGate(2)([maps(9, 6, 2), maps(4, 3, 3)])

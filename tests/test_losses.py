@@ -1,0 +1,336 @@
+"""Tests of the losses: hand-worked values, finite gradients, properties, errors."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from damunet_lite.losses import (
+    DiceLoss,
+    FocalTverskyLoss,
+    TverskyLoss,
+    check_mask,
+    tversky_index,
+)
+
+# Three membrane pixels and an empty image. Pooled: TP = .9 + .4 + .6 = 1.9,
+# FN = .1 + .6 + .4 = 1.1, FP = .2 + .1 + .3 = .6.
+Y = np.array([[1, 1, 1, 0], [0, 0, 0, 0]], "float32")
+P = np.array([[0.9, 0.4, 0.6, 0.2], [0.1, 0.3, 0, 0]], "float32")
+
+LOSSES = {
+    "tversky": TverskyLoss,
+    "focal .5": lambda **options: FocalTverskyLoss(exponent=0.5, **options),
+    "focal .75": FocalTverskyLoss,
+    "focal 1": lambda **options: FocalTverskyLoss(exponent=1, **options),
+    "focal 2": lambda **options: FocalTverskyLoss(exponent=2, **options),
+    "dice": DiceLoss,
+}
+
+
+def value(loss, y=Y, p=P):
+    return float(loss(ops.convert_to_tensor(y), ops.convert_to_tensor(p)))
+
+
+# --- values worked out by hand --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("loss", "smooth", "expected"),
+    [
+        (TverskyLoss, 0, 0.333333),
+        (TverskyLoss, 1, 0.246753),
+        (FocalTverskyLoss, 0, 0.438691),
+        (FocalTverskyLoss, 1, 0.350104),
+    ],
+)
+def test_pooled_over_the_batch(loss, smooth, expected):
+    assert value(loss(smooth=smooth, pooling="batch")) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("smooth", "expected"), [(0, 0.283019), (1, 0.205479)])
+def test_pooled_with_the_weights_swapped(smooth, expected):
+    loss = TverskyLoss(fn_weight=0.3, fp_weight=0.7, smooth=smooth, pooling="batch")
+    assert value(loss) == pytest.approx(expected, abs=1e-6)
+
+
+def test_each_image_for_itself():
+    rows = [0.222520, 0.107143]
+    index = ops.convert_to_numpy(tversky_index(Y, P))
+    np.testing.assert_allclose(1 - index, rows, atol=1e-6)
+    each = TverskyLoss(reduction="none")(Y, P)
+    np.testing.assert_allclose(ops.convert_to_numpy(each), rows, atol=1e-6)
+    assert value(TverskyLoss()) == pytest.approx(0.164832, abs=1e-6)
+
+
+def test_mean_of_focal_is_not_focal_of_mean():
+    assert value(FocalTverskyLoss()) == pytest.approx(0.255629, abs=1e-6)
+    assert 0.164832**0.75 == pytest.approx(0.258690, abs=1e-6)
+
+
+def test_which_weight_goes_with_which_error():
+    # One pixel missed and nothing else wrong: TI = 1 / (1 + 0.7).
+    missed = TverskyLoss(fn_weight=0.7, fp_weight=0.3, smooth=0)
+    y, p = np.array([[1.0, 1, 0, 0]]), np.array([[1.0, 0, 0, 0]])
+    assert value(missed, y, p) == pytest.approx(0.7 / 1.7, abs=1e-6)
+    # The same picture with truth and prediction exchanged is a false find: TI = 1 / (1 + 0.3).
+    assert value(missed, p, y) == pytest.approx(0.3 / 1.3, abs=1e-6)
+
+
+def test_slope_of_the_pooled_loss():
+    # dTI/dp of a membrane pixel is (D - TP (1 - w_fn)) / D^2, of a cell pixel -TP w_fp / D^2.
+    tp, fp, fn = 1.9, 0.6, 1.1
+    denominator = tp + 0.7 * fn + 0.3 * fp
+    membrane = -(denominator - tp * 0.3) / denominator**2
+    cell = tp * 0.3 / denominator**2
+    slope = gradient(TverskyLoss(smooth=0, pooling="batch"), Y, P)[1]
+    np.testing.assert_allclose(slope, np.where(Y == 1, membrane, cell), rtol=1e-5)
+
+
+# --- finite everywhere ----------------------------------------------------------------------
+
+
+def gradient(loss, y, p, dtype="float32"):
+    """Value of the loss and its gradient by the prediction, on the backend of this process."""
+    y = ops.cast(ops.convert_to_tensor(y), dtype)
+    p = ops.cast(ops.convert_to_tensor(p), dtype)
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(p)
+            result = loss(y, p)
+        slope = tape.gradient(result, p)
+    elif backend == "jax":
+        import jax
+
+        result, slope = jax.value_and_grad(lambda prediction: loss(y, prediction))(p)
+    else:
+        p.requires_grad_(True)
+        result = loss(y, p)
+        result.backward()
+        slope = p.grad
+    number = ops.convert_to_numpy(ops.cast(result, "float32"))
+    return float(number), ops.convert_to_numpy(ops.cast(slope, "float32"))
+
+
+SHAPE = (2, 4, 6, 1)
+STRIPES = np.zeros(SHAPE, "float32")
+STRIPES[:, :, ::3] = 1
+NOTHING, ALL = np.zeros(SHAPE, "float32"), np.ones(SHAPE, "float32")
+CASES = {
+    "nothing there, nothing found": (NOTHING, NOTHING),
+    "nothing there, hardly anything found": (NOTHING, np.full(SHAPE, 1e-30, "float32")),
+    "nothing there, all found": (NOTHING, ALL),
+    "all there, nothing found": (ALL, NOTHING),
+    "all there, all found": (ALL, ALL),
+    "perfect": (STRIPES, STRIPES),
+    "inverted": (STRIPES, 1 - STRIPES),
+    "nearly perfect": (STRIPES, np.clip(STRIPES, 1e-7, 1 - 1e-7)),
+    "barely off": (STRIPES, np.clip(STRIPES, 1e-4, 1 - 1e-4)),
+    "undecided": (STRIPES, np.full(SHAPE, 0.5, "float32")),
+    "one image empty, one full": (np.stack([NOTHING[0], ALL[0]]), np.stack([ALL[0], NOTHING[0]])),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_value_and_gradient_are_finite(name, dtype):
+    for case, pooling, smooth in itertools.product(CASES, ("image", "batch"), (0, 1)):
+        loss = LOSSES[name](pooling=pooling, smooth=smooth)
+        number, slope = gradient(loss, *CASES[case], dtype)
+        assert np.isfinite(number), (case, pooling, smooth)
+        assert 0 <= number <= 1, (case, pooling, smooth, number)
+        assert np.isfinite(slope).all(), (case, pooling, smooth)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_perfect_is_zero_and_inverted_is_one(name):
+    for pooling in ("image", "batch"):
+        loss = LOSSES[name](pooling=pooling, smooth=0)
+        assert value(loss, STRIPES, STRIPES) == pytest.approx(0, abs=1e-7)
+        assert value(loss, NOTHING, NOTHING) == 0
+        assert value(loss, STRIPES, 1 - STRIPES) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradient_points_towards_the_mask(name):
+    slope = gradient(LOSSES[name](), STRIPES, np.full(SHAPE, 0.5, "float32"))[1]
+    assert (slope[STRIPES == 1] < 0).all()
+    assert (slope[STRIPES == 0] > 0).all()
+
+
+def test_large_image_keeps_its_counts_in_half_precision():
+    # 65,536 pixels: summed in float16 the count would overflow, in bfloat16 stick at 256.
+    y = np.zeros((1, 256, 256, 1), "float32")
+    y[:, :, ::2] = 1
+    for dtype in ("float16", "bfloat16"):
+        half = ops.cast(ops.convert_to_tensor(np.full_like(y, 0.5)), dtype)
+        # TP = FN = FP = 16,384: TI = 1 / (1 + 0.7 + 0.3).
+        assert float(TverskyLoss(smooth=0)(y, half)) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_double_precision_stays():
+    y, p = Y.astype("float64"), P.astype("float64")
+    index = tversky_index(ops.convert_to_tensor(y), ops.convert_to_tensor(p), smooth=0)
+    assert keras.backend.standardize_dtype(index.dtype) == "float64"
+
+
+# --- properties -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pair():
+    rng = np.random.default_rng(5)
+    y = (rng.random((3, 8, 8, 1)) < 0.3).astype("float32")
+    return y, rng.random((3, 8, 8, 1)).astype("float32")
+
+
+def test_equal_weights_without_smoothing_are_one_minus_dice(pair):
+    y, p = pair
+    dice = [2 * (a * b).sum() / (a.sum() + b.sum()) for a, b in zip(y, p, strict=True)]
+    half = TverskyLoss(fn_weight=0.5, fp_weight=0.5, smooth=0)
+    assert value(half, y, p) == pytest.approx(1 - np.mean(dice), abs=1e-6)
+    assert value(DiceLoss(smooth=0), y, p) == pytest.approx(1 - np.mean(dice), abs=1e-6)
+
+
+def test_unit_weights_are_one_minus_jaccard(pair):
+    y, p = (a[:1] > 0.5 for a in pair)
+    jaccard = (y & p).sum() / (y | p).sum()
+    loss = TverskyLoss(fn_weight=1, fp_weight=1, smooth=0)
+    assert value(loss, y.astype("float32"), p.astype("float32")) == pytest.approx(1 - jaccard)
+
+
+@pytest.mark.parametrize("weight", ["fn_weight", "fp_weight"])
+@pytest.mark.parametrize("make", [TverskyLoss, FocalTverskyLoss])
+def test_loss_grows_with_each_weight(pair, weight, make):
+    values = [value(make(**{weight: w}), *pair) for w in (0, 0.1, 0.4, 0.9, 2)]
+    assert np.all(np.diff(values) > 1e-4)
+
+
+def test_smaller_exponent_lifts_the_loss(pair):
+    values = [value(FocalTverskyLoss(exponent=e), *pair) for e in (0.5, 0.75, 1, 2)]
+    assert np.all(np.diff(values) < 0)
+    assert values[2] == pytest.approx(value(TverskyLoss(), *pair))
+
+
+def test_order_of_pixels_does_not_matter(pair):
+    order = np.random.default_rng(0).permutation(64)
+    moved = [a.reshape(3, 64)[:, order].reshape(3, 8, 8, 1) for a in pair]
+    wrong = [pair[0], moved[1]]
+    assert value(FocalTverskyLoss(), *moved) == pytest.approx(value(FocalTverskyLoss(), *pair))
+    assert value(FocalTverskyLoss(), *wrong) != pytest.approx(value(FocalTverskyLoss(), *pair))
+
+
+def test_order_of_images_does_not_matter(pair):
+    turned = [a[::-1].copy() for a in pair]
+    assert value(TverskyLoss(), *turned) == pytest.approx(value(TverskyLoss(), *pair))
+
+
+def test_poolings_agree_on_one_image(pair):
+    y, p = (a[:1] for a in pair)
+    assert value(TverskyLoss(), y, p) == pytest.approx(value(TverskyLoss(pooling="batch"), y, p))
+
+
+def test_sample_weights_weigh_the_images():
+    # (2 x .222520 + 0 x .107143) / 2 images.
+    loss = TverskyLoss()(Y, P, sample_weight=np.array([2.0, 0.0], "float32"))
+    assert float(loss) == pytest.approx(0.222520, abs=1e-6)
+
+
+# --- errors ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "float32"])
+def test_mask_of_255_is_refused(dtype):
+    with pytest.raises(ValueError, match=r"y_true.*\[0, 1\].*255.*divide"):
+        TverskyLoss()((Y * 255).astype(dtype), P)
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+def test_mask_outside_its_range_is_refused(bad):
+    y = Y.copy()
+    y[0, 0] = bad
+    for call in (check_mask, lambda mask: tversky_index(mask, P), lambda mask: DiceLoss()(mask, P)):
+        with pytest.raises(ValueError, match="y_true must hold values"):
+            call(y)
+
+
+def test_mask_of_255_is_refused_by_every_loss():
+    for make in LOSSES.values():
+        with pytest.raises(ValueError, match="y_true"):
+            make()(255 * Y, P)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (1, 4), (4, 2), (2, 4, 1), (8,)])
+def test_wrong_shape_is_refused(shape):
+    with pytest.raises(ValueError, match=r"y_true must have the shape of y_pred \(2, 4\), got"):
+        tversky_index(np.zeros(shape, "float32"), P)
+    with pytest.raises(ValueError, match="y_true must have the shape"):
+        FocalTverskyLoss()(np.zeros(shape, "float32"), P)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"fn_weight": -0.1}, ValueError, "fn_weight must be finite and >= 0, got -0.1"),
+        ({"fp_weight": -1}, ValueError, "fp_weight must be finite and >= 0, got -1"),
+        ({"smooth": -1}, ValueError, "smooth must be finite and >= 0, got -1"),
+        ({"fn_weight": float("nan")}, ValueError, "fn_weight must be finite.*got nan"),
+        ({"fp_weight": float("inf")}, ValueError, "fp_weight must be finite.*got inf"),
+        ({"fn_weight": "much"}, TypeError, "fn_weight must be a number, got 'much'"),
+        ({"smooth": None}, TypeError, "smooth must be a number, got None"),
+        ({"pooling": "mean"}, ValueError, "pooling must be one of.*got 'mean'"),
+    ],
+)
+def test_bad_argument_is_named(options, error, words):
+    for make in (TverskyLoss, FocalTverskyLoss):
+        with pytest.raises(error, match=words):
+            make(**options)
+    with pytest.raises(error, match=words):
+        tversky_index(Y, P, **options)
+
+
+@pytest.mark.parametrize("name", ["exponent", "epsilon"])
+@pytest.mark.parametrize("bad", [0, -0.75, float("inf")])
+def test_bad_exponent_is_named(name, bad):
+    with pytest.raises(ValueError, match=f"{name} must be finite and > 0, got"):
+        FocalTverskyLoss(**{name: bad})
+
+
+# --- files ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        TverskyLoss(0.8, 0.1, 2.0, "batch", name="mine", reduction="sum"),
+        FocalTverskyLoss(0.6, 0.2, 0.5, 0.25, "batch", 1e-4, name="mine", reduction="none"),
+        DiceLoss(0.5, "batch", name="mine", reduction="sum"),
+    ],
+    ids=lambda loss: type(loss).__name__,
+)
+def test_configuration_survives_a_round_trip(loss):
+    copies = [
+        type(loss).from_config(loss.get_config()),
+        keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss)),
+    ]
+    for copy in copies:
+        assert type(copy) is type(loss)
+        assert copy.get_config() == loss.get_config()
+        assert copy.name == "mine"
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(copy(Y, P)), ops.convert_to_numpy(loss(Y, P))
+        )
+
+
+def test_round_trip_keeps_every_argument():
+    config = FocalTverskyLoss(0.6, 0.2, 0.5, 0.25, "batch", 1e-4).get_config()
+    expected = {
+        "fn_weight": 0.6, "fp_weight": 0.2, "exponent": 0.5, "smooth": 0.25, "pooling": "batch",
+        "epsilon": 1e-4,
+    }
+    assert expected.items() <= config.items()
