@@ -5,11 +5,14 @@ Exit codes: 0 done, 1 something the message explains went wrong, 2 wrong argumen
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -125,6 +128,36 @@ def _add_predict(commands) -> None:
 # ------------------------------------------------------------------ the commands
 
 
+@contextlib.contextmanager
+def _held_back_stderr() -> Iterator[None]:
+    """Keep what libraries write to stderr while they load; show it only if loading fails.
+
+    TensorFlow's C++ side writes its first lines past every log level and past ``sys.stderr``.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            log.seek(0)
+            os.write(kept, log.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _training() -> ModuleType:
+    """The training module, and with it Keras: seconds that ``--help`` need not wait for."""
+    with _held_back_stderr():
+        from damunet_lite import devices, training
+
+        devices.local_devices()  # the backend's start-up lines come with the first use
+    return training
+
+
 def _data(arguments: argparse.Namespace) -> None:
     folder = data.fetch(arguments.part, arguments.folder)
     stack = data.isbi2012(arguments.part, folder)
@@ -139,8 +172,7 @@ def _data(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from damunet_lite import training
-
+    training = _training()
     given = vars(arguments)
     options = {k: given.pop(k) for k in ("attention", "base_filters") if k in given}
     settings = {k: v for k, v in given.items() if k in training.TrainConfig.__dataclass_fields__}
@@ -152,8 +184,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from damunet_lite import training
-
+    training = _training()
     config = training.read_config(arguments.folder)
     record = training.evaluate_run(arguments.folder, tta=arguments.tta)
     if arguments.json:
@@ -179,12 +210,13 @@ def _predict(arguments: argparse.Namespace) -> None:
     import numpy as np
     from PIL import Image
 
-    from damunet_lite import inference, training
-
     jobs = [(path, _result_path(path, arguments)) for path in arguments.images]
     taken = [str(target) for _, target in jobs if target.exists() and not arguments.force]
     if taken:
         raise FileExistsError(f"{', '.join(taken)} would be overwritten; add --force or --out")
+    training = _training()
+    from damunet_lite import inference
+
     network = training.load_network(arguments.model)
     for path, target in jobs:
         try:

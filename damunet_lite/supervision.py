@@ -5,7 +5,7 @@ returns a dict of probability maps, ``{"main": [N, H, W, 1], "side2": [N, H/2, W
 its user still passes one mask to ``fit`` and gets one array from ``predict``.
 """
 
-import functools
+import weakref
 
 import keras
 from keras import ops
@@ -13,6 +13,7 @@ from keras import ops
 from damunet_lite import devices
 
 TARGET_RULES = ("any_membrane", "area", "strided")
+_MAIN_NETWORKS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def head_targets(mask, sizes: dict[str, tuple[int, int]], rule: str = "any_membrane") -> dict:
@@ -135,12 +136,19 @@ class SegmentationNetwork(keras.Model):
         """Names of the heads, fine to coarse; ``("main",)`` for a network with one output."""
         return tuple(self.output) if isinstance(self.output, dict) else ("main",)
 
-    @functools.cached_property
     def main_network(self) -> keras.Model:
-        """The part that leads to the main head, sharing all weights; what prediction runs."""
+        """The part that leads to the main head, sharing all weights; what prediction runs.
+
+        A method, and kept outside the object, because Keras saves every model that it finds
+        among a model's attributes and properties: itself again, and again.
+        """
         if not isinstance(self.output, dict):
             return self
-        return keras.Model(self.inputs, self.output["main"], name=f"{self.name}_main")
+        if self not in _MAIN_NETWORKS:
+            _MAIN_NETWORKS[self] = keras.Model(
+                self.inputs, self.output["main"], name=f"{self.name}_main"
+            )
+        return _MAIN_NETWORKS[self]
 
     def compile(
         self, optimizer="adam", loss=None, head_weights=None, target_rule="any_membrane", **kwargs
@@ -216,7 +224,7 @@ class SegmentationNetwork(keras.Model):
         return super().predict_on_batch(x) if network is self else network.predict_on_batch(x)
 
     def _prediction_network(self):
-        network = self.main_network
+        network = self.main_network()
         if not self.compiled or network is not self:
             network.jit_compile = self.jit_compile if self.compiled else devices.prefers_jit()
         return network

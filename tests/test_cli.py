@@ -1,0 +1,144 @@
+"""The command line as its user meets it: exit codes, messages, files; errors in one line."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from damunet_lite.__main__ import main
+
+SMALL = [
+    "train", "unet", "--data", "synthetic", "--base-filters", "2", "--steps", "4", "--crop", "32",
+    "--batch-size", "2", "--evaluate-every", "2", "--no-tta", "--quiet",
+]
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    assert main([*SMALL, "--folder", str(folder)]) == 0
+    return folder
+
+
+def command(*words, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "damunet_lite", *map(str, words)],
+        capture_output=True, text=True, env={**os.environ, **environment},
+    )
+
+
+def test_help_names_every_command_and_loads_no_network_library():
+    script = (
+        "import sys; from damunet_lite.__main__ import main\n"
+        "try: main(['--help'])\nexcept SystemExit as end: assert end.code == 0\n"
+        "assert not {'keras', 'tensorflow', 'matplotlib'} & set(sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    for name in ("data", "train", "evaluate", "predict"):
+        assert f"\n    {name} " in result.stdout
+
+
+@pytest.mark.parametrize("words", [[], ["bogus"], ["train"], ["train", "no_net"], ["predict", "x"]])
+def test_wrong_arguments_exit_with_2(words, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_a_run_writes_its_six_files_and_prints_the_baselines(run_folder, capsys):
+    files = {"best.keras", "config.json", "contact_sheet.png", "history.csv", "last.npz",
+             "metrics.json"}
+    assert {path.name for path in run_folder.iterdir()} == files
+    assert main([*SMALL, "--folder", str(run_folder)]) == 0  # finished: nothing to do
+    printed = capsys.readouterr().out
+    for row in ("all cell", "all membrane", "unet, fold 4"):
+        assert row in printed
+
+
+def test_config_records_what_a_repeat_needs(run_folder):
+    record = json.loads((run_folder / "config.json").read_text())
+    assert record["config"]["seed"] == 0
+    assert record["config"]["fold"] == 4
+    assert {"backend", "device", "keras", "numpy", "python"} <= set(record["environment"])
+    assert record["package"]
+
+
+def test_another_configuration_in_the_same_folder_is_refused(run_folder, capsys):
+    before = {path: path.read_bytes() for path in run_folder.iterdir()}
+    assert main([*SMALL, "--folder", str(run_folder), "--seed", "1"]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert "seed: 0 -> 1" in message
+    assert before == {path: path.read_bytes() for path in run_folder.iterdir()}
+
+
+def test_evaluate_repeats_the_scores_of_the_run(run_folder, capsys):
+    assert main(["evaluate", str(run_folder), "--no-tta", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    recorded = json.loads((run_folder / "metrics.json").read_text())
+    assert again["test"] == pytest.approx(recorded["test"], abs=1e-6)
+    assert again["thresholds"] == recorded["thresholds"]
+
+
+def test_predict_writes_a_probability_image_and_never_overwrites(run_folder, tmp_path, capsys):
+    picture = tmp_path / "mine.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (37, 50), np.uint8)).save(picture)
+    words = ["predict", str(run_folder), str(picture)]
+    assert main(words) == 0
+    written = tmp_path / "mine_membrane.png"
+    with Image.open(written) as result:
+        assert result.size == (50, 37)
+        assert result.mode == "L"
+    before = written.read_bytes()
+    assert main(words) == 1
+    assert "--force" in capsys.readouterr().err
+    assert written.read_bytes() == before
+    assert main([*words, "--force"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.write_text("no image"), "cannot read image"),
+        (lambda path: Image.new("RGB", (8, 8)).save(path), "must be a grey image"),
+        (lambda path: None, "cannot read image"),
+    ],
+)
+def test_an_image_that_cannot_be_used_is_named(run_folder, tmp_path, capsys, make, said):
+    path = tmp_path / "bad.png"
+    make(path)
+    assert main(["predict", str(run_folder), str(path)]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert str(path) in error
+
+
+def test_errors_are_one_line_without_a_trace_or_start_up_noise(tmp_path):
+    result = command("evaluate", tmp_path / "nothing")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert "config.json is missing" in result.stderr
+
+
+def test_data_reports_a_folder_without_the_files(tmp_path):
+    result = command("data", "--folder", tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert str(tmp_path) in result.stderr
+
+
+def test_data_as_json(capsys):
+    if "DAMUNET_DATA" not in os.environ:
+        pytest.skip("the real stack is not here (DAMUNET_DATA)")
+    assert main(["data", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["slices"] == 30
+    assert found["verified"] is True
+    assert found["membrane_fraction"] == pytest.approx(0.2196, abs=1e-4)
