@@ -60,7 +60,7 @@ def _check_build(attention, base_filters, depth, input_channels, momentum, dropo
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
     for name, value in {"batch_norm_momentum": momentum, "dropout": dropout}.items():
-        if not 0 <= value < 1:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
             raise ValueError(f"{name} must be in [0, 1), got {value!r}")
 
 
@@ -165,7 +165,7 @@ def unet(**kwargs) -> SegmentationNetwork:
     Examples
     --------
     >>> f"{unet().count_params():,}"
-    '7,763,041'
+    '7,768,353'
     """
     return build_network(**{"name": "unet", **kwargs})
 

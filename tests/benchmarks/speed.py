@@ -1,0 +1,177 @@
+"""Seconds for a training step and a prediction of the published listing at 512 x 512, one image.
+
+    python tests/benchmarks/speed.py [--repeats 3] [--json FILE]
+
+Each row runs in a process of its own, the rows take turns, and the table gives the median and
+the ratio to ours: times from different days or machines cannot be compared, ratios from one run
+can. PyTorch rows need torch, which is not among the book's requirements.
+
+    newcomer   Keras as it comes: compile() with defaults, train_on_batch, no setting touched
+    ours       what damunet_lite.training does on this device
+    torch ...  the same network and loss in plain PyTorch, channels last
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = {
+    "newcomer": {"onednn": None},
+    "newcomer, oneDNN": {"onednn": "1"},
+    "ours, memory returned": {"onednn": "1"},
+    "ours": {"onednn": "1"},
+    "ours, bfloat16": {"onednn": "1"},
+    "torch float32": {},
+    "torch bfloat16": {},
+    "torch float32, memory kept": {},
+}
+SIZE = 512
+
+
+def measure(row: str, steps: int) -> dict[str, float]:
+    """Time one row in this process: the median of ``steps`` after one step to warm up."""
+    make = _torch_functions if row.startswith("torch") else _keras_functions
+    train, predict = make(row)
+    return {
+        "train": _median_seconds(train, steps),
+        "predict": _median_seconds(predict, steps),
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
+
+
+def _median_seconds(function, steps: int) -> float:
+    function()
+    seconds = []
+    for _ in range(steps):
+        started = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+
+
+def _example():
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    image = rng.random((1, SIZE, SIZE, 1), np.float32)
+    return image, (image > 0.78).astype(np.float32)
+
+
+def _keras_functions(row: str):
+    if row.startswith("newcomer") and row == "newcomer":
+        os.environ["TF_ENABLE_ONEDNN_OPTS"] = os.environ.get("NEWCOMER_ONEDNN", "")
+        if not os.environ["TF_ENABLE_ONEDNN_OPTS"]:
+            del os.environ["TF_ENABLE_ONEDNN_OPTS"]
+        import tensorflow  # noqa: F401  before the package sets its default
+    from damunet_lite import devices, losses, models
+
+    image, mask = _example()
+    if row == "ours, bfloat16":
+        import keras
+
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    network = models.published_listing()
+    network.compile(
+        "adam",
+        losses.FocalTverskyLoss(pooling="batch"),
+        jit_compile="auto" if row.startswith("newcomer") else devices.prefers_jit(),
+    )
+    if row in ("ours", "ours, bfloat16"):
+        devices.keep_memory()
+    if row.startswith("newcomer"):
+        return lambda: network.train_on_batch(image, mask), lambda: network(image)["main"].numpy()
+    return lambda: network.train_on_batch(image, mask), lambda: network.predict_on_batch(image)
+
+
+def _torch_functions(row: str):
+    import contextlib
+
+    import torch
+
+    from tests.benchmarks.torch_listing import Listing, focal_tversky
+
+    if row.endswith("memory kept"):
+        from damunet_lite import devices
+
+        devices.keep_memory()
+    image, mask = (torch.from_numpy(a).permute(0, 3, 1, 2).contiguous() for a in _example())
+    network = Listing().to(memory_format=torch.channels_last)
+    image = image.contiguous(memory_format=torch.channels_last)
+    optimiser = torch.optim.Adam(network.parameters(), 1e-3)
+    half = "bfloat16" in row
+
+    def cast():
+        return torch.autocast("cpu", torch.bfloat16) if half else contextlib.nullcontext()
+
+    def train():
+        network.train()
+        optimiser.zero_grad(set_to_none=True)
+        with cast():
+            heads = network(image)
+        loss = sum(
+            focal_tversky(torch.nn.functional.max_pool2d(mask, step), head.float())
+            for step, head in zip((1, 2, 4, 8), heads, strict=True)
+        )
+        loss.backward()
+        optimiser.step()
+
+    @torch.inference_mode()
+    def predict():
+        network.eval()
+        with cast():
+            network(image, main_only=True)
+
+    return train, predict
+
+
+def run_all(repeats: int, steps: int) -> dict[str, dict[str, float]]:
+    """Median over repeats for each row; the rows take turns."""
+    rows = [r for r in ROWS if not r.startswith("torch") or importlib.util.find_spec("torch")]
+    results: dict[str, list] = {row: [] for row in rows}
+    for _ in range(repeats):
+        for row in rows:
+            words = [sys.executable, __file__, "--row", row, "--steps", str(steps)]
+            environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+            done = subprocess.run(words, capture_output=True, text=True, env=environment)
+            if done.returncode:
+                raise SystemExit(f"{row} failed:\n{done.stderr[-2000:]}")
+            results[row].append(json.loads(done.stdout.splitlines()[-1]))
+    return {
+        row: {key: statistics.median(m[key] for m in found) for key in found[0]}
+        for row, found in results.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--row", choices=ROWS, help="measure one row in this process")
+    parser.add_argument("--repeats", type=int, default=3, help="processes for each row")
+    parser.add_argument("--steps", type=int, default=3, help="timed steps in each process")
+    parser.add_argument("--json", type=Path, help="write the numbers here as well")
+    arguments = parser.parse_args()
+    if arguments.row:
+        print(json.dumps(measure(arguments.row, arguments.steps)))
+        return
+    table = run_all(arguments.repeats, arguments.steps)
+    ours = table["ours"]
+    print(f"{'':28}{'train':>8}{'ratio':>7}{'predict':>9}{'ratio':>7}{'peak':>8}")
+    for row, found in table.items():
+        ratios = {k: found[k] / ours[k] for k in ("train", "predict")}
+        print(
+            f"{row:28}{found['train']:6.2f} s{ratios['train']:7.2f}"
+            f"{found['predict']:7.2f} s{ratios['predict']:7.2f}{found['peak_gb']:5.1f} GB"
+        )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

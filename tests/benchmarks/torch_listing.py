@@ -1,0 +1,94 @@
+"""The published listing once more, in plain PyTorch, to compare speed with."""
+
+import torch
+from torch import nn
+from torch.nn import functional as f
+
+
+def _block(inputs: int, filters: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, filters, 3, padding=1), nn.BatchNorm2d(filters), nn.ReLU(inplace=True),
+        nn.Conv2d(filters, filters, 3, padding=1), nn.BatchNorm2d(filters), nn.ReLU(inplace=True),
+    )
+
+
+def _signal(channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 1), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)
+    )
+
+
+def _up(inputs: int, filters: int, stride: int = 2) -> nn.ConvTranspose2d:
+    return nn.ConvTranspose2d(
+        inputs, filters, 3, stride=stride, padding=1, output_padding=stride - 1
+    )
+
+
+class Gate(nn.Module):
+    """Attention gate of the listing; ``stride`` brings the signal to half the size of x."""
+
+    def __init__(self, channels: int, signal: int, inter: int, stride: int):
+        super().__init__()
+        self.theta = nn.Conv2d(channels, inter, 2, stride=2)
+        self.phi = nn.Conv2d(signal, inter, 1)
+        self.enlarge = _up(inter, inter, stride)
+        self.psi = nn.Conv2d(inter, 1, 1)
+        self.mix = nn.Sequential(nn.Conv2d(channels, channels, 1), nn.BatchNorm2d(channels))
+
+    def forward(self, x, signal):
+        joined = torch.relu(self.theta(x) + self.enlarge(self.phi(signal)))
+        coefficients = f.interpolate(torch.sigmoid(self.psi(joined)), scale_factor=2)
+        return self.mix(x * coefficients)
+
+
+class Listing(nn.Module):
+    """5,638,503 parameters counting the running statistics of the normalisations."""
+
+    def __init__(self):
+        super().__init__()
+        widths = (32, 64, 128, 64)
+        scales = (64, 128, 256)
+        inputs = (1, *(s + w for s, w in zip(scales, widths, strict=False)))
+        self.convs = nn.ModuleList(_block(i, w) for i, w in zip(inputs, widths, strict=True))
+        self.scales = nn.ModuleList(nn.Conv2d(1, s, 3, padding=1) for s in scales)
+        self.centre = _block(64, 512)
+        self.signals = nn.ModuleList((_signal(512), _signal(96), _signal(96)))
+        self.gates = nn.ModuleList(
+            (Gate(64, 512, 128, 1), Gate(128, 96, 64, 1), Gate(64, 96, 32, 2))
+        )
+        self.ups = nn.ModuleList((_up(512, 32), _up(96, 64), _up(192, 32), _up(96, 32)))
+        self.sides = nn.ModuleList(
+            (_block(96, 256), _block(192, 128), _block(96, 64), _block(64, 32))
+        )
+        self.heads = nn.ModuleList(nn.Conv2d(c, 1, 1) for c in (256, 128, 64, 32))
+
+    def forward(self, image, main_only: bool = False):
+        x, skips = image, []
+        for level, conv in enumerate(self.convs):
+            if level:
+                scaled = self.scales[level - 1](f.avg_pool2d(image, 2**level))
+                x = torch.cat([torch.relu(scaled), f.max_pool2d(x, 2)], 1)
+            x = conv(x)
+            skips.append(x)
+        conv1, conv2, conv3, conv4 = skips
+        centre = self.centre(f.max_pool2d(conv4, 2))
+        up1 = self._join(0, centre, self.gates[0](conv4, self.signals[0](centre)))
+        up2 = self._join(1, up1, self.gates[1](conv3, self.signals[1](up1)))
+        up3 = self._join(2, up2, self.gates[2](conv2, self.signals[2](up1)))
+        up4 = self._join(3, up3, conv1)
+        levels = list(zip(self.sides, self.heads, (up1, up2, up3, up4), strict=True))
+        if main_only:
+            levels = levels[-1:]
+        return [torch.sigmoid(head(side(up))) for side, head, up in reversed(levels)]
+
+    def _join(self, level, x, skip):
+        return torch.cat([torch.relu(self.ups[level](x)), skip], 1)
+
+
+def focal_tversky(mask, probability, fn_weight=0.7, fp_weight=0.3, smooth=1.0, exponent=0.75):
+    """Focal Tversky loss pooled over the batch."""
+    tp = (mask * probability).sum()
+    fn = (mask * (1 - probability)).sum()
+    fp = ((1 - mask) * probability).sum()
+    index = (tp + smooth) / (tp + fn_weight * fn + fp_weight * fp + smooth)
+    return (1 - index).clamp_min(1e-6) ** exponent
