@@ -1,0 +1,387 @@
+"""Prediction of images of any size, against direct prediction and by properties."""
+
+import tracemalloc
+
+import keras
+import numpy as np
+import pytest
+
+from damunet_lite import inference
+from damunet_lite.inference import (
+    as_network_input,
+    attention_maps,
+    dihedral,
+    feature_maps,
+    gaussian_window,
+    predict,
+    tile_starts,
+    undo_dihedral,
+)
+from damunet_lite.layers import AttentionGate, SpatialAttention
+
+
+class FakeModel:
+    """Stands in for a network: a NumPy function that remembers the batches it was given."""
+
+    def __init__(self, function):
+        self.function = function
+        self.shapes = []
+
+    def predict_on_batch(self, batch):
+        self.shapes.append(batch.shape)
+        return self.function(batch)
+
+
+def pointwise(x):
+    return 0.2 + 0.6 * x**2
+
+
+def lopsided(x):
+    """Looks only to the left and above, so that no turn of the image leaves it unchanged."""
+    left, above = np.roll(x, 1, axis=2), np.roll(x, 2, axis=1)
+    return 0.5 * x + 0.4 * left**2 + 0.1 * above
+
+
+def random_image(*shape, seed=0):
+    return np.random.default_rng(seed).random(shape).astype(np.float32)
+
+
+def lopsided_network():
+    inputs = keras.Input((None, None, 1))
+    layer = keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")
+    outputs = layer(inputs)
+    kernel = np.arange(-4, 5, dtype="float32").reshape(3, 3, 1, 1)
+    layer.set_weights([kernel, np.array([0.3], "float32")])
+    return keras.Model(inputs, outputs)
+
+
+# Tile starts and window
+
+
+@pytest.mark.parametrize(
+    ("length", "tile", "overlap", "wanted"),
+    [
+        (512, 256, 0.5, [0, 128, 256]),
+        (512, 256, 0.0, [0, 256]),
+        (513, 256, 0.0, [0, 128, 257]),
+        (10, 4, 0.75, [0, 1, 2, 3, 4, 5, 6]),
+        (256, 256, 0.5, [0]),
+        (3, 16, 0.5, [0]),
+        (20, 10, 0.9, list(range(11))),
+    ],
+)
+def test_tile_starts_worked_out_by_hand(length, tile, overlap, wanted):
+    assert tile_starts(length, tile, overlap) == wanted
+
+
+@pytest.mark.parametrize("overlap", [0, 0.3, 0.5, 0.75, 0.9])
+def test_tiles_cover_the_axis_and_overlap_enough(overlap):
+    for length in range(16, 120, 7):
+        starts = tile_starts(length, 16, overlap)
+        assert (starts[0], starts[-1]) == (0, length - 16)
+        steps = np.diff(starts)
+        assert (steps > 0).all()
+        assert (16 - steps >= 16 * overlap - 1e-6).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [((0, 4, 0.5), "length is 0"), ((9, 0, 0.5), "tile is 0"), ((9, 4, 1), "overlap is 1")],
+)
+def test_tile_starts_name_the_bad_argument(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        tile_starts(*arguments)
+
+
+def test_window_is_a_gaussian_of_an_eighth_of_the_tile():
+    window = gaussian_window(17)
+    assert window[8] == 1
+    assert window[8 + 2] == pytest.approx(np.exp(-0.5 * (2 / (17 / 8)) ** 2))
+    np.testing.assert_array_equal(window, window[::-1])
+    assert (gaussian_window(1024) > 0).all()
+    with pytest.raises(ValueError, match="tile is 0"):
+        gaussian_window(0)
+
+
+# Input
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [
+        (np.uint8, [0, 51, 255]),
+        (np.uint16, [0, 13107, 65535]),
+        (np.float32, [0, 0.2, 1]),
+        (np.float64, [0, 0.2, 1]),
+    ],
+)
+def test_every_dtype_reaches_the_same_scale(dtype, values):
+    result = as_network_input(np.array([values], dtype))
+    assert result.dtype == np.float32
+    assert result.shape == (1, 1, 3, 1)
+    np.testing.assert_allclose(result.ravel(), [0, 0.2, 1], rtol=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (3, 4, 6), (3, 4, 6, 1)])
+def test_shapes_that_are_an_image_or_a_stack(shape):
+    assert as_network_input(np.zeros(shape)).shape[1:] == (4, 6, 1)
+    assert predict(FakeModel(pointwise), np.zeros(shape)).shape == shape
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "words"),
+    [
+        (np.zeros((4, 4), int), TypeError, "dtype int64; wanted uint8, uint16"),
+        (np.zeros((4, 4), bool), TypeError, "dtype bool"),
+        (np.zeros((4, 4, 1)), ValueError, r"\(4, 4, 1\).*image\[\.\.\., 0\]"),
+        (np.zeros((2, 4, 4, 3)), ValueError, r"\(2, 4, 4, 3\)"),
+        (np.zeros(4), ValueError, r"shape \(4,\)"),
+        (np.zeros((0, 4)), ValueError, "at least one pixel"),
+        (np.array([[0.0, 1.5]]), ValueError, "from 0.0 to 1.5; wanted floats in"),
+        (np.array([[-0.1, 1.0]]), ValueError, "from -0.1 to 1.0"),
+        (np.array([[np.nan, 1.0]]), ValueError, "wanted floats in"),
+    ],
+)
+def test_images_that_are_refused(image, error, words):
+    with pytest.raises(error, match=words):
+        as_network_input(image)
+    with pytest.raises(error, match=words):
+        predict(FakeModel(pointwise), image)
+
+
+# Tiles
+
+
+@pytest.mark.parametrize("overlap", [0, 0.25, 0.5, 0.75, 0.9])
+@pytest.mark.parametrize("size", [(1, 2), (5, 77), (32, 64), (33, 31), (63, 50)])
+def test_tiles_equal_the_pointwise_model_itself(size, overlap):
+    image = random_image(2, *size)
+    wanted = pointwise(image.astype(np.float64))
+    for tile in (None, 16, 32, 48):
+        result = predict(FakeModel(pointwise), image, tile=tile, overlap=overlap)
+        assert result.dtype == np.float32
+        np.testing.assert_allclose(result, wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("overlap", [0, 0.5, 0.9])
+def test_a_constant_stays_constant_under_heavy_overlap(overlap):
+    ones = FakeModel(np.ones_like)
+    result = predict(ones, np.zeros((70, 45), np.uint8), tile=16, overlap=overlap, tta=True)
+    assert result.max() <= 1
+    np.testing.assert_allclose(result, 1, rtol=0, atol=1e-6)
+
+
+def test_the_middle_of_a_tile_counts_more_than_its_rim():
+    # A model that answers with the place in the tile shows the weights of two tiles.
+    def place(batch):
+        return np.broadcast_to(np.linspace(0, 1, 16)[:, None], batch.shape[1:3])[
+            None, ..., None
+        ].repeat(len(batch), axis=0)
+
+    result = predict(FakeModel(place), np.zeros((24, 16), np.uint8), tile=16, overlap=0.5)[:, 0]
+    g = [np.exp(-0.5 * (d / 2) ** 2) for d in (4.5, 3.5)]  # row 12 in tile 1, row 4 in tile 2
+    wanted = (g[0] * 12 + g[1] * 4) / (g[0] + g[1]) / 15
+    assert result[12] == pytest.approx(wanted, abs=1e-6)
+    assert result[3] == pytest.approx(3 / 15, abs=1e-6)
+
+
+def test_an_image_is_padded_by_reflection_at_the_end_only():
+    seen = []
+
+    def remember(batch):
+        seen.append(batch[0, :, :, 0].copy())
+        return batch
+
+    image = np.arange(14 * 16, dtype=np.float32).reshape(14, 16) / 224
+    np.testing.assert_array_equal(predict(FakeModel(remember), image), image)
+    np.testing.assert_array_equal(seen[0][:14], image)
+    np.testing.assert_array_equal(seen[0][14:], image[[12, 11]])
+
+
+def test_multiples_and_constant_batches():
+    model = FakeModel(pointwise)
+    predict(model, random_image(5, 20, 33), batch_size=2)
+    assert model.shapes == [(2, 32, 48, 1)] * 3
+    model = FakeModel(pointwise)
+    predict(model, random_image(33, 70), tile=32, overlap=0.5, batch_size=3)
+    assert model.shapes == [(3, 32, 32, 1)] * 3  # 2 x 4 tiles
+    model = FakeModel(pointwise)
+    predict(model, random_image(9, 10), multiple=4)
+    assert model.shapes == [(1, 12, 12, 1)]
+
+
+def test_a_fixed_input_size_is_used_as_tile():
+    inputs = keras.Input((32, 16, 1))
+    model = keras.Model(inputs, 1 - inputs)
+    image = random_image(50, 40)
+    np.testing.assert_allclose(predict(model, image), 1 - image, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"tile": 20}, "tile is 20; wanted a positive multiple of 16"),
+        ({"tile": 0}, "tile is 0"),
+        ({"overlap": 1.0}, "overlap is 1.0"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"multiple": 0}, "multiple is 0"),
+    ],
+)
+def test_settings_that_are_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        predict(FakeModel(pointwise), np.zeros((8, 8)), **settings)
+
+
+def test_memory_beyond_the_result_does_not_grow_with_the_image():
+    def beyond_result(side):
+        image = np.zeros((side, 256), np.uint8)
+        model = FakeModel(lambda batch: batch)
+        tracemalloc.start()
+        result = predict(model, image, tile=64, batch_size=2)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert {shape[0] for shape in model.shapes} == {2}
+        return peak - result.nbytes, result.nbytes
+
+    (small, _), (large, size) = beyond_result(256), beyond_result(8192)
+    # What grows is the list of tiles and their weights along the axis, not in the plane.
+    assert large - small < 0.05 * size
+
+
+# What models return
+
+
+def test_the_main_head_of_a_dictionary_is_taken():
+    inputs = keras.Input((None, None, 1))
+    side = keras.layers.AveragePooling2D(2)(inputs)
+    model = keras.Model(inputs, {"side2": side, "main": 1 - inputs})
+    image = random_image(20, 40)
+    np.testing.assert_allclose(predict(model, image), 1 - image, atol=1e-6)
+    fake = FakeModel(lambda x: {"a_side": x * 0, "main": x})
+    np.testing.assert_array_equal(predict(fake, image), image)
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda x: {"side2": x}, r"keys \['side2'\]; wanted \"main\""),
+        (lambda x: [x, x], "2 outputs; wanted one"),
+        (lambda x: x[:, ::2, ::2], r"into \(1, 8, 8, 1\)"),
+        (lambda x: 5 * x - 2, "values from -2.0.*probabilities"),
+        (lambda x: x * np.nan, "values from nan"),
+    ],
+)
+def test_answers_that_are_refused(function, words):
+    with pytest.raises(ValueError, match=words):
+        predict(FakeModel(function), np.ones((16, 16)) * np.linspace(0, 1, 16))
+
+
+def test_new_weights_of_a_model_seen_before_count():
+    model = lopsided_network()
+    image = random_image(16, 16)
+    before = predict(model, image)
+    model.set_weights([w * 0 for w in model.get_weights()])
+    np.testing.assert_array_equal(predict(model, image), np.full((16, 16), 0.5))
+    assert np.ptp(before) > 0.1
+
+
+def test_models_are_not_kept_alive():
+    import gc
+
+    model = lopsided_network()
+    predict(model, random_image(16, 16))
+    assert model in inference._probes
+    kept = len(inference._probes)
+    del model
+    gc.collect()
+    assert len(inference._probes) < kept
+
+
+def test_nothing_is_printed(capsys):
+    predict(lopsided_network(), random_image(2, 20, 20), tta=True)
+    assert capsys.readouterr().out == ""
+
+
+# Symmetries
+
+
+def test_the_eight_symmetries_differ_and_are_undone_exactly():
+    image = np.arange(6).reshape(2, 3)
+    turned = [dihedral(image, k) for k in range(8)]
+    assert len({(t.shape, t.tobytes()) for t in turned}) == 8
+    for k in range(8):
+        np.testing.assert_array_equal(undo_dihedral(turned[k], k), image)
+        np.testing.assert_array_equal(dihedral(undo_dihedral(image, k), k), image)
+        assert turned[k].base is not None
+    with pytest.raises(ValueError, match="k is 8"):
+        dihedral(image, 8)
+
+
+def test_symmetries_are_the_rotations_and_their_mirror_images():
+    image = np.random.default_rng(1).random((4, 4))
+    by_numpy = [np.rot90(m, r) for m in (image, image[::-1]) for r in range(4)]
+    ours = {dihedral(image, k).tobytes() for k in range(8)}
+    assert ours == {np.ascontiguousarray(t).tobytes() for t in by_numpy}
+
+
+@pytest.mark.parametrize("size", [(32, 48), (21, 38)])
+def test_augmented_prediction_is_the_explicit_mean(size):
+    image = random_image(*size)
+    model = FakeModel(lopsided)
+    explicit = [
+        undo_dihedral(predict(model, np.ascontiguousarray(dihedral(image, k))), k)
+        for k in range(8)
+    ]
+    result = predict(model, image, tta=True)
+    np.testing.assert_allclose(result, np.mean(explicit, axis=0), atol=1e-6)
+    assert np.abs(result - explicit[0]).max() > 0.05
+
+
+@pytest.mark.parametrize("tile", [None, 16])
+def test_augmented_prediction_turns_with_the_image(tile):
+    image, model = random_image(27, 40), lopsided_network()
+    result = predict(model, image, tile=tile, tta=True)
+    plain = predict(model, image, tile=tile)
+    for k in range(1, 8):
+        turned = np.ascontiguousarray(dihedral(image, k))
+        again = predict(model, turned, tile=tile, tta=True)
+        np.testing.assert_allclose(again, dihedral(result, k), atol=1e-6)
+        assert np.abs(predict(model, turned, tile=tile) - dihedral(plain, k)).max() > 0.05
+
+
+# Looking inside
+
+
+def gated_network():
+    inputs = keras.Input((None, None, 1))
+    coarse = keras.layers.AveragePooling2D(2)(inputs)
+    gated = AttentionGate(2, name="gate")([inputs, coarse])
+    outputs = SpatialAttention(3, name="spatial")(gated)
+    return keras.Model(inputs, outputs)
+
+
+def test_attention_maps_explain_what_the_layers_let_pass():
+    model, image = gated_network(), random_image(2, 32, 48)
+    maps = attention_maps(model, image)
+    assert {name: m.shape for name, m in maps.items()} == {
+        "gate": (2, 32, 48, 1),
+        "spatial": (2, 32, 48, 1),
+    }
+    gated = feature_maps(model, image, "gate")
+    np.testing.assert_allclose(gated, image[..., None] * maps["gate"], atol=1e-6)
+    wanted = gated * maps["spatial"]
+    np.testing.assert_allclose(feature_maps(model, image, "spatial"), wanted, atol=1e-6)
+
+
+def test_maps_are_cut_to_the_image():
+    model = gated_network()
+    assert attention_maps(model, random_image(19, 30))["gate"].shape == (19, 30, 1)
+    coarse = model.layers[1].name
+    assert feature_maps(model, random_image(3, 19, 30), coarse).shape == (3, 10, 15, 1)
+
+
+def test_no_attention_no_maps_and_unknown_layers_are_named():
+    model = lopsided_network()
+    assert attention_maps(model, random_image(16, 16)) == {}
+    with pytest.raises(ValueError, match="layer_name is 'nothing'; wanted one of"):
+        feature_maps(model, random_image(16, 16), "nothing")
