@@ -826,8 +826,8 @@ def _draw_cytoplasm(
     """Texture of the cell interior: blotches, and vesicles as small dark rings."""
     y, x = np.mgrid[-6:7, -6:7]
     ring = np.exp(-0.5 * ((np.hypot(y, x) - 3.0) / 1.0) ** 2)
-    seeds = (rng.random(inside.shape) < crowding) & (inside > 5)
-    seeds = seeds * rng.uniform(0.08, 0.28, inside.shape)
+    chosen = (rng.random(inside.shape) < crowding) & (inside > 5)
+    seeds = chosen * rng.uniform(0.08, 0.28, inside.shape)
     rings = ndimage.convolve(seeds.astype(np.float32), ring.astype(np.float32), mode="constant")
     texture = 0.05 * _grain(rng, inside.shape, 1.5) + 0.035 * _grain(rng, inside.shape, 5)
     return texture - np.minimum(rings, 0.3)

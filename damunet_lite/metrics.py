@@ -561,7 +561,7 @@ def information_score(truth_labels: np.ndarray, proposal_labels: np.ndarray) -> 
 def threshold_scores(
     truth_membrane: np.ndarray,
     membrane_probability: np.ndarray,
-    thresholds: Sequence[float] = THRESHOLDS,
+    thresholds: Sequence[float] | np.ndarray = THRESHOLDS,
     thin: bool = True,
 ) -> list[SegmentationScore]:
     """Segmentation scores of one slice at every threshold.
@@ -824,7 +824,7 @@ class StackScores:
 def score_stack(
     truth_membranes: np.ndarray,
     membrane_probabilities: np.ndarray,
-    thresholds: Sequence[float] = THRESHOLDS,
+    thresholds: Sequence[float] | np.ndarray = THRESHOLDS,
     thin: bool = True,
     truth_labels: np.ndarray | None = None,
 ) -> StackScores:
@@ -990,7 +990,7 @@ def _same_shape(first: np.ndarray, second: np.ndarray, name: str, other: str) ->
         raise ValueError(f"{other} has shape {second.shape}, wanted {first.shape} like {name}")
 
 
-def _check_thresholds(thresholds: Sequence[float]) -> np.ndarray:
+def _check_thresholds(thresholds: Sequence[float] | np.ndarray) -> np.ndarray:
     array = np.array(thresholds, dtype=float)
     if array.ndim != 1 or array.size == 0 or not np.all((array >= 0) & (array <= 1)):
         raise ValueError(f"thresholds is {thresholds!r}, wanted one or more numbers in [0, 1]")

@@ -9,7 +9,6 @@ Layer names tell the place: ``down2_conv1`` is the first convolution of the seco
 head at a quarter of the size, ``main`` the full-size one.
 """
 
-import keras
 from keras import layers
 
 from damunet_lite.layers import CBAM, AttentionGate

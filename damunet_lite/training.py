@@ -12,7 +12,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,10 @@ from damunet_lite import __version__, data, devices, inference, losses, metrics,
 from damunet_lite.augment import AugmentConfig, sample_batch
 from damunet_lite.supervision import TARGET_RULES, SegmentationNetwork, head_weights
 
-NETWORKS = {**models.PRESETS, "published_listing": models.published_listing}
+NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
+    **models.PRESETS,
+    "published_listing": models.published_listing,
+}
 LOSSES = {
     "cross_entropy": keras.losses.BinaryCrossentropy,
     "dice": losses.DiceLoss,
@@ -507,15 +510,22 @@ def _train_block(config, stack, fold, network, state, folder, bar) -> None:
             network.save(temporary)
     _save_state(folder, network, state)
     _write_history(folder, state.history)
-    bar.write(
-        f"step {state.step}: loss {loss:.3f}, validation V_rand {row['v_rand']:.3f}, "
-        f"membrane Dice {row['dice_membrane']:.3f}"
-    ) if not bar.disable else None
+    if not bar.disable:
+        bar.write(
+            f"step {state.step}: loss {loss:.3f}, validation V_rand {row['v_rand']:.3f}, "
+            f"membrane Dice {row['dice_membrane']:.3f}"
+        )
 
 
 def _score(network, stack: data.Stack, tta: bool) -> metrics.StackScores:
     probabilities = inference.predict(network, stack.images, tta=tta, batch_size=1)
-    return metrics.score_stack(stack.membranes, probabilities)
+    return metrics.score_stack(_membranes(stack), probabilities)
+
+
+def _membranes(stack: data.Stack) -> np.ndarray:
+    if stack.membranes is None:
+        raise ValueError(f"stack must have membranes to be scored against, {stack.name!r} has none")
+    return stack.membranes
 
 
 def _validation_row(scores: metrics.StackScores) -> dict[str, float]:
@@ -539,7 +549,8 @@ def _finish(config, stack, fold, state: _Progress, folder: Path) -> None:
     with _replacing(folder / SHEET_FILE) as temporary:
         plots.contact_sheet(
             test.images, test.membranes, probabilities,
-            threshold=1 - record["thresholds"]["v_rand"], path=temporary,
+            threshold=record["thresholds"]["v_rand"], path=temporary,
+            titles=[f"slice {i}" for i in fold.test],
         )
     finished = {
         "config": asdict(config), "package": __version__, "environment": devices.describe(),
@@ -584,12 +595,12 @@ def evaluate(
     }
     test = stack[fold.test]
     probabilities = inference.predict(network, test.images, tta=tta, batch_size=1)
-    scores = metrics.score_stack(test.membranes, probabilities)
+    scores = metrics.score_stack(_membranes(test), probabilities)
     return {
         "thresholds": thresholds,
         "test": scores.row(thresholds["v_rand"], thresholds["v_info"]),
         "validation": validation.row(thresholds["v_rand"], thresholds["v_info"]),
-        "baselines": metrics.trivial_baselines(test.membranes),
+        "baselines": metrics.trivial_baselines(_membranes(test)),
         "test_slices": [int(i) for i in fold.test],
         "test_scores": scores.to_dict(),
         "probabilities": probabilities,
