@@ -4,7 +4,9 @@
 
 Each row runs in a process of its own, the rows take turns, and the table gives the median and
 the ratio to ours: times from different days or machines cannot be compared, ratios from one run
-can. PyTorch rows need torch, which is not among the book's requirements.
+can. Beside the wall clock stand the processor seconds of the training step, over all cores and
+with the system's share: those hardly change when something else runs on the machine. PyTorch rows
+need torch, which is not among the book's requirements.
 
     newcomer   Keras as it comes: compile() with defaults, train_on_batch, no setting touched
     ours       what damunet_lite.training does on this device
@@ -40,21 +42,27 @@ def measure(row: str, steps: int) -> dict[str, float]:
     """Time one row in this process: the median of ``steps`` after one step to warm up."""
     make = _torch_functions if row.startswith("torch") else _keras_functions
     train, predict = make(row)
+    train_seconds, train_cpu = _median_seconds(train, steps)
+    predict_seconds, predict_cpu = _median_seconds(predict, steps)
     return {
-        "train": _median_seconds(train, steps),
-        "predict": _median_seconds(predict, steps),
+        "train": train_seconds,
+        "train_cpu": train_cpu,
+        "predict": predict_seconds,
+        "predict_cpu": predict_cpu,
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
     }
 
 
-def _median_seconds(function, steps: int) -> float:
+def _median_seconds(function, steps: int) -> tuple[float, float]:
+    """Wall-clock and processor seconds of one call, after one call to warm up."""
     function()
-    seconds = []
+    wall, processor = [], []
     for _ in range(steps):
-        started = time.perf_counter()
+        started = time.perf_counter(), time.process_time()
         function()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)
+        wall.append(time.perf_counter() - started[0])
+        processor.append(time.process_time() - started[1])
+    return statistics.median(wall), statistics.median(processor)
 
 
 def _example():
@@ -162,13 +170,11 @@ def main() -> None:
         return
     table = run_all(arguments.repeats, arguments.steps)
     ours = table["ours"]
-    print(f"{'':28}{'train':>8}{'ratio':>7}{'predict':>9}{'ratio':>7}{'peak':>8}")
+    columns = ("train", "train_cpu", "predict", "predict_cpu")
+    print(f"{'':28}" + "".join(f"{column:>12}{'ratio':>7}" for column in columns) + f"{'peak':>9}")
     for row, found in table.items():
-        ratios = {k: found[k] / ours[k] for k in ("train", "predict")}
-        print(
-            f"{row:28}{found['train']:6.2f} s{ratios['train']:7.2f}"
-            f"{found['predict']:7.2f} s{ratios['predict']:7.2f}{found['peak_gb']:5.1f} GB"
-        )
+        cells = (f"{found[c]:10.2f} s{found[c] / ours[c]:7.2f}" for c in columns)
+        print(f"{row:28}" + "".join(cells) + f"{found['peak_gb']:6.1f} GB")
     if arguments.json:
         arguments.json.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
