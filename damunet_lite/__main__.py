@@ -1,4 +1,4 @@
-"""Command line: ``python -m damunet_lite {data,train,evaluate,predict}``.
+"""Command line: ``python -m damunet_lite {data,train,evaluate,predict,sweep}``.
 
 Exit codes: 0 done, 1 something the message explains went wrong, 2 wrong arguments,
 130 interrupted.
@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_predict(commands)
+    _add_sweep(commands)
     return parser
 
 
@@ -125,6 +126,20 @@ def _add_predict(commands) -> None:
     command.set_defaults(run=_predict)
 
 
+def _add_sweep(commands) -> None:
+    command = commands.add_parser(
+        "sweep", help="run a list of configurations, one after another",
+        description="Train every configuration of FILE, a JSON list of settings of "
+        "damunet_lite.training.TrainConfig, and keep one record of each. The same command again "
+        "goes on where the sweep stopped; a finished run is never repeated.",
+    )
+    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders")
+    command.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
+    command.add_argument("--quiet", action="store_true", help="no progress bars")
+    command.set_defaults(run=_sweep)
+
+
 # ------------------------------------------------------------------ the commands
 
 
@@ -191,6 +206,17 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         print(json.dumps(record))
     else:
         _print_scores(record, f"{config.network}, fold {config.fold}")
+
+
+def _sweep(arguments: argparse.Namespace) -> None:
+    _training()
+    from damunet_lite import results
+
+    configs = results.read_sweep(arguments.file)
+    paths = results.sweep(
+        configs, arguments.runs, arguments.results, not arguments.quiet, report=print
+    )
+    print(f"{len(paths)} records in {arguments.results}")
 
 
 def _print_scores(record: dict[str, Any], title: str) -> None:

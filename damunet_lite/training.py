@@ -8,6 +8,7 @@ deterministic operations, it ends with the same weights as a run left alone.
 import contextlib
 import csv
 import dataclasses
+import hashlib
 import io
 import json
 import os
@@ -159,8 +160,18 @@ class TrainConfig:
 
     @property
     def name(self) -> str:
-        """Folder name of the run: network, fold and seed."""
-        return f"{self.network}-fold{self.fold}-seed{self.seed}"
+        """Folder name of the run: network, fold, seed, and a digest of all that is not default."""
+        name = f"{self.network}-fold{self.fold}-seed{self.seed}"
+        named = {"network", "fold", "seed"}
+        others = {
+            f.name: getattr(self, f.name)
+            for f in dataclasses.fields(self)
+            if f.name not in named and getattr(self, f.name) != getattr(TrainConfig(), f.name)
+        }
+        if not others:
+            return name
+        digest = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
+        return f"{name}-{digest[:8]}"
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
@@ -308,7 +319,23 @@ def _replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _write_json(path: Path, content: Any) -> None:
+def write_json(path: str | os.PathLike, content: Any) -> None:
+    """Write JSON so that the file is either the old one or the new one, never half of it.
+
+    Raises
+    ------
+    RunError
+        If it cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json(Path(folder) / "x.json", [1])
+    ...     (Path(folder) / "x.json").read_text().split()
+    ['[', '1', ']']
+    """
+    path = Path(path)
     with _replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
@@ -380,22 +407,39 @@ def _open_folder(folder: Path, config: TrainConfig) -> None:
     except OSError as error:
         raise RunError(f"cannot create run folder {folder}: {error.strerror}") from error
     path = folder / CONFIG_FILE
-    if not path.exists():
-        if any(not p.name.startswith(".") for p in folder.iterdir()):
-            raise RunError(f"{folder} has files but no {CONFIG_FILE}; choose another run folder")
-        _write_json(path, record)
-        return
+    if path.exists():
+        check_same_config(path, config)
+    elif any(not p.name.startswith(".") for p in folder.iterdir()):
+        raise RunError(f"{folder} has files but no {CONFIG_FILE}; choose another run folder")
+    else:
+        write_json(path, record)
+
+
+def check_same_config(path: Path, config: TrainConfig) -> None:
+    """Raise unless the JSON file at ``path`` records this very configuration.
+
+    Raises
+    ------
+    RunError
+        If it cannot be read, or naming each setting that differs.
+
+    Examples
+    --------
+    >>> check_same_config(Path("no-such.json"), TrainConfig())
+    Traceback (most recent call last):
+    damunet_lite.training.RunError: no-such.json cannot be read (FileNotFoundError)
+    """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["config"]
-    except (ValueError, KeyError) as error:
-        raise RunError(f"{path} cannot be read ({error!r}); choose another run folder") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} cannot be read ({type(error).__name__})") from error
     wanted = json.loads(json.dumps(asdict(config)))
     changed = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
     if changed:
         differences = ", ".join(f"{k}: {found.get(k)!r} -> {wanted.get(k)!r}" for k in changed)
         raise RunError(
-            f"{folder} holds a run of another configuration ({differences}); choose another run "
-            "folder, or delete this one"
+            f"{path} belongs to another configuration ({differences}); choose another folder, or "
+            "delete this one"
         )
 
 
@@ -557,7 +601,7 @@ def _finish(config, stack, fold, state: _Progress, folder: Path) -> None:
         "parameters": network.count_params(), "best_step": state.best_step,
         "training_seconds": round(state.seconds, 1), "history": state.history, **record,
     }
-    _write_json(folder / METRICS_FILE, finished)
+    write_json(folder / METRICS_FILE, finished)
 
 
 def evaluate(

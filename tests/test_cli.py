@@ -142,3 +142,24 @@ def test_data_as_json(capsys):
     assert found["slices"] == 30
     assert found["verified"] is True
     assert found["membrane_fraction"] == pytest.approx(0.2196, abs=1e-4)
+
+
+def test_sweep_leaves_one_record_for_each_configuration(tmp_path, capsys):
+    small = {"network": "unet", "network_options": {"base_filters": 2}, "data": "synthetic",
+             "steps": 1, "crop": 32, "batch_size": 1, "evaluate_every": 1, "tta": False}
+    file = tmp_path / "sweep.json"
+    file.write_text(json.dumps([small]))
+    words = ["sweep", str(file), "--runs", str(tmp_path / "runs"), "--quiet",
+             "--results", str(tmp_path / "results")]
+    assert main(words) == 0
+    assert "run 1 of 1: unet-fold4-seed0" in capsys.readouterr().out
+    assert len(list((tmp_path / "results").glob("*.json"))) == 1
+    assert main(words) == 0
+    assert "run 1" not in capsys.readouterr().out
+
+
+def test_sweep_names_the_bad_entry(tmp_path, capsys):
+    file = tmp_path / "sweep.json"
+    file.write_text('[{"netwrk": "unet"}]')
+    assert main(["sweep", str(file)]) == 1
+    assert "entry 1" in capsys.readouterr().err
