@@ -580,11 +580,14 @@ def profile(
         membrane = _as_mask("mask", mask)
         _check_same_shape("mask", membrane, grey)
         on_line = line_profile(membrane.astype(float), start, end)[1] >= 0.5
-        graph.fill_between(
-            distance, 0, 1, where=on_line, step="mid", color=COLOURS["orange"], alpha=0.3,
-            lw=0, label="membrane",
+        half = distance[1] / 2
+        for (run,) in ndimage.find_objects(ndimage.label(on_line)[0]):
+            ends = (distance[run.start] - half, distance[run.stop - 1] + half)
+            graph.axvspan(*ends, color=COLOURS["orange"], alpha=0.3, lw=0)
+        graph.legend(
+            handles=[Patch(color=COLOURS["orange"], alpha=0.3, lw=0, label="membrane")],
+            loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1,
         )
-        graph.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1)
     graph.plot(distance, intensity, color=COLOURS["vermillion"])
     graph.set(
         xlabel="distance from the dot (pixels)", ylabel="grey value", ylim=(0, 1),

@@ -1,0 +1,422 @@
+"""Figures: their pixels, numbers and sizes, and the layout of network drawings."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
+from scipy import ndimage
+
+from damunet_lite import plots
+from damunet_lite.plots import (
+    FALSE,
+    MISSED,
+    contact_sheet,
+    curves,
+    draw_network,
+    error_map,
+    fold_dots,
+    label_overlay,
+    line_profile,
+    network_layout,
+    profile,
+    score_bars,
+    show_slice,
+    use_style,
+)
+
+
+def micrograph_like(n=6, size=512, seed=0):
+    """Noisy images, membranes of Voronoi cells, and blurred, disturbed probabilities."""
+    rng = np.random.default_rng(seed)
+    seeds = np.ones((size, size), bool)
+    seeds[tuple(rng.integers(0, size, (2, 110)))] = False
+    nearest = ndimage.distance_transform_edt(seeds, return_distances=False, return_indices=True)
+    cells = nearest[0] * size + nearest[1]
+    membrane = ndimage.morphological_gradient(cells, size=(3, 3)) > 0
+    truths = np.repeat(membrane[None].astype(np.float32), n, axis=0)
+    noise = rng.normal(0, 0.12, truths.shape)
+    images = np.clip(0.65 - 0.35 * ndimage.gaussian_filter(truths, (0, 1, 1)) + noise, 0, 1)
+    blurred = 2.5 * ndimage.gaussian_filter(truths, (0, 2, 2))
+    disturbed = blurred + 6 * ndimage.gaussian_filter(noise, (0, 3, 3))
+    return images, truths, np.clip(disturbed, 0, 1)
+
+
+# Style
+
+
+def test_drawing_leaves_no_trace_in_pyplot():
+    before = dict(plt.rcParams)
+    mine = plt.figure()
+    show_slice(np.eye(4))
+    contact_sheet(np.zeros((1, 8, 8)), np.zeros((1, 8, 8)), np.zeros((1, 8, 8)))
+    assert plt.get_fignums() == [mine.number]
+    plt.close(mine)
+    assert dict(plt.rcParams) == before
+
+
+def test_figures_look_alike_whatever_style_the_reader_has():
+    with plt.style.context("dark_background"):
+        figure = show_slice(np.eye(4))
+    assert figure.get_facecolor()[:3] == pytest.approx(to_rgb("#fcfcfa"))
+    assert figure.dpi == 100
+
+
+def test_use_style_sets_the_readers_figures():
+    with plt.rc_context():
+        use_style()
+        assert setting("figure.facecolor") == pytest.approx(to_rgb("#fcfcfa"))
+        first = plt.rcParams["axes.prop_cycle"].by_key()["color"][0]
+        assert first.removeprefix("#") == "0072B2"
+
+
+def setting(name):
+    """A colour among matplotlib's settings: a style sheet gives it without the #."""
+    return np.array(to_rgb("#" + plt.rcParams[name].removeprefix("#")))
+
+
+def luminance(rgb):
+    """Relative luminance of WCAG 2."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_text_and_ticks_have_contrast_enough():
+    with plt.rc_context():
+        use_style()
+        ground = luminance(setting("figure.facecolor"))
+        for name in ("text.color", "axes.labelcolor", "xtick.labelcolor"):
+            ink = luminance(setting(name))
+            assert (ground + 0.05) / (ink + 0.05) > 7
+
+
+def test_the_two_error_colours_differ_without_red_green_vision():
+    # Vienot et al. 1999: a deuteranope's view in linear RGB depends on blue and on one mixture
+    # of red and green; the two colours have to differ in one of these by far.
+    def seen(colour):
+        linear = np.array(to_rgb(colour)) ** 2.2
+        return np.array([0.29275 * linear[0] + 0.70725 * linear[1], linear[2]])
+
+    assert np.abs(seen(MISSED) - seen(FALSE)).max() > 0.3
+
+
+# Pictures
+
+
+def test_error_map_of_four_pixels():
+    truth = np.array([[1, 1], [0, 0]])
+    prediction = np.array([[1, 0], [1, 0]])
+    rgb = error_map(truth, prediction, image=np.array([[0.0, 0.2], [0.4, 1.0]]))
+    np.testing.assert_allclose(rgb[0, 0], [0.35] * 3)  # membrane found: faded black
+    np.testing.assert_allclose(rgb[0, 1], np.array([213, 94, 0]) / 255)  # missed: vermillion
+    np.testing.assert_allclose(rgb[1, 0], np.array([0, 114, 178]) / 255)  # false: blue
+    np.testing.assert_allclose(rgb[1, 1], [1] * 3)
+
+
+def test_error_map_without_image_shows_the_true_membranes():
+    rgb = error_map(np.array([[1, 0]]), np.array([[1, 0]]))
+    np.testing.assert_allclose(rgb, [[[0.4] * 3, [1] * 3]])
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: error_map(np.eye(2), np.eye(3)), r"prediction has shape \(3, 3\); wanted \(2, 2"),
+        (lambda: error_map(np.eye(2), 0.5 * np.eye(2)), "prediction .* from 0.0 to 0.5"),
+        (lambda: error_map(np.eye(2), np.eye(2), np.eye(3)), "image has shape"),
+        (lambda: show_slice(np.zeros((2, 3, 4))), r"image has shape \(2, 3, 4\)"),
+        (lambda: show_slice(np.eye(2), mask=2 * np.eye(2)), "mask .* to 2.0"),
+        (lambda: label_overlay(np.zeros((2, 2))), "dtype float64; wanted integers"),
+        (lambda: line_profile(np.eye(3), (0, 0), (0, 3)), r"end is \(0.0, 3.0\); wanted"),
+        (lambda: line_profile(np.eye(3), (1, 1), (1, 1)), "the same as start"),
+        (lambda: curves({}), "at least one curve"),
+        (lambda: curves({"loss": [1, 2]}, x=[1]), "x has 1 values; wanted 2"),
+        (lambda: score_bars({}), "scores is empty"),
+        (lambda: score_bars({"a": 1}, baselines=["b"]), "baselines has 'b'"),
+        (lambda: fold_dots({"a": []}), "at least one score"),
+    ],
+)
+def test_errors_name_the_argument_and_what_was_wanted(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_show_slice_scales_by_the_full_range_not_by_the_image():
+    image = np.full((4, 4), 51, np.uint8)
+    shown = show_slice(image).axes[0].get_images()[0]
+    assert float(np.unique(shown.get_array())[0]) == pytest.approx(0.2)
+    assert shown.get_clim() == (0, 1)
+
+
+def test_show_slice_draws_on_given_axes():
+    figure, axes = plt.subplots(1, 2)
+    assert show_slice(np.eye(4), ax=axes[1], title="here") is axes[1]
+    assert (len(axes[0].get_images()), len(axes[1].get_images())) == (0, 1)
+    assert axes[1].get_title(loc="left") + axes[1].get_title() == "here"
+    plt.close(figure)
+
+
+def test_large_pictures_keep_their_coordinates_and_their_mean():
+    image = np.random.default_rng(0).random((1000, 500))
+    shown = show_slice(image).axes[0].get_images()[0]
+    assert shown.get_extent() == [-0.5, 499.5, 999.5, -0.5]
+    assert shown.get_array().shape == (400, 200)
+    assert float(shown.get_array().mean()) == pytest.approx(0.5, abs=0.01)
+
+
+def test_contact_sheet_is_a_small_file_of_at_most_900_pixels(tmp_path):
+    path = tmp_path / "new folder" / "sheet.png"
+    contact_sheet(*micrograph_like(), path=path)
+    assert path.stat().st_size < 150_000
+    with Image.open(path) as picture:
+        assert picture.size[0] <= 900
+        colours = {rgb for _, rgb in picture.convert("RGB").getcolors()}
+    for colour in (MISSED, FALSE):
+        wanted = 255 * np.array(to_rgb(colour))
+        assert min(np.abs(wanted - rgb).max() for rgb in colours) < 12
+
+
+def test_contact_sheet_counts_errors_at_the_threshold_on_cell():
+    truths = np.zeros((1, 10, 10, 1))
+    truths[0, 0] = 1  # ten membrane pixels
+    probabilities = np.zeros((1, 10, 10, 1))
+    probabilities[0, 0, :6] = 0.75  # six found at threshold 0.5: cell probability 0.25
+    probabilities[0, 5, :2] = 0.375  # two false ones at threshold 0.7: cell probability 0.625
+    images = np.ones((1, 10, 10, 1))
+    for threshold, wanted in ((0.5, (4, 0)), (0.25, (4, 0)), (0.2, (10, 0)), (0.7, (4, 2))):
+        figure = contact_sheet(images, truths, probabilities, threshold)
+        missed, false = wanted
+        assert figure.axes[3].get_xlabel() == f"{missed}.0 % missed\n{false}.0 % false"
+
+
+def test_contact_sheet_wraps_after_some_columns():
+    images = np.zeros((5, 8, 8))
+    titles = list("abcde")
+    figure = contact_sheet(images, images, images, columns=2, titles=titles)
+    visible = [ax for ax in figure.axes if ax.get_visible()]
+    assert (len(figure.axes), len(visible)) == (24, 20)
+    assert [ax.get_title(loc="left") for ax in visible if ax.get_title(loc="left")] == titles
+    for wrong, words in (({"columns": 0}, "columns is 0"), ({"titles": ["a"]}, "titles has 1")):
+        with pytest.raises(ValueError, match=words):
+            contact_sheet(images, images, images, **wrong)
+    with pytest.raises(ValueError, match=r"truths has shape \(4, 8, 8\); wanted \(5, 8, 8\)"):
+        contact_sheet(images, images[:4], images)
+
+
+def test_neighbouring_cells_never_share_a_colour():
+    _, truths, _ = micrograph_like(n=1, size=256)
+    labels, n = ndimage.label(truths[0] == 0)
+    rgb = label_overlay(labels)
+    assert n > 60
+    assert not rgb[labels == 0].any()
+    assert len(np.unique(rgb[labels > 0], axis=0)) <= 7
+    # Independent of the growing inside: cells within 3 pixels of each other.
+    for cell in range(1, n + 1):
+        own = labels == cell
+        colour = rgb[own]
+        assert (colour == colour[0]).all()
+        near = ndimage.binary_dilation(own, iterations=3) & (labels > 0) & ~own
+        assert (rgb[near] != colour[0]).any(axis=-1).all()
+
+
+def test_label_overlay_does_not_mind_gaps_in_the_numbers():
+    labels = np.array([[1, 0, 2, 0, 3]])
+    np.testing.assert_array_equal(
+        label_overlay(labels), label_overlay(np.array([[10, 0, 20, 0, 4000]]))
+    )
+
+
+def test_label_overlay_blends_with_the_image():
+    labels = np.array([[1, 0]])
+    rgb = label_overlay(labels, image=np.array([[0.5, 0.5]]), opacity=0.5)
+    colour = label_overlay(labels)[0, 0]
+    np.testing.assert_allclose(rgb, [[0.25 + 0.5 * colour, [0.5] * 3]])
+
+
+def test_line_profile_on_a_slope():
+    rows, columns = np.mgrid[:20, :30]
+    plane = (rows + 2 * columns) / 100
+    distance, intensity = line_profile(plane, (2, 3), (14, 19))
+    assert distance[-1] == 20  # 12, 16, 20
+    assert len(distance) == 21
+    np.testing.assert_allclose(intensity, (8 + distance * (12 + 32) / 20) / 100)
+
+
+def test_profile_draws_line_curve_and_membrane():
+    image = np.ones((20, 20))
+    image[:, 8:10] = 0.25
+    figure = profile(image, (5, 0), (5, 19), mask=(image < 1).astype(int))
+    picture, graph = figure.axes
+    np.testing.assert_array_equal(picture.lines[-1].get_xydata(), [[0, 5], [19, 5]])
+    np.testing.assert_allclose(graph.lines[0].get_ydata()[7:11], [1, 0.25, 0.25, 1])
+    (shaded,) = graph.patches
+    assert (shaded.get_x(), shaded.get_width()) == pytest.approx((7.5, 2))
+
+
+# Numbers
+
+
+def test_curves_pair_training_and_validation():
+    history = {"step": [10, 20], "loss": [2, 1], "val_loss": [3, 2], "dice": [0.1, 0.2]}
+    axes = curves(history, x="step").axes[0]
+    loss, validation, dice = axes.lines
+    np.testing.assert_array_equal(loss.get_xydata(), [[10, 2], [20, 1]])
+    assert loss.get_color() == validation.get_color() != dice.get_color()
+    assert [line.get_linestyle() for line in axes.lines] == ["-", "--", "-"]
+    assert curves({"loss": [1, 2, 3]}).axes[0].lines[0].get_xdata().tolist() == [1, 2, 3]
+
+
+def test_score_bars_leave_unknown_scores_open():
+    axes = score_bars({"trivial": 0.876, "known": 0.9, "unknown": np.nan}, baselines=["trivial"])
+    axes = axes.axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [0.876, 0.9, 0]
+    assert [text.get_text() for text in axes.texts] == ["0.876", "0.900", "?"]
+    grey, blue = (bar.get_facecolor() for bar in axes.patches[:2])
+    assert np.ptp(grey[:3]) < 0.05 < np.ptp(blue[:3])
+
+
+def test_fold_dots_show_every_fold_and_the_mean():
+    axes = fold_dots({"a": [0.5, 0.7], "b": [0.9]}, references={"all cell": 0.4}).axes[0]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [sorted(line.get_xdata()) for line in dots] == [[0.5, 0.7], [0.9]]
+    means = [t for t in axes.texts if t.get_text() != "all cell"]
+    assert [t.get_text() for t in means] == ["0.600", "0.900"]
+    assert [t.get_position()[0] for t in means] == pytest.approx([0.6, 0.9])
+
+
+# Networks
+
+
+@pytest.fixture(scope="module")
+def models():
+    return pytest.importorskip("damunet_lite.models")
+
+
+def arrows(layout):
+    return {(e.source, e.target): e.kind for e in layout.edges}
+
+
+def test_a_plain_unet_has_one_box_a_block(models):
+    layout = network_layout(models.unet(base_filters=4), side=64)
+    table = [(b.name, b.kind, b.size[0], b.channels, b.row, b.column) for b in layout.boxes]
+    assert table == [
+        ("image", "input", 64, 1, 0, 0),
+        ("down1", "block", 64, 4, 0, 1),
+        ("down2", "block", 32, 8, 1, 2),
+        ("down3", "block", 16, 16, 2, 3),
+        ("down4", "block", 8, 32, 3, 4),
+        ("bottom", "block", 4, 64, 4, 5),
+        ("up4", "block", 8, 32, 3, 6),
+        ("up3", "block", 16, 16, 2, 7),
+        ("up2", "block", 32, 8, 1, 8),
+        ("up1", "block", 64, 4, 0, 9),
+        ("main", "head", 64, 1, 0, 10),
+    ]
+    assert layout["down2"].layers[0] == "down2_conv1"
+    assert len(layout["down2"].layers) == 6
+    wanted = {("image", "down1"): "flow", ("up1", "main"): "head", ("down4", "bottom"): "down"}
+    wanted |= {(f"down{k}", f"down{k + 1}"): "down" for k in (1, 2, 3)}
+    wanted |= {(f"down{k}", f"up{k}"): "skip" for k in (1, 2, 3, 4)}
+    wanted |= {("bottom", "up4"): "up"} | {(f"up{k + 1}", f"up{k}"): "up" for k in (1, 2, 3)}
+    assert arrows(layout) == wanted
+
+
+def test_gates_attention_heads_and_scaled_images_find_their_places(models):
+    layout = network_layout(models.damu_net(attention="both", base_filters=4, depth=3), side=64)
+    kinds = arrows(layout)
+    assert kinds[("down3", "up3_gate")] == "skip"
+    assert kinds[("bottom", "up3_gate")] == "gating"
+    assert kinds[("up3_gate", "up3_cbam")] == "skip"
+    assert kinds[("up3_cbam", "up3")] == "skip"
+    assert kinds[("up3", "up2_gate")] == "gating"
+    assert kinds[("image", "scale4_conv")] == kinds[("scale4_conv", "down3")] == "image"
+    assert kinds[("up3", "side4")] == "head"
+    assert ("down3", "up3") not in kinds
+    assert [layout[name].kind for name in ("up3_gate", "up3_cbam")] == ["gate", "attention"]
+    assert layout["scale4_conv"].row == layout["down3"].row == 2
+    assert layout["scale4_conv"].column == layout["down3"].column - 1
+    places = [layout[name].column for name in ("down3", "up3_gate", "up3_cbam", "up3")]
+    assert places == sorted(places)
+    heads = [box for box in layout.boxes if box.kind == "head"]
+    assert {box.name for box in heads} == {"main", "side2", "side4"}
+    assert {box.column for box in heads} == {max(box.column for box in layout.boxes)}
+
+
+def test_no_two_boxes_lie_on_each_other(models):
+    for model in (
+        models.damu_net(attention="both", base_filters=4),
+        models.published_listing(),
+        models.att_unet(base_filters=4, depth=2),
+    ):
+        boxes = network_layout(model).boxes
+        for i, one in enumerate(boxes):
+            for two in boxes[i + 1 :]:
+                assert one.row != two.row or abs(one.column - two.column) > 0.35
+
+
+def test_the_listings_dozen_gate_layers_are_one_box_and_its_quirk_shows(models):
+    published = arrows(network_layout(models.published_listing()))
+    corrected = network_layout(models.published_listing(correct_gate3=True))
+    assert published[("up1", "gate3")] == "gating"
+    assert ("up2", "gate3") not in published
+    assert arrows(corrected)[("up2", "gate3")] == "gating"
+    gates = [box for box in corrected.boxes if box.kind == "gate"]
+    assert [box.name for box in gates] == ["gate1", "gate2", "gate3"]
+    assert all(len(box.layers) == 14 for box in gates)  # 11 of the gate, 3 of its signal
+    assert published[("up3", "conv8")] == "flow"
+    assert published[("conv8", "side2")] == "head"
+
+
+def test_layouts_do_not_depend_on_names(models):
+    import keras
+
+    def block(x, filters):
+        x = keras.layers.Conv2D(filters, 3, padding="same")(x)
+        return keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+
+    inputs = keras.Input((32, 48, 1))
+    fine = block(inputs, 4)
+    coarse = block(keras.layers.Conv2D(8, 3, strides=2, padding="same")(fine), 8)
+    up = keras.layers.UpSampling2D()(coarse)
+    merged = block(keras.layers.Concatenate()([fine, up]), 4)
+    outputs = keras.layers.Conv2D(1, 1, activation="sigmoid")(merged)
+    layout = network_layout(keras.Model(inputs, outputs))
+    assert [(b.kind, b.size, b.channels, b.row, b.column) for b in layout.boxes] == [
+        ("input", (32, 48), 1, 0, 0),
+        ("block", (32, 48), 4, 0, 1),
+        ("block", (16, 24), 8, 1, 2),
+        ("block", (32, 48), 4, 0, 3),
+        ("head", (32, 48), 1, 0, 4),
+    ]
+    assert [e.kind for e in layout.edges] == ["flow", "down", "skip", "up", "head"]
+
+
+def test_a_drawing_shows_every_box_and_arrow(models, tmp_path):
+    model = models.damu_net(base_filters=4, depth=3)
+    layout = network_layout(model)
+    figure = draw_network(model, title="DAMU-Net")
+    axes = figure.axes[0]
+    arrow_patches = [p for p in axes.patches if type(p).__name__ == "FancyArrowPatch"]
+    assert len(arrow_patches) == len(layout.edges)
+    texts = [text.get_text() for text in axes.texts]
+    for box in layout.boxes:
+        assert {"block": box.name, "head": box.name, "gate": "G", "input": "image"}[
+            box.kind
+        ] in texts
+    assert texts.count("G") == 2
+    figure.savefig(tmp_path / "network.png")
+    with Image.open(tmp_path / "network.png") as picture:
+        assert picture.size[0] <= 900
+    assert (tmp_path / "network.png").stat().st_size < 60_000
+
+
+def test_a_network_without_pictures_inside_is_refused():
+    keras = pytest.importorskip("keras")
+    inputs = keras.Input((8, 8, 1))
+    flat = keras.Model(inputs, keras.layers.Flatten()(inputs))
+    with pytest.raises(ValueError, match=r"flatten.*output shape \(1, 64\); wanted \[N, H, W, C\]"):
+        network_layout(flat)
+
+
+def test_the_style_sheet_is_where_the_package_is():
+    assert plots.STYLE_SHEET.is_file()
