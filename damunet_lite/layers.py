@@ -180,6 +180,7 @@ class CBAM(keras.layers.Layer):
 
     def coefficients(self, x):
         """Product of channel and pixel weights, shape [N, H, W, C], in (0, 1)."""
+        x = ops.convert_to_tensor(x)
         channel = self.channel.coefficients(x)
         return channel * self.spatial.coefficients(x * channel)
 

@@ -67,7 +67,7 @@ def test_each_image_for_itself():
 
 def test_mean_of_focal_is_not_focal_of_mean():
     assert value(FocalTverskyLoss()) == pytest.approx(0.255629, abs=1e-6)
-    assert 0.164832**0.75 == pytest.approx(0.258690, abs=1e-6)
+    assert value(TverskyLoss()) ** 0.75 == pytest.approx(0.258690, abs=1e-6)
 
 
 def test_which_weight_goes_with_which_error():
@@ -174,8 +174,10 @@ def test_large_image_keeps_its_counts_in_half_precision():
 
 
 def test_double_precision_stays():
-    y, p = Y.astype("float64"), P.astype("float64")
-    index = tversky_index(ops.convert_to_tensor(y), ops.convert_to_tensor(p), smooth=0)
+    y, p = (ops.convert_to_tensor(a.astype("float64")) for a in (Y, P))
+    if keras.backend.standardize_dtype(p.dtype) != "float64":
+        pytest.skip("this backend is set to compute without float64")
+    index = tversky_index(y, p, smooth=0)
     assert keras.backend.standardize_dtype(index.dtype) == "float64"
 
 
