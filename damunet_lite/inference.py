@@ -353,9 +353,10 @@ def _tile_size(
         return tile, tile
     inputs = getattr(model, "inputs", None)
     fixed = inputs[0].shape[1:3] if inputs else (None, None)
-    return tuple(
+    height, width = (
         own or -(-length // multiple) * multiple for own, length in zip(fixed, size, strict=True)
     )
+    return height, width
 
 
 def _add_prediction(
@@ -474,8 +475,9 @@ def _main_only(model: keras.Model) -> keras.Model:
     return _probes[model]
 
 
-def _functional(inputs, outputs) -> keras.Model:
-    probe = keras.Model(inputs, outputs)
+def _functional(inputs: list, outputs) -> keras.Model:
+    # Keras warns where a model built from a list of one is given an array.
+    probe = keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs)
     if keras.backend.backend() == "tensorflow":
         # XLA compiles anew, for seconds, at every size, and gains nothing on a CPU.
         probe.jit_compile = False

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -396,8 +397,8 @@ def _reduced(picture: np.ndarray, pixels: float, levels: int) -> np.ndarray:
         return picture
     size = (max(1, round(width / factor)), max(1, round(height / factor)))
     channels = np.moveaxis(picture.reshape(height, width, -1).astype(np.float32), -1, 0)
-    small = [Image.fromarray(c).resize(size, Image.Resampling.BOX) for c in channels]
-    small = np.stack([np.asarray(c, dtype=float) for c in small], axis=-1)
+    resized = [Image.fromarray(c).resize(size, Image.Resampling.BOX) for c in channels]
+    small = np.stack([np.asarray(c, dtype=float) for c in resized], axis=-1)
     small = np.round(small * (levels - 1)) / (levels - 1)
     return small[..., 0] if picture.ndim == 2 else small
 
@@ -582,8 +583,8 @@ def profile(
         on_line = line_profile(membrane.astype(float), start, end)[1] >= 0.5
         half = distance[1] / 2
         for (run,) in ndimage.find_objects(ndimage.label(on_line)[0]):
-            ends = (distance[run.start] - half, distance[run.stop - 1] + half)
-            graph.axvspan(*ends, color=COLOURS["orange"], alpha=0.3, lw=0)
+            first, last = distance[run.start] - half, distance[run.stop - 1] + half
+            graph.axvspan(first, last, color=COLOURS["orange"], alpha=0.3, lw=0)
         graph.legend(
             handles=[Patch(color=COLOURS["orange"], alpha=0.3, lw=0, label="membrane")],
             loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1,
@@ -844,8 +845,8 @@ class _Op:
 
     def __init__(self, layer, parents):
         self.layer, self.parents, self.children = layer, parents, []
-        self.shape = ()
-        self.group = None
+        self.shape: tuple[int, ...] = ()
+        self.group: Any = None
         for parent in parents:
             parent.children.append(self)
 
@@ -873,8 +874,9 @@ class _Op:
 class _Group:
     """Layers gathered: a box in the making, or a "down" or "up" that becomes an arrow."""
 
-    def __init__(self, kind: str, ops: list[_Op]):
-        self.kind, self.ops = kind, ops
+    def __init__(self, kind: str, ops: list[_Op], skip: _Op | None = None):
+        # A gate knows its skip connection from its gating signal.
+        self.kind, self.ops, self.skip = kind, ops, skip
         for op in ops:
             op.group = self
 
@@ -951,7 +953,7 @@ def _head_group(op: _Op) -> _Group:
 
 def _gate_group(op: _Op, sides: list[_Op], skip: _Op) -> _Group:
     """A gate with the layers that serve it alone, whether one layer or many make it up."""
-    group = _Group("gate", [op])
+    group = _Group("gate", [op], skip)
     waiting = list(sides)
     while waiting:
         side = waiting.pop()
@@ -967,8 +969,6 @@ def _gate_group(op: _Op, sides: list[_Op], skip: _Op) -> _Group:
         group.add(after[0])
         after = after[0].children
     group.kind = "gate" if len(group.inputs) > 1 else "attention"
-    # The skip connection comes first, so that the edges know it from the gating signal.
-    group.skip = skip
     return group
 
 
@@ -997,7 +997,7 @@ def _is_carrier(group: _Group) -> bool:
     return group.kind in ("down", "up")
 
 
-def network_layout(model, side: int = 512) -> NetworkLayout:
+def network_layout(model: Any, side: int = 512) -> NetworkLayout:
     """Boxes, arrows and places for the drawing of a U-shaped network.
 
     A chain of layers at one size becomes one box, a pooling or upsampling becomes an arrow, and
@@ -1039,7 +1039,7 @@ def network_layout(model, side: int = 512) -> NetworkLayout:
             name=name,
             kind=group.kind,
             layers=tuple(op.layer.name for op in group.ops),
-            size=group.ops[-1].shape[1:3],
+            size=(group.ops[-1].shape[1], group.ops[-1].shape[2]),
             channels=group.ops[-1].shape[3],
             row=heights.index(group.ops[-1].shape[1]),
             column=columns[group],
@@ -1158,7 +1158,9 @@ _RADIUS = 0.115
 
 
 @_styled
-def draw_network(model, side: int = 512, title: str = "", ax: Axes | None = None) -> Figure | Axes:
+def draw_network(
+    model: Any, side: int = 512, title: str = "", ax: Axes | None = None
+) -> Figure | Axes:
     """Draw a network as a U, from its own graph.
 
     Rows are sizes, columns follow the order of computation; numbers are channels. The drawing

@@ -1,6 +1,7 @@
 """Prediction of images of any size, against direct prediction and by properties."""
 
 import tracemalloc
+import warnings
 
 import keras
 import numpy as np
@@ -297,8 +298,11 @@ def test_models_are_not_kept_alive():
     assert len(inference._probes) < kept
 
 
-def test_nothing_is_printed(capsys):
-    predict(lopsided_network(), random_image(2, 20, 20), tta=True)
+def test_nothing_is_printed_and_nobody_warned(capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        predict(lopsided_network(), random_image(2, 20, 20), tta=True)
+        attention_maps(gated_network(), random_image(20, 20))
     assert capsys.readouterr().out == ""
 
 
