@@ -1,0 +1,150 @@
+"""Checkers of chapter 7: the attention gate, its enlargement, its parameters, what it is not."""
+
+import numpy as np
+
+from damunet_lite.checks import Verdict, checker, compare, right, run
+
+_THETA_X = np.array([[[1.0, -2], [0.5, 1]], [[-1, 0], [2, -0.5]]])
+_PHI_G = np.array([[[0.5, 1], [-2, 0.5]], [[2, -1], [-1, 1.5]]])
+_PSI = np.array([2.0, -1.5])
+_BIAS = 0.25
+
+
+def _sigmoid(values: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-values))
+
+
+def _relu(values: np.ndarray) -> np.ndarray:
+    return np.maximum(values, 0)
+
+
+@checker
+def coefficients(answer) -> Verdict:
+    """``answer(theta_x, phi_g, psi, bias)``: coefficients [h, w] of an additive gate."""
+    value = run(answer, _THETA_X.copy(), _PHI_G.copy(), _PSI.copy(), _BIAS)
+    wanted = _sigmoid(_relu(_THETA_X + _PHI_G) @ _PSI + _BIAS)
+    logits = _relu(_THETA_X + _PHI_G) @ _PSI + _BIAS
+    mistakes = {
+        "logits": (logits, "The sigmoid is missing: these are numbers of any size, not shares."),
+        "sigmoid_twice": (
+            _sigmoid(wanted),
+            "The sigmoid was applied twice, so no coefficient can fall below one half.",
+        ),
+        "no_relu": (
+            _sigmoid((_THETA_X + _PHI_G) @ _PSI + _BIAS),
+            "The ReLU is missing. Without it both inputs simply add up to the logit, and x and g "
+            "can no longer condition each other.",
+        ),
+        "relu_before_sum": (
+            _sigmoid((_relu(_THETA_X) + _relu(_PHI_G)) @ _PSI + _BIAS),
+            "ReLU comes after the sum: clipped one by one, neither input can veto the other.",
+        ),
+        "no_bias": (_sigmoid(_relu(_THETA_X + _PHI_G) @ _PSI), "The bias of psi is missing."),
+        "multiplied": (
+            _sigmoid(_relu(_THETA_X * _PHI_G) @ _PSI + _BIAS),
+            "theta_x and phi_g are multiplied here; this gate is additive.",
+        ),
+        "softmax": (
+            np.exp(logits) / np.exp(logits).sum(),
+            "That is a softmax: the coefficients of all pixels would have to share a sum of 1. A "
+            "gate decides for each pixel by itself.",
+        ),
+    }
+    compare(value, wanted, mistakes, what="the map of coefficients")
+    return right("Sum, ReLU, weighted sum over the channels, sigmoid: one share for each pixel.")
+
+
+@checker
+def double(answer) -> Verdict:
+    """``answer(row)``: twice as many values by linear interpolation, centres kept."""
+    row = np.array([0.1, 0.9, 0.5])
+    value = run(answer, row.copy())
+    near = np.repeat(row, 2)
+    left = np.concatenate([near[:1], near[:-1]])
+    after = np.concatenate([near[1:], near[-1:]])
+    wanted = (left + 2 * near + after) / 4
+    mistakes = {
+        "nearest": (
+            near,
+            "Each value is repeated: that is the nearest neighbour, with its steps between "
+            "blocks of two.",
+        ),
+        "corners": (
+            np.interp(np.linspace(0, 2, 6), np.arange(3), row),
+            "The new points run from the centre of the first pixel to the centre of the last. "
+            "Pixels are areas: the new centres lie a quarter of an old pixel beside the old ones.",
+        ),
+        "between": (
+            np.interp(np.arange(6) / 2, np.arange(3), row),
+            "Old values and midpoints alternate, which shifts the map by a quarter of a pixel. "
+            "The new centres lie at -1/4, 1/4, 3/4, 5/4 and so on.",
+        ),
+        "swapped": (
+            np.interp(np.arange(6) / 2 - 0.25, np.arange(3), row)[[1, 0, 3, 2, 5, 4]],
+            "The weights are the wrong way round: the old pixel in which the new one lies counts "
+            "three quarters, its neighbour one quarter.",
+        ),
+    }
+    compare(value, wanted, mistakes, what="the doubled row")
+    return right("Three quarters of the own pixel, one quarter of the neighbour; the rim repeats.")
+
+
+@checker
+def gate_parameters(answer) -> Verdict:
+    """``answer(channels, gate_channels, inter)``: parameters of an attention gate."""
+    channels, gate_channels, inter = 5, 11, 3
+    value = run(answer, channels, gate_channels, inter)
+    wanted = 4 * channels * inter + inter + gate_channels * inter + inter + inter + 1
+    mistakes = {
+        "theta_one_by_one": (
+            wanted - 3 * channels * inter,
+            "theta is counted as a 1 x 1 convolution; its kernel is 2 x 2, four weights for each "
+            "pair of channels.",
+        ),
+        "no_bias": (wanted - 2 * inter - 1, "The biases are missing: all three have one."),
+        "phi_two_by_two": (
+            wanted + 3 * gate_channels * inter,
+            "phi is counted as a 2 x 2 convolution; the gating signal has the right size already, "
+            "so it is 1 x 1.",
+        ),
+        "no_psi": (wanted - inter - 1, "psi is missing: from `inter` channels to one, with bias."),
+        "with_mix": (
+            wanted + channels * channels + channels,
+            "That includes the 1 x 1 convolution with which the article's code ends its gate; "
+            "the layer of this chapter has none.",
+        ),
+        "psi_wide": (
+            wanted + inter * (channels - 1) + channels - 1,
+            "psi writes one channel, not one for each channel of x: all channels share a map.",
+        ),
+    }
+    compare(value, wanted, mistakes, 0.5, what="the number of parameters")
+    return right("A third of one 3 x 3 convolution, here; one map serves all the channels of the skip.")
+
+
+@checker
+def compensate(answer) -> Verdict:
+    """``answer(kernel, factor)``: kernel after the gate that undoes a rescaled map."""
+    kernel, factor = np.array([[0.5, -1.0], [2.0, 0.25]]), 0.4
+    value = run(answer, kernel.copy(), factor)
+    mistakes = {
+        "multiplied": (
+            kernel * factor,
+            "That multiplies by the factor once more. The skip's numbers have already shrunk; "
+            "the kernel has to grow.",
+        ),
+        "unchanged": (kernel, "With the kernel unchanged the output shrinks by the factor."),
+        "complement": (
+            kernel * (1 - factor),
+            "1 - factor is what the gate holds back; what undoes a product is a quotient.",
+        ),
+        "squared": (kernel / factor**2, "The factor was undone twice."),
+        "added": (
+            kernel + (1 - factor),
+            "A number added to the weights does not undo a product.",
+        ),
+    }
+    compare(value, kernel / factor, mistakes, what="the kernel")
+    return right(
+        "Same output, another map: the height of a map alone says nothing about importance."
+    )

@@ -1,0 +1,124 @@
+"""Chapter 6's checkers: solutions pass, stubs are recognised, mistakes get their own message."""
+
+import numpy as np
+import pytest
+
+from damunet_lite.checks import ch06
+
+
+def correlate(image, kernel, pad=None):
+    image = np.pad(image, 1, **pad) if pad is not None else image
+    rows, columns = (n - 2 for n in image.shape)
+    return np.array(
+        [
+            [(image[i : i + 3, j : j + 3] * kernel).sum() for j in range(columns)]
+            for i in range(rows)
+        ]
+    )
+
+
+def enlarge(values, kernel, stride, write="add"):
+    side = len(kernel)
+    large = np.zeros([(n - 1) * stride + side for n in values.shape])
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            part = large[i * stride : i * stride + side, j * stride : j * stride + side]
+            part[...] = values[i, j] * kernel + (part if write == "add" else 0)
+    return large
+
+
+def field(layers):
+    seen, stride = 1, 1
+    for kernel, step in layers:
+        seen += (kernel - 1) * stride
+        stride *= step
+    return seen
+
+
+def field_stride_first(layers):
+    seen, stride = 1, 1
+    for kernel, step in layers:
+        stride *= step
+        seen += (kernel - 1) * stride
+    return seen
+
+
+def field_whole_kernels(layers):
+    seen, stride = 1, 1
+    for kernel, step in layers:
+        seen += kernel * stride
+        stride *= step
+    return seen
+
+
+def field_without_poolings(layers):
+    seen, stride = 1, 1
+    for kernel, step in layers:
+        seen += (kernel - 1) * stride if step == 1 else 0
+        stride *= step
+    return seen
+
+
+def convs(inputs, filters):
+    return 9 * inputs * filters + 9 * filters**2
+
+
+SOLUTIONS = {
+    "same_convolution": lambda image, kernel: correlate(image, kernel, {}),
+    "enlarge": enlarge,
+    "block_parameters": lambda i, f: convs(i, f) + 8 * f,
+    "receptive_field": field,
+    "running_share": lambda momentum, steps: 1 - momentum**steps,
+}
+
+WRONG = [
+    ("same_convolution", "valid", correlate),
+    ("same_convolution", "flipped", lambda x, k: correlate(x, k[::-1, ::-1], {})),
+    ("same_convolution", "transposed", lambda x, k: correlate(x, k.T, {})),
+    ("same_convolution", "edge", lambda x, k: correlate(x, k, {"mode": "edge"})),
+    ("same_convolution", "reflect", lambda x, k: correlate(x, k, {"mode": "reflect"})),
+    ("enlarge", "overwritten", lambda v, k, s: enlarge(v, k, s, "replace")),
+    ("enlarge", "flipped", lambda v, k, s: enlarge(v, k[::-1, ::-1], s)),
+    ("enlarge", "transposed", lambda v, k, s: enlarge(v, k.T, s)),
+    ("enlarge", "stride_one", lambda v, k, s: enlarge(v, k, 1)),
+    ("enlarge", "no_overlap", lambda v, k, s: np.kron(v, k)),
+    ("block_parameters", "no_norm", convs),
+    ("block_parameters", "trainable_only", lambda i, f: convs(i, f) + 4 * f),
+    ("block_parameters", "bias", lambda i, f: convs(i, f) + 10 * f),
+    ("block_parameters", "bias_no_norm", lambda i, f: convs(i, f) + 2 * f),
+    ("block_parameters", "one_convolution", lambda i, f: 9 * i * f + 4 * f),
+    ("block_parameters", "second_reads_inputs", lambda i, f: 2 * (9 * i * f + 4 * f)),
+    ("receptive_field", "no_stride", lambda ls: 1 + sum(k - 1 for k, _ in ls)),
+    ("receptive_field", "stride_first", field_stride_first),
+    ("receptive_field", "without_one", lambda ls: field(ls) - 1),
+    ("receptive_field", "pooling_ignored", field_without_poolings),
+    ("receptive_field", "kernels_whole", field_whole_kernels),
+    ("running_share", "what_is_left", lambda m, n: m**n),
+    ("running_share", "linear", lambda m, n: n * (1 - m)),
+    ("running_share", "other_convention", lambda m, n: 1 - (1 - m) ** n),
+]
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_the_solution_passes(name):
+    assert getattr(ch06, name)(SOLUTIONS[name])
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+@pytest.mark.parametrize("stub", [None, ..., lambda *arguments: ...])
+def test_an_untouched_stub_is_recognised(name, stub):
+    assert getattr(ch06, name)(stub).mistake == "untouched"
+
+
+@pytest.mark.parametrize(("name", "mistake", "answer"), WRONG)
+def test_a_typical_mistake_gets_its_own_message(name, mistake, answer):
+    verdict = getattr(ch06, name)(answer)
+    assert not verdict
+    assert verdict.mistake == mistake
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_no_two_mistakes_share_a_message(name):
+    wrong = [answer for other, _, answer in WRONG if other == name]
+    messages = {getattr(ch06, name)(answer).message for answer in wrong}
+    assert len(messages) == len(wrong) >= 2

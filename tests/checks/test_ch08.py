@@ -1,0 +1,110 @@
+"""Chapter 8's checkers: solutions pass, stubs are recognised, mistakes get their own message."""
+
+import numpy as np
+import pytest
+
+from damunet_lite.checks import ch08
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def relu(z):
+    return np.where(z > 0, z, 0)
+
+
+def pooled(x):
+    flat = x.reshape(-1, x.shape[-1])
+    return flat.mean(axis=0), flat.max(axis=0)
+
+
+def network(v, squeeze, excite):
+    return relu(v @ squeeze) @ excite
+
+
+def both(x, squeeze, excite):
+    mean, maximum = pooled(x)
+    return network(mean, squeeze, excite) + network(maximum, squeeze, excite)
+
+
+def sigmoids_added(x, s, e):
+    return sum(sigmoid(network(v, s, e)) for v in pooled(x))
+
+
+def pixels(x, mean_weight, maximum_weight):
+    return mean_weight * x.mean(axis=2) + maximum_weight * x.max(axis=2)
+
+
+def parameters(c, r, k):
+    hidden = c // r
+    return (c + 1) * hidden + (hidden + 1) * c + 2 * k**2
+
+
+SOLUTIONS = {
+    "channel_weights": lambda x, s, e: sigmoid(both(x, s, e)),
+    "pixel_weights": lambda x, a, m: sigmoid(pixels(x, a, m)),
+    "cbam_parameters": parameters,
+    "reordered_kernel": lambda kernel: kernel[:, :, [1, 0]],
+}
+
+WRONG = [
+    ("channel_weights", "sigmoids_added", sigmoids_added),
+    ("channel_weights", "sigmoid_twice", lambda x, s, e: sigmoid(sigmoid(both(x, s, e)))),
+    ("channel_weights", "pooled_first", lambda x, s, e: sigmoid(network(sum(pooled(x)), s, e))),
+    ("channel_weights", "mean_only", lambda x, s, e: sigmoid(network(pooled(x)[0], s, e))),
+    ("channel_weights", "maximum_only", lambda x, s, e: sigmoid(network(pooled(x)[1], s, e))),
+    ("channel_weights", "no_relu", lambda x, s, e: sigmoid(sum(pooled(x)) @ s @ e)),
+    ("channel_weights", "logits", both),
+    (
+        "channel_weights",
+        "relu_at_the_end",
+        lambda x, s, e: sigmoid(sum(relu(network(v, s, e)) for v in pooled(x))),
+    ),
+    ("pixel_weights", "over_pixels", lambda x, a, m: sigmoid(a * pooled(x)[0] + m * pooled(x)[1])),
+    ("pixel_weights", "swapped", lambda x, a, m: sigmoid(pixels(x, m, a))),
+    ("pixel_weights", "sum_for_mean", lambda x, a, m: sigmoid(pixels(x, 3 * a, m))),
+    ("pixel_weights", "logits", pixels),
+    ("pixel_weights", "sigmoid_twice", lambda x, a, m: sigmoid(sigmoid(pixels(x, a, m)))),
+    ("cbam_parameters", "two_networks", lambda c, r, k: 2 * parameters(c, r, k) - 2 * k * k),
+    ("cbam_parameters", "no_bias", lambda c, r, k: 2 * c * (c // r) + 2 * k * k),
+    ("cbam_parameters", "spatial_bias", lambda c, r, k: parameters(c, r, k) + 1),
+    ("cbam_parameters", "one_map", lambda c, r, k: parameters(c, r, k) - k * k),
+    ("cbam_parameters", "not_rounded", lambda c, r, k: 2 * c * c / r + c / r + c + 2 * k * k),
+    ("cbam_parameters", "rounded_up", lambda c, r, k: parameters(c, r, k) + 2 * c + 1),
+    (
+        "cbam_parameters",
+        "kernel_for_every_channel",
+        lambda c, r, k: parameters(c, r, k) + (c - 2) * k * k,
+    ),
+    ("reordered_kernel", "unchanged", lambda k: k),
+    ("reordered_kernel", "flipped", lambda k: np.flip(k, (0, 1))),
+    ("reordered_kernel", "flipped_too", lambda k: np.flip(k)),
+    ("reordered_kernel", "transposed", lambda k: np.swapaxes(k, 0, 1)),
+    ("reordered_kernel", "negated", lambda k: -k),
+]
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_the_solution_passes(name):
+    assert getattr(ch08, name)(SOLUTIONS[name])
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+@pytest.mark.parametrize("stub", [None, ..., lambda *arguments: ...])
+def test_an_untouched_stub_is_recognised(name, stub):
+    assert getattr(ch08, name)(stub).mistake == "untouched"
+
+
+@pytest.mark.parametrize(("name", "mistake", "answer"), WRONG)
+def test_a_typical_mistake_gets_its_own_message(name, mistake, answer):
+    verdict = getattr(ch08, name)(answer)
+    assert not verdict
+    assert verdict.mistake == mistake
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_no_two_mistakes_share_a_message(name):
+    wrong = [answer for other, _, answer in WRONG if other == name]
+    messages = {getattr(ch08, name)(answer).message for answer in wrong}
+    assert len(messages) == len(wrong) >= 2
