@@ -17,13 +17,13 @@ from damunet_lite.supervision import SegmentationNetwork
 ATTENTIONS = (None, "gate", "cbam", "both")
 
 
-def _conv_block(x, filters, name, momentum):
+def _conv_block(x, filters, name, norm):
     for i in (1, 2):
         x = layers.Conv2D(
             filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal",
             name=f"{name}_conv{i}",
         )(x)
-        x = layers.BatchNormalization(momentum=momentum, name=f"{name}_norm{i}")(x)
+        x = layers.BatchNormalization(name=f"{name}_norm{i}", **norm)(x)
         x = layers.Activation("relu", name=f"{name}_relu{i}")(x)
     return x
 
@@ -72,6 +72,7 @@ def build_network(
     input_channels: int = 1,
     batch_norm_momentum: float = 0.9,
     dropout: float = 0.0,
+    synchronized_norm: bool = False,
     name: str = "network",
 ) -> SegmentationNetwork:
     """Build a U-Net with any of the article's ideas, uncompiled.
@@ -95,6 +96,9 @@ def build_network(
         Keras's default of 0.99 leaves the running statistics behind for hundreds of steps.
     dropout : float
         Dropout rate after the deepest block.
+    synchronized_norm : bool
+        Take the statistics of batch normalisation over the batches of all devices. TensorFlow
+        needs it for training on several devices; a file saved so loads on that backend only.
     name : str
         Name of the model.
 
@@ -124,6 +128,7 @@ def build_network(
     ('main', 'side2', 'side4', 'side8')
     """
     _check_build(attention, base_filters, depth, input_channels, batch_norm_momentum, dropout)
+    norm = {"momentum": batch_norm_momentum, "synchronized": synchronized_norm}
     filters = [base_filters * 2**i for i in range(depth + 1)]
     image = layers.Input((None, None, input_channels), name="image")
     x, skips = image, []
@@ -133,10 +138,10 @@ def build_network(
             if multi_scale:
                 scaled = _scale_input(image, level, filters[level - 1])
                 x = layers.Concatenate(name=f"down{level}_concat")([scaled, x])
-        x = _conv_block(x, filters[level - 1], f"down{level}", batch_norm_momentum)
+        x = _conv_block(x, filters[level - 1], f"down{level}", norm)
         skips.append(x)
     x = layers.MaxPooling2D(name="bottom_pool")(x)
-    x = _conv_block(x, filters[depth], "bottom", batch_norm_momentum)
+    x = _conv_block(x, filters[depth], "bottom", norm)
     if dropout:
         x = layers.Dropout(dropout, name="bottom_dropout")(x)
 
@@ -149,7 +154,7 @@ def build_network(
             filters[level - 1], 2, strides=2, name=f"up{level}_upsample"
         )(x)
         x = layers.Concatenate(name=f"up{level}_concat")([skip, x])
-        x = _conv_block(x, filters[level - 1], f"up{level}", batch_norm_momentum)
+        x = _conv_block(x, filters[level - 1], f"up{level}", norm)
         if level == 1 or deep_supervision:
             head = "main" if level == 1 else f"side{2 ** (level - 1)}"
             heads[head] = _head(x, head)
@@ -205,21 +210,21 @@ def damu_net(**kwargs) -> SegmentationNetwork:
 PRESETS = {"unet": unet, "att_unet": att_unet, "datt_unet": datt_unet, "damu_net": damu_net}
 
 
-def _listing_block(x, filters, name):
+def _listing_block(x, filters, name, norm):
     for i in (1, 2):
         x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_{i}")(x)
-        x = layers.BatchNormalization(name=f"{name}_norm{i}")(x)
+        x = layers.BatchNormalization(name=f"{name}_norm{i}", **norm)(x)
         x = layers.Activation("relu", name=f"{name}_relu{i}")(x)
     return x
 
 
-def _listing_signal(x, name):
+def _listing_signal(x, name, norm):
     x = layers.Conv2D(x.shape[-1], 1, name=f"{name}_conv")(x)
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    x = layers.BatchNormalization(name=f"{name}_norm", **norm)(x)
     return layers.Activation("relu", name=f"{name}_relu")(x)
 
 
-def _listing_gate(x, signal, inter, stride, name):
+def _listing_gate(x, signal, inter, stride, name, norm):
     theta = layers.Conv2D(inter, 2, strides=2, name=f"{name}_theta")(x)
     phi = layers.Conv2D(inter, 1, name=f"{name}_phi")(signal)
     phi = layers.Conv2DTranspose(
@@ -233,7 +238,7 @@ def _listing_gate(x, signal, inter, stride, name):
     coefficients = layers.UpSampling2D(2, name=f"{name}_coefficients")(coefficients)
     gated = layers.Multiply(name=f"{name}_multiply")([x, coefficients])
     mixed = layers.Conv2D(x.shape[-1], 1, name=f"{name}_mix")(gated)
-    return layers.BatchNormalization(name=f"{name}_norm")(mixed)
+    return layers.BatchNormalization(name=f"{name}_norm", **norm)(mixed)
 
 
 def _listing_up(x, filters, skip, name):
@@ -244,7 +249,10 @@ def _listing_up(x, filters, skip, name):
 
 
 def published_listing(
-    correct_gate3: bool = False, full_conv4: bool = False, name: str = "published_listing"
+    correct_gate3: bool = False,
+    full_conv4: bool = False,
+    synchronized_norm: bool = False,
+    name: str = "published_listing",
 ) -> SegmentationNetwork:
     """The article's network ``attn_reg`` as its code has it, quirks included.
 
@@ -255,6 +263,8 @@ def published_listing(
         listing reuses ``up1``.
     full_conv4 : bool
         Give ``conv4`` the 256 filters its place in the pyramid asks for, where the listing has 64.
+    synchronized_norm : bool
+        See :func:`build_network`.
 
     Returns
     -------
@@ -278,6 +288,7 @@ def published_listing(
     '5,638,503'
     """
     image = layers.Input((None, None, 1), name="image")
+    norm = {"synchronized": synchronized_norm}
     widths = (32, 64, 128, 256 if full_conv4 else 64)
     x, convs = image, []
     for level, filters in enumerate(widths, start=1):
@@ -285,22 +296,23 @@ def published_listing(
             x = layers.MaxPooling2D(name=f"pool{level - 1}")(x)
             scaled = _scale_input(image, level, 32 * 2 ** (level - 1))
             x = layers.Concatenate(name=f"conv{level}_input")([scaled, x])
-        x = _listing_block(x, filters, f"conv{level}")
+        x = _listing_block(x, filters, f"conv{level}", norm)
         convs.append(x)
     conv1, conv2, conv3, conv4 = convs
-    centre = _listing_block(layers.MaxPooling2D(name="pool4")(conv4), 512, "center")
+    centre = _listing_block(layers.MaxPooling2D(name="pool4")(conv4), 512, "center", norm)
 
-    gated4 = _listing_gate(conv4, _listing_signal(centre, "signal1"), 128, 1, "gate1")
+    gated4 = _listing_gate(conv4, _listing_signal(centre, "signal1", norm), 128, 1, "gate1", norm)
     up1 = _listing_up(centre, 32, gated4, "up1")
-    gated3 = _listing_gate(conv3, _listing_signal(up1, "signal2"), 64, 1, "gate2")
+    gated3 = _listing_gate(conv3, _listing_signal(up1, "signal2", norm), 64, 1, "gate2", norm)
     up2 = _listing_up(up1, 64, gated3, "up2")
     third, stride = (up2, 1) if correct_gate3 else (up1, 2)
-    gated2 = _listing_gate(conv2, _listing_signal(third, "signal3"), 32, stride, "gate3")
+    signal3 = _listing_signal(third, "signal3", norm)
+    gated2 = _listing_gate(conv2, signal3, 32, stride, "gate3", norm)
     up3 = _listing_up(up2, 32, gated2, "up3")
     up4 = _listing_up(up3, 32, conv1, "up4")
 
     heads = {}
     places = (("side8", up1, 256), ("side4", up2, 128), ("side2", up3, 64), ("main", up4, 32))
     for conv, (head, up, filters) in enumerate(places, start=6):
-        heads[head] = _head(_listing_block(up, filters, f"conv{conv}"), head)
+        heads[head] = _head(_listing_block(up, filters, f"conv{conv}", norm), head)
     return SegmentationNetwork(image, dict(reversed(heads.items())), name=name)

@@ -37,7 +37,7 @@ def head_targets(mask, sizes: dict[str, tuple[int, int]], rule: str = "any_membr
     Raises
     ------
     ValueError
-        For an unknown rule or a size that does not divide the mask's.
+        For an unknown rule, a mask of another rank, or a size that does not divide the mask's.
 
     References
     ----------
@@ -57,6 +57,8 @@ def head_targets(mask, sizes: dict[str, tuple[int, int]], rule: str = "any_membr
     """
     if rule not in TARGET_RULES:
         raise ValueError(f"rule must be one of {TARGET_RULES}, got {rule!r}")
+    if len(mask.shape) != 4:
+        raise ValueError(f"mask must have shape [N, H, W, 1], got {tuple(mask.shape)}")
     return {name: _shrink(mask, size, rule, name) for name, size in sizes.items()}
 
 
