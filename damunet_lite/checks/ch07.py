@@ -119,7 +119,9 @@ def gate_parameters(answer) -> Verdict:
         ),
     }
     compare(value, wanted, mistakes, 0.5, what="the number of parameters")
-    return right("A third of one 3 x 3 convolution, here; one map serves all the channels of the skip.")
+    return right(
+        "A third of one 3 x 3 convolution, here; one map serves all the channels of the skip."
+    )
 
 
 @checker
