@@ -184,18 +184,42 @@ def distributed(count: int = 1) -> Iterator[int]:
     if count > len(names):
         raise ValueError(f"devices must be at most {len(names)} here ({names}), got {count}")
     backend = keras.backend.backend()
-    if count == 1:
+    if backend == "jax":
+        # It has to outlive this context, for fit; None forgets the devices of an earlier run.
+        chosen = keras.distribution.DataParallel(devices=names[:count]) if count > 1 else None
+        keras.distribution.set_distribution(chosen)
+        yield count
+    elif count == 1:
         yield 1
     elif backend == "tensorflow":
         import tensorflow as tf
 
         with tf.distribute.MirroredStrategy(names[:count]).scope():
             yield count
-    elif backend == "jax":
-        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names[:count]))
-        yield count
     else:
         raise ValueError(f"devices must be 1 on the {backend} backend, got {count}")
+
+
+@contextlib.contextmanager
+def undistributed() -> Iterator[None]:
+    """Compute without sharing batches among devices: inside, a batch may have any size.
+
+    Matters on JAX alone, where every batch has to divide by the number of devices.
+
+    Examples
+    --------
+    >>> with undistributed():
+    ...     pass
+    """
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    previous = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(previous)
 
 
 def describe() -> dict[str, str]:

@@ -9,10 +9,13 @@ import contextlib
 import csv
 import dataclasses
 import hashlib
-import io
+import inspect
 import json
+import math
 import os
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -146,6 +149,8 @@ class TrainConfig:
             "fold": 0, "seed": 0, "steps": 1, "batch_size": 1, "crop": 16, "warmup": 0,
             "evaluate_every": 1, "devices": 0,
         }
+        if self.patience is not None:
+            least["patience"] = 1
         for name, minimum in least.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
@@ -153,10 +158,35 @@ class TrainConfig:
         if self.crop % 16:
             raise ValueError(f"crop must be a multiple of 16, got {self.crop}")
         for name in ("learning_rate", "head_decay"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be > 0, got {getattr(self, name)!r}")
+            value = getattr(self, name)
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not number or not 0 < value < math.inf:
+                raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
+        switches = {"jit": (None, True, False), "deterministic": (None, True, False),
+                    "tta": (True, False)}
+        for name, values in switches.items():
+            if not any(getattr(self, name) is value for value in values):
+                raise ValueError(f"{name} must be one of {values}, got {getattr(self, name)!r}")
         if self.loss == "listing" and self.network != "published_listing":
             raise ValueError("loss 'listing' belongs to network 'published_listing'")
+        self._check_options()
+
+    def _check_options(self) -> None:
+        """Raise for options that nothing takes, before a run folder exists."""
+        preset = models.build_network if self.network in models.PRESETS else NETWORKS[self.network]
+        loss = losses.TverskyLoss if self.loss == "listing" else LOSSES[self.loss]
+        takers = {"network_options": preset, "loss_options": loss, "augment": AugmentConfig}
+        for name, taker in takers.items():
+            options = getattr(self, name)
+            if not isinstance(options, dict):
+                raise ValueError(f"{name} must be a dict, got {options!r}")
+            known = set(inspect.signature(taker).parameters) - {"crop", "synchronized_norm"}
+            if self.loss == "listing":
+                known -= {"pooling"}
+            unknown = sorted(set(options) - known)
+            if unknown:
+                raise ValueError(f"{name} has unknown keys {unknown}; known are {sorted(known)}")
+        AugmentConfig(crop=self.crop, **self.augment)
 
     @property
     def name(self) -> str:
@@ -236,8 +266,9 @@ def build(config: TrainConfig) -> SegmentationNetwork:
 
     Raises
     ------
-    RunError
-        If more devices are asked for than there are, or the backend cannot use several.
+    ValueError
+        If an option is out of range, more devices are asked for than there are or than the
+        backend can use, or they cannot share a batch evenly.
 
     Examples
     --------
@@ -250,8 +281,16 @@ def build(config: TrainConfig) -> SegmentationNetwork:
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        with devices.distributed(config.devices):
-            network = NETWORKS[config.network](**config.network_options)
+        with devices.distributed(config.devices) as count:
+            if config.batch_size % count:
+                raise ValueError(
+                    f"batch_size must be a multiple of the {count} devices, got "
+                    f"{config.batch_size}"
+                )
+            options = dict(config.network_options)
+            if count > 1 and keras.backend.backend() == "tensorflow":
+                options["synchronized_norm"] = True
+            network = NETWORKS[config.network](**options)
             network.compile(
                 optimizer=_optimizer(config),
                 loss=_loss(config, network),
@@ -261,6 +300,8 @@ def build(config: TrainConfig) -> SegmentationNetwork:
                 target_rule=config.target_rule,
                 jit_compile=devices.prefers_jit() if config.jit is None else config.jit,
             )
+            # Here and not at the first step, so that its variables live on the same devices.
+            network.optimizer.build(network.trainable_variables)
     finally:
         keras.config.set_dtype_policy(previous)
     return network
@@ -342,8 +383,9 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
 
 def _variables(network: SegmentationNetwork) -> dict[str, Any]:
     groups = {"network": network.variables, "optimizer": network.optimizer.variables}
+    # Names, not paths: Keras numbers optimisers and seed generators through a whole process.
     return {
-        f"{group}/{i:04d}/{variable.path}": variable
+        f"{group}/{i:04d}/{variable.name}": variable
         for group, variables in groups.items()
         for i, variable in enumerate(variables)
     }
@@ -370,21 +412,48 @@ def _save_state(folder: Path, network: SegmentationNetwork, progress: _Progress)
         np.savez(file, **arrays)
 
 
+# What a file that was cut short or changed makes NumPy, zipfile and json raise.
+_UNREADABLE = (
+    OSError, ValueError, TypeError, KeyError, EOFError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error,
+)
+
+
 def _load_state(folder: Path, network: SegmentationNetwork) -> _Progress:
     path = folder / STATE_FILE
     if not path.exists():
         return _Progress()
-    network.optimizer.build(network.trainable_variables)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             variables = _variables(network)
             if set(variables) | {"progress"} != set(arrays.files):
                 raise RunError(f"{path} does not fit the network; choose another run folder")
-            for key, variable in variables.items():
-                variable.assign(arrays[key])
-            return _Progress(**json.loads(str(arrays["progress"])))
-    except (OSError, ValueError, io.UnsupportedOperation) as error:
+            values = {key: arrays[key] for key in arrays.files}
+        progress = _Progress(**json.loads(str(values.pop("progress"))))
+        for key, value in values.items():
+            variables[key].assign(value)
+    except _UNREADABLE as error:
         raise RunError(f"{path} cannot be read ({error}); delete it to start anew") from error
+    _name_best(folder, progress)
+    return progress
+
+
+def _candidate(folder: Path, step: int) -> Path:
+    return folder / f".best-{step}.keras"
+
+
+def _name_best(folder: Path, progress: _Progress) -> None:
+    """Give the best network its name, once the state on disk knows of it.
+
+    A run that dies in between thus never has the network of one history and the score of another.
+    """
+    try:
+        if _candidate(folder, progress.best_step).exists():
+            os.replace(_candidate(folder, progress.best_step), folder / BEST_FILE)
+        for leftover in (*folder.glob(".best-*.keras"), *folder.glob(".*.partial*")):
+            leftover.unlink()
+    except OSError as error:
+        raise RunError(f"cannot write {folder / BEST_FILE}: {error.strerror}") from error
 
 
 def _write_history(folder: Path, history: list[dict[str, float]]) -> None:
@@ -501,9 +570,9 @@ def train(
         return folder
     stack = load_stack(config)
     fold = _fold(config, stack)
-    _open_folder(folder, config)
     _prepare_process(config)
     network = build(config)
+    _open_folder(folder, config)
     state = _load_state(folder, network)
     with tqdm(
         total=config.steps, initial=state.step, disable=not progress, desc=config.name,
@@ -516,6 +585,9 @@ def train(
 
 
 def _fold(config: TrainConfig, stack: data.Stack) -> data.Fold:
+    if config.crop > min(stack.images.shape[1:3]):
+        height, width = stack.images.shape[1:3]
+        raise ValueError(f"crop must be at most the image, {height} x {width}, got {config.crop}")
     available = data.folds(len(stack))
     if config.fold >= len(available):
         raise ValueError(f"fold must be 0 to {len(available) - 1}, got {config.fold}")
@@ -550,9 +622,10 @@ def _train_block(config, stack, fold, network, state, folder, bar) -> None:
     state.history.append(row)
     if row["v_rand"] > state.best_v_rand:
         state.best_v_rand, state.best_step = row["v_rand"], state.step
-        with _replacing(folder / BEST_FILE) as temporary:
+        with _replacing(_candidate(folder, state.step)) as temporary:
             network.save(temporary)
     _save_state(folder, network, state)
+    _name_best(folder, state)
     _write_history(folder, state.history)
     if not bar.disable:
         bar.write(
@@ -562,8 +635,12 @@ def _train_block(config, stack, fold, network, state, folder, bar) -> None:
 
 
 def _score(network, stack: data.Stack, tta: bool) -> metrics.StackScores:
-    probabilities = inference.predict(network, stack.images, tta=tta, batch_size=1)
-    return metrics.score_stack(_membranes(stack), probabilities)
+    return metrics.score_stack(_membranes(stack), _predict(network, stack, tta))
+
+
+def _predict(network, stack: data.Stack, tta: bool) -> np.ndarray:
+    with devices.undistributed():
+        return inference.predict(network, stack.images, tta=tta, batch_size=1)
 
 
 def _membranes(stack: data.Stack) -> np.ndarray:
@@ -583,7 +660,7 @@ def _validation_row(scores: metrics.StackScores) -> dict[str, float]:
 
 
 def _finish(config, stack, fold, state: _Progress, folder: Path) -> None:
-    network = keras.models.load_model(folder / BEST_FILE)
+    network = load_network(folder)
     record = evaluate(network, stack, fold, tta=config.tta)
     probabilities = record.pop("probabilities")
     _write_history(folder, state.history)
@@ -638,7 +715,7 @@ def evaluate(
         "v_rand": validation.best_rand()[0], "v_info": validation.best_information()[0]
     }
     test = stack[fold.test]
-    probabilities = inference.predict(network, test.images, tta=tta, batch_size=1)
+    probabilities = _predict(network, test, tta)
     scores = metrics.score_stack(_membranes(test), probabilities)
     return {
         "thresholds": thresholds,
@@ -694,7 +771,7 @@ def load_network(path: str | os.PathLike) -> keras.Model:
         raise RunError(f"{path} is neither a .keras file nor a run folder")
     try:
         return keras.models.load_model(file)
-    except (OSError, ValueError, TypeError) as error:
+    except _UNREADABLE as error:
         raise RunError(f"{file} cannot be loaded as a Keras model: {error}") from error
 
 

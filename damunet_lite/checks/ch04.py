@@ -50,7 +50,7 @@ def soft_counts(answer: Any) -> Verdict:
         ),
     }
     compare(run(answer, y, p), (tp, fn, fp), mistakes, what="(tp, fn, fp)")
-    return right("And TP + FN is the number of membrane pixels, whatever the network says.")
+    return right("TP + FN is the number of membrane pixels, whatever p says.")
 
 
 @checker
@@ -86,7 +86,7 @@ def index(answer: Any) -> Verdict:
     compare(run(answer, *case.values()), wanted, mistakes, what="the index")
     perfect = run(answer, 5.0, 0.0, 0.0, 0.7, 0.3, 1.0)
     compare(perfect, 1.0, what="the index of an answer without errors")
-    return right("Every published variant is this line with other names for the weights.")
+    return right("Published variants are this line with other names for the weights.")
 
 
 @checker
@@ -120,10 +120,7 @@ def empty_crop(answer: Any) -> Verdict:
         ),
     }
     compare(answer, wanted, mistakes, what="the loss")
-    return right(
-        "A hint of membrane on an empty crop costs as much as finding nothing at all: the index "
-        "has no true negatives, and smooth is one pixel against hundreds."
-    )
+    return right("Almost 1: the index knows no true negatives, and smooth is one pixel.")
 
 
 @checker
@@ -149,10 +146,7 @@ def pull_ratio(answer: Any) -> Verdict:
         ),
     }
     compare(answer, wanted, mistakes, tolerance=0.02, what="the ratio")
-    return right(
-        "More than the weights' nine to one. As the answer gets better, D falls towards N and "
-        "the ratio towards 9."
-    )
+    return right("More than nine to one. As the answer gets better it falls towards 9.")
 
 
 @checker

@@ -42,7 +42,7 @@ def focal(answer: Any) -> Verdict:
     }
     compare(run(answer, index, exponent), 0.4**0.75, mistakes, what="the loss")
     compare(run(answer, 1.0, 0.75), 0.0, what="the loss of a perfect answer")
-    return right("For an exponent below 1 it lies above the Tversky loss, except at 0 and 1.")
+    return right("Below an exponent of 1 it lies above the Tversky loss.")
 
 
 @checker
@@ -68,7 +68,7 @@ def equal_slope(answer: Any) -> Verdict:
         ),
     }
     compare(answer, 1 - 0.75**4, mistakes, tolerance=2e-3, what="the index")
-    return right("Every image better than about 0.68 is louder than with the plain Tversky loss.")
+    return right("An index above 0.68 is louder than with the plain Tversky loss.")
 
 
 @checker
