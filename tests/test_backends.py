@@ -1,0 +1,112 @@
+"""The same code on JAX and PyTorch: equal outputs, losses and training steps, files that move."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from damunet_lite.losses import FocalTverskyLoss
+from damunet_lite.models import build_network
+
+OPTIONS = {"base_filters": 2, "depth": 2}
+
+SCRIPT = """
+import json, os, sys
+import numpy as np
+import damunet_lite
+import keras
+assert keras.backend.backend() == os.environ["KERAS_BACKEND"]
+from damunet_lite.inference import predict
+from damunet_lite.losses import DiceLoss, FocalTverskyLoss, TverskyLoss
+from damunet_lite.models import build_network
+
+folder, report = sys.argv[1], {}
+array = np.load(folder + "/arrays.npz")
+x, y = array["x"], array["y"]
+
+golden_y = np.array([[1, 1, 1, 0], [0, 0, 0, 0]], "float32")
+golden_p = np.array([[0.9, 0.4, 0.6, 0.2], [0.1, 0.3, 0, 0]], "float32")
+report["golden"] = [float(loss(golden_y, golden_p)) for loss in (
+    TverskyLoss(smooth=0, pooling="batch"), TverskyLoss(pooling="batch"),
+    TverskyLoss(0.3, 0.7, smooth=0, pooling="batch"), TverskyLoss(0.3, 0.7, pooling="batch"),
+    FocalTverskyLoss(smooth=0, pooling="batch"), FocalTverskyLoss(pooling="batch"),
+    TverskyLoss(), FocalTverskyLoss(), DiceLoss(smooth=0, pooling="batch"),
+)]
+
+# A file that TensorFlow wrote, and the same weights in a network built here.
+network = keras.models.load_model(folder + "/network.keras")
+built = build_network("both", True, True, base_filters=2, depth=2)
+built.set_weights(network.get_weights())
+for name, model in (("file", network), ("built", built)):
+    out = {k: keras.ops.convert_to_numpy(v) for k, v in model(x).items()}
+    report[name] = {k: float(np.abs(out[k] - array["out_" + k]).max()) for k in out}
+report["predict"] = float(np.abs(network.predict(x, verbose=0) - array["out_main"]).max())
+odd = predict(network, x[0, :13, :15, 0])
+report["odd"] = [odd.shape, float(np.abs(odd - array["odd"]).max())]
+
+built.compile(keras.optimizers.SGD(0.1), FocalTverskyLoss(), metrics=["mean_squared_error"])
+history = built.fit(x, y, batch_size=2, epochs=2, shuffle=False, verbose=0).history
+report["history"] = {k: [float(v) for v in values] for k, values in history.items()}
+built.save(folder + "/here.keras")
+copy = keras.models.load_model(folder + "/here.keras")
+same = np.abs(copy.predict(x, verbose=0) - built.predict(x, verbose=0)).max()
+report["saved"] = [float(same), copy.compiled]
+print(json.dumps(report))
+"""
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """What this process's backend computes, and the file and the arrays it hands on."""
+    from damunet_lite.inference import predict
+
+    folder = tmp_path_factory.mktemp("reference")
+    rng = np.random.default_rng(0)
+    x = rng.random((2, 16, 16, 1)).astype("float32")
+    y = (rng.random((2, 16, 16, 1)) < 0.2).astype("float32")
+    network = build_network("both", True, True, **OPTIONS)
+    network.set_weights([
+        w + rng.uniform(0.01, 0.1, w.shape).astype("float32") for w in network.get_weights()
+    ])
+    out = {f"out_{k}": keras.ops.convert_to_numpy(v) for k, v in network(x).items()}
+    odd = predict(network, x[0, :13, :15, 0])
+    np.savez(folder / "arrays.npz", x=x, y=y, odd=odd, **out)
+    network.save(folder / "network.keras")
+    network.compile(keras.optimizers.SGD(0.1), FocalTverskyLoss(), metrics=["mean_squared_error"])
+    history = network.fit(x, y, batch_size=2, epochs=2, shuffle=False, verbose=0).history
+    assert min(np.ptp(values) for values in out.values()) > 1e-3
+    return folder, history
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_backend(backend, reference):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    folder, expected = reference
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(folder)], capture_output=True, text=True, timeout=550,
+        env={**os.environ, "KERAS_BACKEND": backend},
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["golden"] == pytest.approx(
+        [0.333333, 0.246753, 0.283019, 0.205479, 0.438691, 0.350104, 0.164831, 0.255629,
+         1 - 3.8 / 5.5], abs=1e-6,
+    )
+    for name in ("file", "built"):
+        assert set(report[name]) == {"main", "side2"}
+        assert max(report[name].values()) < 1e-4
+    assert report["predict"] < 1e-4
+    assert report["odd"][0] == [13, 15]
+    assert report["odd"][1] < 1e-4
+    assert set(report["history"]) == set(expected)
+    for name, values in expected.items():
+        assert report["history"][name] == pytest.approx(values, abs=1e-4), name
+    assert report["saved"][0] < 1e-5
+    assert report["saved"][1]

@@ -1,0 +1,180 @@
+"""Tests of what is read off the machine, and of training on several (simulated) devices."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from damunet_lite import devices
+
+
+def test_a_machine_without_accelerators(monkeypatch):
+    monkeypatch.setattr(devices, "local_devices", lambda: ["cpu:0"])
+    assert devices.accelerator() == "cpu"
+    monkeypatch.setattr(devices, "_cpu_multiplies_bfloat16", lambda: False)
+    assert devices.preferred_precision() == "float32"
+    monkeypatch.setattr(devices, "_cpu_multiplies_bfloat16", lambda: True)
+    assert devices.preferred_precision() == "mixed_bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [(["gpu:0", "gpu:1"], "gpu"), (["tpu:0"], "tpu"), (["cpu:0", "cpu:1"], "cpu")],
+)
+def test_kind_of_device(names, kind, monkeypatch):
+    monkeypatch.setattr(devices, "local_devices", lambda: names)
+    assert devices.accelerator() == kind
+
+
+@pytest.mark.parametrize(
+    ("capability", "policy"),
+    [(None, "float32"), (6, "float32"), (7, "mixed_float16"), (8, "mixed_bfloat16"),
+     (9, "mixed_bfloat16")],
+)
+def test_precision_on_a_gpu(capability, policy, monkeypatch):
+    monkeypatch.setattr(devices, "local_devices", lambda: ["gpu:0"])
+    monkeypatch.setattr(devices, "_gpu_compute_capability", lambda: capability)
+    assert devices.preferred_precision() == policy
+
+
+def test_precision_on_a_tpu(monkeypatch):
+    monkeypatch.setattr(devices, "local_devices", lambda: ["tpu:0"])
+    assert devices.preferred_precision() == "mixed_bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("backend", "kind", "jit"),
+    [("tensorflow", "cpu", False), ("tensorflow", "gpu", True), ("jax", "cpu", True),
+     ("jax", "gpu", True), ("torch", "cpu", False), ("torch", "gpu", False)],
+)
+def test_jit_by_backend_and_device(backend, kind, jit, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    monkeypatch.setattr(devices, "accelerator", lambda: kind)
+    assert devices.prefers_jit() is jit
+
+
+def test_memory_setting_without_glibc(monkeypatch):
+    def missing(name):
+        raise OSError("no C library")
+
+    monkeypatch.setattr(devices.ctypes, "CDLL", missing)
+    assert devices.keep_memory() is False
+
+
+def test_description_is_ready_for_json():
+    found = devices.describe()
+    assert json.loads(json.dumps(found)) == found
+    assert found["keras"] == keras.__version__
+    assert found["backend"] == keras.backend.backend()
+
+
+def test_more_devices_than_there_are(monkeypatch):
+    monkeypatch.setattr(devices, "local_devices", lambda: ["cpu:0", "cpu:1"])
+    with pytest.raises(ValueError, match=r"devices must be at most 2 here .*got 3"):  # noqa: SIM117
+        with devices.distributed(3):
+            pytest.fail("not reached")
+
+
+def test_several_devices_on_a_backend_that_has_one(monkeypatch):
+    monkeypatch.setattr(devices, "local_devices", lambda: ["gpu:0", "gpu:1"])
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(ValueError, match="devices must be 1 on the torch backend, got 2"):  # noqa: SIM117
+        with devices.distributed(0):
+            pytest.fail("not reached")
+
+
+# --- two simulated devices ------------------------------------------------------------------
+
+SCRIPT = """
+import json, os, sys
+backend = os.environ["KERAS_BACKEND"]
+if backend == "tensorflow":
+    import tensorflow as tf
+    cpus = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], cpus)
+from dataclasses import replace
+import keras
+import numpy as np
+from damunet_lite import data, devices, training
+
+assert devices.local_devices() == ["cpu:0", "cpu:1"]
+training.load_stack = lambda config: data.synthetic_stack(n=12, size=48, seed=0)
+# Per image, so that the mean over devices is the mean over the batch.
+one = training.TrainConfig(
+    "damu_net", {"base_filters": 2, "depth": 2}, "tversky", data="synthetic", fold=1, steps=4,
+    batch_size=4, crop=32, evaluate_every=2, precision="float32", tta=False,
+)
+folder, part, report = sys.argv[1], sys.argv[2], {}
+two = replace(one, devices=2)
+
+
+def summary(name):
+    with np.load(f"{folder}/{name}/last.npz") as state:
+        moving = [float(np.abs(state[k]).sum()) for k in state.files if "moving" in k]
+    history = json.load(open(f"{folder}/{name}/metrics.json"))["history"]
+    return {"loss": [row["loss"] for row in history], "moving": moving}
+
+
+if part == "one device, and half a run on two":
+    training.train(one, folder + "/one", progress=False)
+    report["one"] = summary("one")
+    block, blocks = training._train_block, []
+
+    def stops(*arguments):
+        if blocks:
+            raise KeyboardInterrupt
+        blocks.append(block(*arguments))
+
+    training._train_block = stops
+    try:
+        training.train(two, folder + "/two", progress=False)
+    except KeyboardInterrupt:
+        pass
+else:
+    training.train(two, folder + "/two", progress=False)
+    report["two"] = summary("two")
+if part != "one device, and half a run on two" and backend == "jax":
+    network = training.build(two)
+    shards = {len(v.value.sharding.device_set) for v in network.trainable_variables}
+    report["devices of a weight"] = sorted(shards)
+    with devices.undistributed():
+        assert keras.distribution.distribution() is None
+    assert keras.distribution.distribution() is not None
+    with devices.distributed(1):
+        assert keras.distribution.distribution() is None
+    try:
+        training.build(replace(two, batch_size=3))
+    except ValueError as error:
+        report["error"] = str(error)
+print(json.dumps(report))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_two_devices_learn_what_one_learns(backend, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    environment = {
+        **os.environ, "KERAS_BACKEND": backend,
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    }
+    report = {}
+    for part in ("one device, and half a run on two", "the other half"):
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, str(tmp_path), part], capture_output=True, text=True,
+            timeout=550, env=environment,
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        report |= json.loads(done.stdout.splitlines()[-1])
+    if backend == "jax":
+        assert report["devices of a weight"] == [2]
+        assert "batch_size must be a multiple of the 2 devices, got 3" in report["error"]
+    assert len(report["one"]["loss"]) == 2
+    assert report["two"]["loss"] == pytest.approx(report["one"]["loss"], abs=1e-5)
+    # Statistics of the whole batch, not of each device's share of it.
+    assert report["two"]["moving"] == pytest.approx(report["one"]["moving"], rel=1e-4)
