@@ -9,8 +9,9 @@ export function tinyGate({ x, g, theta, phi, psi, bias }) {
   return { added, rectified, logit, alpha, passed: alpha * x };
 }
 
-// Pixel centres of the large grid in the coordinates of the small one
-const centre = (i, large, small) => ((i + 0.5) * small) / large - 0.5;
+// Pixel centres of the large grid in the coordinates of the small one: a whole factor, as in the
+// layer, which cuts off what stands over
+const centre = (i, large, small) => (i + 0.5) / Math.ceil(large / small) - 0.5;
 
 /** Enlarge a map [h, w] to [height, width], repeating pixels or interpolating linearly. */
 export function enlarge(values, [h, w], [height, width], interpolation) {
