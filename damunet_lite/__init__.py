@@ -9,6 +9,7 @@ it, so that ``keras.models.load_model`` reads every ``.keras`` file written here
 
 import importlib
 import os
+import sys
 
 import wrapt
 
@@ -18,12 +19,17 @@ __version__ = "0.1.0"
 # others they make a training step two to three times faster; set the variable to 0 to refuse.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-_MODULES = ("layers", "losses", "models", "supervision")
+_MODULES = {f"{__name__}.{name}" for name in ("layers", "losses", "models", "supervision")}
+_imported: set[str] = set()
 
 
-def _register_with_keras(_keras) -> None:
-    for name in _MODULES:
-        importlib.import_module(f"{__name__}.{name}")
+def _register_with_keras(module) -> None:
+    """Import all network modules, unless one of them is being imported and will end here too."""
+    _imported.add(module.__name__)
+    if _MODULES & sys.modules.keys() <= _imported:
+        for name in sorted(_MODULES):
+            importlib.import_module(name)
 
 
-wrapt.register_post_import_hook(_register_with_keras, "keras")
+for _name in ("keras", *_MODULES):
+    wrapt.register_post_import_hook(_register_with_keras, _name)

@@ -276,3 +276,14 @@ def test_readme_gives_the_two_commands():
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no permission to execute")
 def test_ci_command_can_be_run():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+@pytest.mark.parametrize("module", ["layers", "losses", "models", "supervision"])
+def test_any_network_module_can_be_the_first_import(module):
+    code = (
+        f"from damunet_lite import {module}; import keras; names = 'CBAM', 'TverskyLoss', "
+        "'SegmentationNetwork'; get = keras.saving.get_registered_object; "
+        "assert all(get('damunet_lite>' + name) for name in names)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
