@@ -499,7 +499,7 @@ def check_same_config(path: Path, config: TrainConfig) -> None:
     damunet_lite.training.RunError: no-such.json cannot be read (FileNotFoundError)
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["config"]
+        found = dict(json.loads(path.read_text(encoding="utf-8"))["config"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} cannot be read ({type(error).__name__})") from error
     wanted = json.loads(json.dumps(asdict(config)))
