@@ -1,0 +1,243 @@
+"""What every chapter promises its reader, as far as a program can check it.
+
+`notebook_rules.py` makes sure that comparing stored outputs proves something; this module makes
+sure that a chapter teaches in the form CONTRIBUTING.md describes.
+"""
+
+import re
+import statistics
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from book.tools.notebook_rules import EXEMPTING_TAGS, text_of
+
+# Six lines is what a median cell should have; the cells that draw a figure make it up to eight.
+TYPICAL_LINES, LONG_CELL = 8, 20
+EXEMPT_SHARE, EXERCISES, QUESTIONS = 0.1, 4, 5
+CLOSING = ("Key claims", "What did not work", "Where next")
+# A decimal number; not a section ("Exercise 4.1"), a version ("2.4.6"), part of a DOI or a name.
+NUMBER = re.compile(r"(?<![\w./-])\d*\.\d+(?![\w/-]|\.\d)")
+NAMED = re.compile(
+    r"\b(?:exercises?|chapters?|sections?|keras|tensorflow|python|cc by)\s+\d+\.\d+", re.IGNORECASE
+)
+CITED = re.compile(
+    r"https?://\S+|10\.\d{4,}/\S+|arXiv:\S+"
+    r"|\b(?:et al\.|and \w+),? (?:19|20)\d\d|\(\w+ (?:19|20)\d\d"
+)
+DETAILS = re.compile(r"<details>.*?</details>", re.DOTALL)
+MYST = re.compile(r"^```\{|^:::|\{(?:ref|doc|numref|cite|term|eq|func|class)[:}]", re.MULTILINE)
+
+
+def contract_faults(notebook: Mapping[str, Any], number: int) -> list[str]:
+    """Everything in which a chapter falls short of its contract.
+
+    Parameters
+    ----------
+    notebook : mapping
+        The notebook as JSON.
+    number : int
+        Number of the chapter in its file name.
+
+    Returns
+    -------
+    list of str
+        Empty if all is well.
+    """
+    cells = notebook["cells"]
+    return [
+        *_opening(notebook, number), *_sizes(cells), *_exercises(cells, number), *_quiz(cells),
+        *_closing(cells), *_outputs(cells), *_portable(cells),
+        *(f"no output or code of the chapter has the number {n}" for n in orphan_numbers(notebook)),
+    ]
+
+
+# ------------------------------------------------------------------ numbers
+
+
+def orphan_numbers(notebook: Mapping[str, Any]) -> list[str]:
+    """Decimals of the prose that no code, no output and no citation accounts for.
+
+    A number is at home if it stands in a code cell, in a text output, or in a paragraph that
+    cites a source. Leading zeros and signs do not matter; digits do.
+
+    Examples
+    --------
+    >>> prose = {"cell_type": "markdown", "metadata": {}, "source": "It is 0.25, not 0.52."}
+    >>> code = {"cell_type": "code", "metadata": {}, "source": "1 / 4",
+    ...         "outputs": [{"data": {"text/plain": "0.25"}}]}
+    >>> orphan_numbers({"cells": [prose, code]})
+    ['0.52']
+    """
+    known = set()
+    for cell in _code(notebook["cells"]):
+        for text in (text_of(cell), *_texts(cell)):
+            known |= {_plain(n) for n in re.findall(r"\d*\.\d+", text)}
+    orphans = []
+    for text in _prose(notebook["cells"]):
+        for paragraph in re.split(r"\n\s*\n", text):
+            if CITED.search(paragraph):
+                continue
+            numbers = NUMBER.findall(NAMED.sub("", paragraph))
+            orphans += [n for n in numbers if _plain(n) not in known]
+    return orphans
+
+
+def _plain(number: str) -> str:
+    return number.lstrip("0")
+
+
+def _prose(cells) -> Iterator[str]:
+    for cell in cells:
+        if cell["cell_type"] == "markdown":
+            yield text_of(cell)
+        shown = cell["metadata"].get("mystnb", {})
+        yield shown.get("figure", {}).get("caption", "")
+        yield shown.get("image", {}).get("alt", "")
+
+
+def _texts(cell) -> Iterator[str]:
+    for output in cell.get("outputs", []):
+        for value in (output.get("text", ""), output.get("data", {}).get("text/plain", "")):
+            yield value if isinstance(value, str) else "".join(value)
+
+
+# ------------------------------------------------------------------ form
+
+
+def _code(cells) -> list:
+    return [cell for cell in cells if cell["cell_type"] == "code" and text_of(cell).strip()]
+
+
+def _role(cell) -> str | None:
+    return cell["metadata"].get("damunet", {}).get("role")
+
+
+def _lines(cell) -> int:
+    """Lines to read: empty ones and imports do not count."""
+    lines = map(str.strip, text_of(cell).split("\n"))
+    return sum(bool(line) and not line.startswith(("import ", "from ")) for line in lines)
+
+
+def _opening(notebook, number: int) -> Iterator[str]:
+    text = text_of(notebook["cells"][0])
+    if not text.startswith(f"# {number}. "):
+        yield f"the title does not begin with '# {number}. '"
+    paragraphs = re.split(r"\n\s*\n", text)
+    if len(paragraphs) < 2 or len(paragraphs[1].split("\n")) > 8:
+        yield "the opening says in more than eight lines what the reader will hold"
+    for word in ("Needed:", "Helpful:", "minutes to read", "Colab T4"):
+        if word not in " ".join(text.split()):
+            yield f"the opening does not say '{word}'"
+    objectives = re.findall(r"^[-*] ", text, re.MULTILINE)
+    if not 3 <= len(objectives) <= 5:
+        yield f"{len(objectives)} objectives instead of 3 to 5"
+    told = notebook["metadata"].get("damunet", {})
+    for key in ("chapter", "minutes_read", "minutes_run_cpu", "minutes_run_t4"):
+        if key not in told:
+            yield f"the metadata lack damunet.{key}"
+    if told.get("chapter") != number:
+        yield f"damunet.chapter is {told.get('chapter')}"
+
+
+def _sizes(cells) -> Iterator[str]:
+    lines = [_lines(cell) for cell in _code(cells)]
+    if (middle := statistics.median(lines)) > TYPICAL_LINES:
+        yield f"the median code cell has {middle} lines, more than {TYPICAL_LINES}"
+    if sum(n > LONG_CELL for n in lines) > len(lines) / 10:
+        yield f"more than one code cell in ten has over {LONG_CELL} lines"
+    pictured = [
+        any(kind.startswith("image/") or kind == "text/html" for kind in output.get("data", {}))
+        for cell in _code(cells)[:3] for output in cell["outputs"]
+    ]
+    if not any(pictured):
+        yield "no picture up to the third code cell"
+
+
+def _exercises(cells, number: int) -> Iterator[str]:
+    names = [cell["metadata"]["damunet"].get("exercise") for cell in cells if _role(cell) == "task"]
+    if len(names) < EXERCISES:
+        yield f"{len(names)} exercises, fewer than {EXERCISES}"
+    for name in names:
+        parts = {
+            _role(cell): cell for cell in cells
+            if cell["metadata"].get("damunet", {}).get("exercise") == name
+        }
+        if list(parts) != ["task", "stub", "solution"]:
+            yield f"exercise {name} has {list(parts)} instead of task, stub, solution"
+            continue
+        yield from (f"exercise {name}: {fault}" for fault in _exercise(parts, number))
+
+
+def _exercise(parts, number: int) -> Iterator[str]:
+    task = text_of(parts["task"])
+    if not task.startswith(f"### Exercise {number}."):
+        yield f"the task does not begin with '### Exercise {number}.'"
+    if task.count("<summary>Hint") < 1:
+        yield "no hint"
+    if not parts["task"]["metadata"]["damunet"].get("instructor", "").strip():
+        yield "no note for the instructor"
+    if not parts["stub"]["metadata"]["damunet"].get("minutes"):
+        yield "the stub does not say its minutes"
+    if not any(text.startswith("Not yet") for text in _texts(parts["stub"])):
+        yield "the stub's stored verdict does not begin with 'Not yet'"
+    if not any("Right" in text for text in _texts(parts["solution"])):
+        yield "the solution's stored verdict is not 'Right'"
+    solution = parts["solution"]
+    hidden = {
+        "hide-cell" in solution["metadata"].get("tags", []),
+        solution["metadata"].get("jupyter", {}).get("source_hidden", False),
+        solution["metadata"].get("cellView") == "form",
+        text_of(solution).startswith("#@title Solution"),
+    }
+    if hidden != {True}:
+        yield "the solution is not hidden in the book, in JupyterLab and in Colab alike"
+
+
+def _quiz(cells) -> Iterator[str]:
+    text = "\n\n".join(text_of(cell) for cell in cells if cell["cell_type"] == "markdown")
+    quiz = re.split(r"^## .*[Qq]uiz.*$", text, maxsplit=1, flags=re.MULTILINE)
+    if len(quiz) < 2:
+        yield "no section '## Quiz'"
+        return
+    body = re.split(r"^## ", quiz[1], maxsplit=1, flags=re.MULTILINE)[0]
+    questions = re.split(r"^\*\*\d\.", body, flags=re.MULTILINE)[1:]
+    if len(questions) != QUESTIONS:
+        yield f"{len(questions)} quiz questions instead of {QUESTIONS}"
+    for count, question in enumerate(questions, start=1):
+        options = set(re.findall(r"^- \(?([a-e])\)", question, re.MULTILINE))
+        answer = " ".join(DETAILS.findall(question))
+        named = set(re.findall(r"\b([a-e])\b[).]", answer))
+        if len(options) < 3:
+            yield f"quiz question {count} has {len(options)} options"
+        if missing := sorted(options - named):
+            yield f"the answer to quiz question {count} does not explain {missing}"
+
+
+def _closing(cells) -> Iterator[str]:
+    text = "\n".join(text_of(cell) for cell in cells if cell["cell_type"] == "markdown")
+    found = [text.find(f"## {heading}") for heading in CLOSING]
+    if -1 in found or found != sorted(found):
+        yield f"it does not close with the headings {CLOSING}"
+
+
+def _outputs(cells) -> Iterator[str]:
+    shown = [cell for cell in _code(cells) if cell["outputs"]]
+    exempt = [c for c in shown if EXEMPTING_TAGS & set(c["metadata"].get("tags", []))]
+    if len(exempt) > EXEMPT_SHARE * len(shown):
+        yield f"{len(exempt)} of {len(shown)} cells with output are exempt from comparison"
+    for cell in _code(cells):
+        live = re.search(r"\binteract(?:ive|ive_output)?\(|\.observe\(", text_of(cell))
+        if live and (cell["outputs"] or "needs-kernel" not in cell["metadata"].get("tags", [])):
+            yield f"'{live[0]}' answers only with a kernel: tag needs-kernel, store no output"
+
+
+def _portable(cells) -> Iterator[str]:
+    for cell in cells:
+        text = text_of(cell)
+        if cell["cell_type"] == "markdown":
+            if MYST.search(text):
+                yield f"MyST that shows as raw text in Colab: {MYST.search(text)[0]!r}"
+            if re.search(r"!\[[^]]*\]\((?!https?:|data:)", text):
+                yield "an image file of its own, which Colab does not have"
+        elif re.search(r"^\s*(?:from|import) book\b", text, re.MULTILINE):
+            yield "it imports the book's own tools"
