@@ -3,6 +3,7 @@
 import ast
 import fnmatch
 import importlib.metadata
+import importlib.util
 import os
 import re
 import shutil
@@ -287,3 +288,15 @@ def test_any_network_module_can_be_the_first_import(module):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
+
+
+def test_each_mutant_changes_one_line_of_the_package():
+    specification = importlib.util.spec_from_file_location("mutants", ROOT / "tests/mutants.py")
+    mutants = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(mutants)
+    assert len(mutants.MUTANTS) >= 20
+    for mutant in mutants.MUTANTS:
+        source = (PACKAGE / f"{mutant.module}.py").read_text(encoding="utf-8")
+        assert source.count(mutant.old) == 1, mutant.name
+        assert mutant.old != mutant.new
+        assert mutants.tests_of(mutant)
