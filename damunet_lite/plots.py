@@ -72,7 +72,13 @@ def _styled(draw: Callable) -> Callable:
     @functools.wraps(draw)
     def styled(*args, **kwargs):
         with plt.style.context(STYLE_SHEET):
-            return draw(*args, **kwargs)
+            result = draw(*args, **kwargs)
+            interactive = plt.isinteractive()
+        # The first figure loads the backend, and a notebook's switches to interactive mode;
+        # leaving the context took that back, and later figures of the reader's own stayed away.
+        if interactive:
+            plt.interactive(True)
+        return result
 
     return styled
 

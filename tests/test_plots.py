@@ -420,3 +420,14 @@ def test_a_network_without_pictures_inside_is_refused():
 
 def test_the_style_sheet_is_where_the_package_is():
     assert plots.STYLE_SHEET.is_file()
+
+
+def test_interactive_mode_switched_on_by_the_first_figure_stays_on():
+    # A notebook's backend does that; without it the reader's own figures are not shown.
+    before = plt.isinteractive()
+    try:
+        plt.interactive(False)
+        plots._styled(lambda: plt.interactive(True))()
+        assert plt.isinteractive()
+    finally:
+        plt.interactive(before)
