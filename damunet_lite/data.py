@@ -464,8 +464,8 @@ def load() -> Stack:
     Returns
     -------
     Stack
-        ``isbi2012("train")``, or ``synthetic_stack()`` together with one UserWarning that
-        says why; `name` tells which.
+        ``isbi2012("train")``, or ``synthetic_stack()`` together with one UserWarning; `name`
+        tells which.
 
     Examples
     --------
@@ -474,9 +474,10 @@ def load() -> Stack:
     """
     try:
         return isbi2012("train")
-    except DataError as error:
+    except DataError:
         warnings.warn(
-            f"using a synthetic stack, numbers will differ from the book's: {error}",
+            "using a synthetic stack, numbers will differ from the book's; DAMUNET_DATA can name a "
+            "folder with the real one, data.isbi2012() says why it was not downloaded",
             UserWarning,
             stacklevel=2,
         )

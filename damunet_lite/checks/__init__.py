@@ -112,7 +112,7 @@ def run(answer: Any, *arguments: Any, **options: Any) -> Any:
     except Exception as error:
         text = f"{name} stopped with {type(error).__name__}: {error}"
         raise _Stop(not_yet(text, RAISED)) from error
-    if value is None or value is Ellipsis:
+    if _untouched(value):
         raise _Stop(not_yet(f"{name} returns nothing yet: replace the three dots.", UNTOUCHED))
     return value
 
@@ -139,7 +139,7 @@ def compare(
     what : str
         How to call the value in the general message.
     """
-    if value is None or value is Ellipsis:
+    if _untouched(value):
         raise _Stop(not_yet("There is no answer yet: replace the three dots.", UNTOUCHED))
     try:
         got = np.asarray(value, dtype=float)
@@ -155,6 +155,12 @@ def compare(
         text = f"{what} has shape {got.shape}, wanted {np.shape(wanted)}."
         raise _Stop(not_yet(text, WRONG_SHAPE))
     raise _Stop(not_yet(f"{what} is {_shown(got)}, wanted {_shown(np.asarray(wanted, float))}."))
+
+
+def _untouched(value: Any) -> bool:
+    """Whether a stub's three dots are still there, alone or among several values."""
+    parts = value if isinstance(value, (tuple, list)) else (value,)
+    return any(part is None or part is Ellipsis for part in parts)
 
 
 def _equal(got: np.ndarray, wanted: Any, tolerance: float) -> bool:

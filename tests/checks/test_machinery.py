@@ -19,6 +19,7 @@ def half(answer):
         (..., "untouched", "no answer yet"),
         (lambda x: None, "untouched", "returns nothing"),
         (lambda x: ..., "untouched", "returns nothing"),
+        (lambda x: (2.0, ...), "untouched", "returns nothing"),
         (2.0, "raised", "function itself"),
         (lambda x: 1 / 0, "raised", "ZeroDivisionError"),
         (lambda: 2.0, "raised", "TypeError"),
