@@ -1,4 +1,4 @@
-"""Command line: ``python -m damunet_lite {data,train,evaluate,predict,sweep}``.
+"""Command line: ``python -m damunet_lite {preflight,data,train,evaluate,predict,...}``.
 
 Exit codes: 0 done, 1 something the message explains went wrong, 2 wrong arguments,
 130 interrupted.
@@ -33,12 +33,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_preflight(commands)
     _add_data(commands)
     _add_train(commands)
     _add_evaluate(commands)
     _add_predict(commands)
     _add_sweep(commands)
+    _add_workshop(commands)
     return parser
+
+
+def _add_preflight(commands) -> None:
+    command = commands.add_parser(
+        "preflight", help="is this computer ready, and how long will each chapter take on it",
+        description="Look at versions, memory, disk, data and device, train one step, and predict "
+        "the minutes of each chapter here. Takes under half a minute and changes nothing. Exit "
+        "code 1 if something has to be mended first.",
+    )
+    command.add_argument("--json", action="store_true", help="print JSON for programs")
+    command.set_defaults(run=_preflight)
 
 
 def _add_data(commands) -> None:
@@ -140,6 +153,24 @@ def _add_sweep(commands) -> None:
     command.set_defaults(run=_sweep)
 
 
+def _add_workshop(commands) -> None:
+    command = commands.add_parser(
+        "workshop", help="write notebooks, slides and run sheets for a room, and an offline bundle",
+        description="Write student, instructor and blank notebooks, slides, run sheets and an "
+        "offline bundle from the chapters of a copy of the repository.",
+    )
+    command.add_argument("folder", type=Path, metavar="DIR", help="folder for the material")
+    command.add_argument(
+        "--checkout", type=Path, help="copy of the repository (default: the current folder)"
+    )
+    command.add_argument(
+        "--wheels", type=Path, nargs="?", const=True, default=False, metavar="FOLDER",
+        help="put all packages for this platform and Python into the bundle (hundreds of MB): "
+        "fetched with pip, or those of FOLDER",
+    )
+    command.set_defaults(run=_workshop)
+
+
 # ------------------------------------------------------------------ the commands
 
 
@@ -171,6 +202,21 @@ def _training() -> ModuleType:
 
         devices.local_devices()  # the backend's start-up lines come with the first use
     return training
+
+
+def _preflight(arguments: argparse.Namespace) -> int:
+    from damunet_lite import preflight
+
+    report = preflight.run(progress=None if arguments.json else _say)
+    if arguments.json:
+        print(json.dumps(report.to_dict()))
+    else:
+        print(report.text(checks=False))
+    return 0 if report.ready else 1
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _data(arguments: argparse.Namespace) -> None:
@@ -217,6 +263,15 @@ def _sweep(arguments: argparse.Namespace) -> None:
         configs, arguments.runs, arguments.results, not arguments.quiet, report=print
     )
     print(f"{len(paths)} records in {arguments.results}")
+
+
+def _workshop(arguments: argparse.Namespace) -> None:
+    from damunet_lite import workshop
+
+    material = workshop.write(
+        arguments.folder, arguments.checkout, arguments.wheels, report=_say
+    )
+    print(f"{material.folder}: student, instructor, blank, slides, run_sheets, offline_bundle.zip")
 
 
 def _print_scores(record: dict[str, Any], title: str) -> None:
@@ -286,7 +341,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parsed = _parser().parse_args(arguments)
     try:
-        parsed.run(parsed)
+        return parsed.run(parsed) or 0
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from the last saved state", file=sys.stderr)
         return 130
@@ -295,7 +350,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,334 @@
+"""Slides of a chapter: one HTML file that needs no network and no server.
+
+Headings, formulas, figures with their captions, short code with what it printed, exercises
+without hints, and the quiz; the prose is in the speaker's notes. Formulas are drawn by MathJax,
+which lies beside the slides.
+"""
+
+import html
+import importlib.util
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from damunet_lite.workshop.chapters import Chapter, WorkshopError, role, without_details
+
+HERE = Path(__file__).parent
+LONGEST_CODE, LONGEST_OUTPUT = 16, 14
+LONGEST_LEAD = 45
+MATHJAX = "mathjax/tex-svg.js"
+SKIPPED = ("Quiz", "Key claims", "What did not work", "Where next")
+LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:)[^)]*\)")
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One slide.
+
+    Parameters
+    ----------
+    title : str
+        What a screen reader announces.
+    body : str
+        HTML.
+    notes : str
+        HTML of the speaker's notes.
+    kind : str
+        Shown small above: "Exercise, 5 minutes" and so on.
+    """
+
+    title: str
+    body: str
+    notes: str = ""
+    kind: str = ""
+
+
+def make_slides(chapter: Chapter) -> list[Slide]:
+    """Slides of a chapter, without solutions.
+
+    Parameters
+    ----------
+    chapter : Chapter
+    """
+    render = _renderer()
+    slides = list(_opening(chapter, render))
+    heading = chapter.title
+    code_cells = 0
+    for cell in chapter.notebook["cells"][1:]:
+        if cell["cell_type"] == "markdown":
+            if role(cell).get("role") == "task":
+                continue
+            found = re.search(r"^#{2,3} (.+)$", cell["source"], re.MULTILINE)
+            heading = found.group(1).strip() if found else heading
+            if heading.strip() not in SKIPPED:
+                slides += _prose(cell["source"], heading, bool(found), render)
+            continue
+        code_cells += 1
+        if code_cells > 1 and "role" not in role(cell):
+            slides += _code(cell, heading, opening=code_cells == 2)
+    slides += _exercises(chapter, render)
+    slides += _quiz(chapter, render)
+    if chapter.claims:
+        claims = "\n".join(f"- {claim}" for claim in chapter.claims)
+        slides.append(Slide("Key claims", f"<h2>Key claims</h2>{render(claims)}"))
+    return slides
+
+
+def write_slides(
+    chapters: Iterable[Chapter], folder: Path, licence: Path | None = None
+) -> list[Path]:
+    """Write one file per chapter, an index, and MathJax.
+
+    Parameters
+    ----------
+    chapters : iterable of Chapter
+    folder : Path
+        Made if it is missing.
+    licence : Path, optional
+        MathJax's licence, to lie beside it.
+
+    Raises
+    ------
+    WorkshopError
+        If a package that rendering needs is missing; the message names it.
+    """
+    chapters = list(chapters)
+    folder.mkdir(parents=True, exist_ok=True)
+    _copy_mathjax(folder, licence)
+    paths = []
+    for chapter in chapters:
+        paths.append(folder / f"{chapter.slug}.html")
+        title = f"{chapter.number}. {chapter.title}"
+        paths[-1].write_text(to_html(title, make_slides(chapter)), encoding="utf-8")
+    paths.append(folder / "index.html")
+    paths[-1].write_text(_index(chapters), encoding="utf-8")
+    return paths
+
+
+def to_html(title: str, slides: list[Slide]) -> str:
+    """The page that holds all slides.
+
+    Parameters
+    ----------
+    title : str
+    slides : list of Slide
+
+    Examples
+    --------
+    >>> page = to_html("One", [Slide("One", "<h1>One</h1>")])
+    >>> "http" in page, page.count("<section")
+    (False, 1)
+    """
+    sections = "\n".join(_section(i, slide) for i, slide in enumerate(slides, start=1))
+    math = ""
+    if any(r"\(" in slide.body + slide.notes or r"\[" in slide.body + slide.notes
+           for slide in slides):
+        math = f'<script defer src="{MATHJAX}"></script>'
+    return _page(title, f"""<main>
+{sections}
+</main>
+<nav aria-label="Slides">
+<button type="button" aria-label="Previous slide">&larr;</button>
+<button type="button" aria-label="Next slide">&rarr;</button>
+<button type="button" aria-pressed="false">Notes (n)</button>
+<span class="where" role="status"></span>
+</nav>
+<script>{_asset("slides.js")}</script>
+{math}""")
+
+
+def to_page(title: str, text: str) -> str:
+    """Markdown as a page of its own, to read or print without network.
+
+    Parameters
+    ----------
+    title, text : str
+    """
+    math = f'<script defer src="../slides/{MATHJAX}"></script>' if "$" in text else ""
+    body = f"<main><section><div>{_renderer()(text)}</div></section></main>{math}"
+    return _page(title, body)
+
+
+def _page(title: str, body: str) -> str:
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(title)}</title>
+<link rel="icon" href="data:,">
+<style>{_asset("slides.css")}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+def _section(number: int, slide: Slide) -> str:
+    kind = f'<p class="kind">{html.escape(slide.kind)}</p>' if slide.kind else ""
+    notes = f"<aside><strong>Notes.</strong> {slide.notes}</aside>" if slide.notes else ""
+    label = html.escape(f"Slide {number}: {slide.title}", quote=True)
+    return (
+        f'<section tabindex="-1" role="group" aria-roledescription="slide" aria-label="{label}">'
+        f"<div>{kind}{slide.body}{notes}</div></section>"
+    )
+
+
+def _index(chapters: list[Chapter]) -> str:
+    items = "\n".join(
+        f'<li><a href="{c.slug}.html">{c.number}. {html.escape(c.title)}</a></li>'
+        for c in chapters
+    )
+    return _page("Slides", f"""<main><section><div><h1>Slides</h1>
+<p>Open a chapter in any browser; no network is needed. Keys: arrows, space, page up and down, Home
+and End; n for the speaker's notes, f for the full screen. Printing gives one slide a page.</p>
+<ul>
+{items}
+</ul></div></section></main>""")
+
+
+@cache
+def _asset(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+# ------------------------------------------------------------------ the slides of a cell
+
+
+def _opening(chapter: Chapter, render: Callable[[str], str]) -> Iterator[Slide]:
+    parts = chapter.notebook["cells"][0]["source"].split("\n\n")
+    lead = parts[1] if len(parts) > 1 else ""
+    title = f"{chapter.number}. {chapter.title}"
+    times = (f"{chapter.minutes_read} minutes, and "
+             f"{sum(e.minutes for e in chapter.exercises)} for all exercises")
+    yield Slide(title, f"<h1>{html.escape(title)}</h1>{render(lead)}", kind=times)
+    if chapter.goals:
+        goals = "\n".join(f"- {goal}" for goal in chapter.goals)
+        yield Slide("Goals", f"<h2>At the end you can</h2>{render(goals)}")
+
+
+def _prose(
+    source: str, heading: str, opens: bool, render: Callable[[str], str]
+) -> Iterator[Slide]:
+    """A slide for a section's opening, formula, list or table; the rest goes into the notes."""
+    text = re.sub(r"^#{1,4} .+$", "", without_details(source), flags=re.MULTILINE).strip()
+    blocks = [block for block in re.split(r"\n\s*\n", text) if block.strip()]
+    shown = [b for b in blocks if re.match(r"\$\$|[-*] |\d+\. |\|", b.strip())]
+    if not opens and not shown:
+        return
+    body = f"<h2>{_inline(heading, render)}</h2>"
+    if blocks and blocks[0] not in shown:
+        body += render(_lead(blocks[0]))
+    body += "".join(render(block) for block in shown[:3])
+    yield Slide(heading, body, render(text) if text else "")
+
+
+def _lead(paragraph: str) -> str:
+    """The first sentences of a paragraph, as many as a slide bears."""
+    sentences = re.split(r"(?<=[.?:])\s+(?=[A-Z*`$])", " ".join(paragraph.split()))
+    kept = sentences[:1]
+    for sentence in sentences[1:]:
+        if len(" ".join([*kept, sentence]).split()) > LONGEST_LEAD:
+            break
+        kept.append(sentence)
+    return " ".join(kept)
+
+
+def _code(cell: dict[str, Any], heading: str, opening: bool) -> Iterator[Slide]:
+    """Code with what it printed, then each of its figures."""
+    printed = _printed(cell)
+    lines = cell["source"].strip().split("\n")
+    title = f"<h2>{html.escape(heading)}</h2>"
+    if not opening and len(lines) <= LONGEST_CODE:
+        body = f"<pre tabindex=\"0\"><code>{html.escape(cell['source'].strip())}</code></pre>"
+        if printed and len(printed.split("\n")) <= LONGEST_OUTPUT:
+            body += f'<pre class="output" tabindex="0">{html.escape(printed)}</pre>'
+        yield Slide(heading, title + body)
+    elif printed and len(printed.split("\n")) <= LONGEST_OUTPUT:
+        body = f'<pre class="output" tabindex="0">{html.escape(printed)}</pre>'
+        yield Slide(heading, title + body)
+    settings = cell["metadata"].get("mystnb", {})
+    caption = html.escape(settings.get("figure", {}).get("caption", ""))
+    alt = html.escape(settings.get("image", {}).get("alt", ""), quote=True)
+    for output in cell.get("outputs", []):
+        bundle = output.get("data", {})
+        if "text/html" in bundle:
+            live = "".join(bundle["text/html"])
+            yield Slide(heading, f'{title}<div class="live">{live}</div>', kind="Live figure")
+        elif "image/png" in bundle:
+            picture = "".join(bundle["image/png"]).replace("\n", "")
+            yield Slide(heading, f'{title}<figure><img alt="{alt}" src="data:image/png;base64,'
+                                 f'{picture}"><figcaption>{caption}</figcaption></figure>')
+
+
+def _printed(cell: dict[str, Any]) -> str:
+    texts = []
+    for output in cell.get("outputs", []):
+        if output.get("name") == "stdout":
+            texts.append("".join(output["text"]))
+        elif output["output_type"] == "execute_result" and set(output["data"]) == {"text/plain"}:
+            texts.append("".join(output["data"]["text/plain"]) + "\n")
+    return "".join(texts).rstrip()
+
+
+def _exercises(chapter: Chapter, render: Callable[[str], str]) -> Iterator[Slide]:
+    for exercise in chapter.exercises:
+        task = re.sub(r"^### .+\n", "", exercise.task)
+        body = f"<h2>{_inline(exercise.title, render)}</h2>{render(task)}"
+        yield Slide(exercise.title, body, render(exercise.instructor),
+                    f"Exercise, {exercise.minutes} minutes")
+
+
+def _quiz(chapter: Chapter, render: Callable[[str], str]) -> Iterator[Slide]:
+    for number, question in enumerate(chapter.questions, start=1):
+        text = re.sub(r"^\*\*\d+\.?\*\*\s*", "", question.text.strip())
+        yield Slide(f"Question {number}", f"<h2>Question {number}</h2>{render(text)}",
+                    render(question.answer), "Hands up")
+
+
+# ------------------------------------------------------------------ Markdown and MathJax
+
+
+@cache
+def _renderer() -> Callable[[str], str]:
+    """A function from Markdown with formulas to HTML."""
+    try:
+        from markdown_it import MarkdownIt
+        from mdit_py_plugins.dollarmath import dollarmath_plugin
+    except ImportError as error:
+        raise WorkshopError(
+            f"{error.name} is missing, with which the slides are rendered: "
+            "python -m pip install -r requirements.txt"
+        ) from error
+
+    def formula(content: str, options: dict[str, bool]) -> str:
+        opening, closing = (r"\[", r"\]") if options.get("display_mode") else (r"\(", r"\)")
+        return opening + html.escape(content.strip()) + closing
+
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
+    parser.use(dollarmath_plugin, renderer=formula, allow_labels=False, double_inline=True)
+    return lambda text: parser.render(LINK.sub(r"\1", text))
+
+
+def _inline(text: str, render: Callable[[str], str]) -> str:
+    return re.sub(r"^<p>|</p>\s*$", "", render(text).strip())
+
+
+def _copy_mathjax(folder: Path, licence: Path | None) -> None:
+    spec = importlib.util.find_spec("sphinx-mathjax-offline")
+    if spec is None or spec.origin is None:
+        raise WorkshopError(
+            "sphinx-mathjax-offline is missing, from which the slides take MathJax: "
+            "python -m pip install -r requirements.txt"
+        )
+    target = folder / MATHJAX
+    target.parent.mkdir(exist_ok=True)
+    shutil.copy(Path(spec.origin).parent / "static" / MATHJAX, target)
+    if licence is not None and licence.is_file():
+        shutil.copy(licence, target.with_name("LICENSE.txt"))
