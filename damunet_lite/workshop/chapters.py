@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ class Chapter:
         """The quiz."""
         text = self._section("Quiz")
         starts = [m.start() for m in re.finditer(r"^\*\*\d+\.?\*\*", text, re.MULTILINE)]
-        parts = [text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
+        parts = [text[a:b] for a, b in pairwise([*starts, len(text)])]
         return [Question(without_details(part), _answer(part)) for part in parts]
 
     @cached_property

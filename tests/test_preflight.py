@@ -1,0 +1,257 @@
+"""Preflight: every fault gets plain words and a remedy; minutes follow from the measurements."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from damunet_lite import data, preflight
+from damunet_lite.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[1]
+MEASURED = {
+    "device": "cpu:0", "backend": "tensorflow", "precision": "float32", "loss": 0.7,
+    "step_seconds": 0.1, "reference": {"plain": 0.5, "network": 4.0},
+}
+
+
+@pytest.fixture
+def no_network_library(monkeypatch):
+    """Everything but the process that loads the network library, which takes seconds."""
+    monkeypatch.setattr(preflight, "_measure_in_a_process", lambda real: dict(MEASURED))
+
+
+@pytest.fixture
+def good_machine(monkeypatch, no_network_library):
+    for name in ("packages", "jupyter", "memory", "disk", "data"):
+        check = preflight.Check(name, "ok", "as it should be")
+        monkeypatch.setattr(preflight, f"check_{name}", lambda check=check: check)
+
+
+# --- the report -------------------------------------------------------------------------
+
+
+def test_a_good_machine_is_ready_and_exits_with_0(good_machine, capsys):
+    assert main(["preflight"]) == 0
+    printed = capsys.readouterr().out
+    assert "Ready." in printed
+    assert "FAILED" not in printed
+    assert printed.count("training step") == 1
+
+
+def test_json_is_one_line_with_every_check_and_chapter(good_machine, capsys):
+    assert main(["preflight", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ready"] is True
+    assert [check["name"] for check in found["checks"]] == [
+        "Python", "packages", "jupyter", "memory", "disk", "data", "device", "training step"
+    ]
+    assert all(chapter["minutes"] > 0 for chapter in found["chapters"])
+
+
+def test_a_failure_exits_with_1_and_names_its_remedy(good_machine, monkeypatch, capsys):
+    monkeypatch.setattr(preflight, "check_memory", lambda: preflight.Check(
+        "memory", "failed", "0.3 GB free", "close other programs"))
+    assert main(["preflight"]) == 1
+    printed = capsys.readouterr().out
+    assert "FAILED  memory" in printed
+    assert "what to do: close other programs" in printed
+    assert "1 to mend first" in printed
+
+
+def test_without_packages_nothing_is_trained(monkeypatch):
+    def never(real):
+        raise AssertionError("must not be reached")
+
+    monkeypatch.setattr(preflight, "_measure_in_a_process", never)
+    monkeypatch.setattr(preflight, "check_packages", lambda: preflight.Check(
+        "packages", "failed", "keras missing", "python -m pip install keras"))
+    report = preflight.run()
+    assert not report.ready
+    assert report.chapters == ()
+
+
+def test_in_a_notebook_the_last_line_shows_the_report():
+    report = preflight.Report((preflight.Check("disk", "ok", "9 GB"),), (), 2.0)
+    assert repr(report) == "ok      disk            9 GB\n\nReady. (2 seconds)"
+
+
+# --- faults -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [((3, 10), "failed"), ((3, 11), "ok"), ((3, 13), "ok"),
+                            ((3, 14), "failed")],
+)
+def test_python_is_bounded_as_in_pyproject(version, status):
+    import tomllib
+
+    from packaging.specifiers import SpecifierSet
+
+    check = preflight.check_python(version)
+    assert check.status == status
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = SpecifierSet(project["requires-python"]).contains(".".join(map(str, version)))
+    assert wanted == (status == "ok")
+
+
+def test_packages_in_a_wrong_version_or_missing_are_named_with_the_command():
+    check = preflight.check_packages(["numpy>=99", "no-such-package", "scipy>=1.0"])
+    assert check.status == "failed"
+    assert check.found.startswith("numpy ")
+    assert "no-such-package missing" in check.found
+    assert check.remedy == 'python -m pip install "numpy>=99" "no-such-package"'
+
+
+def test_extras_and_other_platforms_are_not_asked_for():
+    lines = ['no-such-package>=1; extra == "test"', 'no-such-package; sys_platform == "nowhere"']
+    assert preflight.check_packages(lines).status == "ok"
+
+
+def test_a_folder_that_cannot_be_written(monkeypatch):
+    def refused(dir):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(preflight.tempfile, "TemporaryFile", refused)
+    check = preflight.check_disk()
+    assert check.status == "failed"
+    assert "cannot be written" in check.found
+
+
+def test_memory_of_a_container_counts(tmp_path):
+    (tmp_path / "memory.max").write_text("3000\n")
+    (tmp_path / "memory.current").write_text("1000\n")
+    assert preflight._container_memory(tmp_path) == 2000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert preflight._container_memory(tmp_path) is None
+    assert preflight._container_memory(tmp_path / "none") is None
+
+
+def test_missing_data_says_how_to_fetch_it(monkeypatch, tmp_path):
+    monkeypatch.delenv("DAMUNET_DATA", raising=False)
+    monkeypatch.setenv("DAMUNET_CACHE", str(tmp_path))
+    check = preflight.check_data()
+    assert check.status == "failed"
+    assert check.remedy.startswith("python -m damunet_lite data ")
+
+
+def test_a_named_folder_that_is_not_there(monkeypatch, tmp_path):
+    monkeypatch.setenv("DAMUNET_DATA", str(tmp_path / "none"))
+    check = preflight.check_data()
+    assert check.status == "failed"
+    assert "no such folder" in check.found
+    assert "DAMUNET_DATA" in check.remedy
+
+
+def test_one_changed_byte_is_found(monkeypatch, tmp_path):
+    if "DAMUNET_DATA" not in os.environ:
+        pytest.skip("the real stack is not here (DAMUNET_DATA)")
+    for name in data._part_files("train"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(os.environ["DAMUNET_DATA"]) / name, tmp_path / name)
+    monkeypatch.setenv("DAMUNET_DATA", str(tmp_path))
+    assert preflight.check_data().status == "ok"
+    damaged = tmp_path / "train" / "image" / "7.png"
+    content = bytearray(damaged.read_bytes())
+    content[-20] ^= 1
+    damaged.write_bytes(content)
+    check = preflight.check_data()
+    assert check.status == "failed"
+    assert str(damaged) in check.found
+
+
+@pytest.mark.parametrize(
+    ("code", "errors", "said", "remedy"),
+    [
+        (-9, "", "for want of memory", "close other programs"),
+        (-4, "", "AVX", "Colab"),
+        (-11, "Segmentation fault", "crashed (signal 11)", "--force-reinstall"),
+        (1, "Traceback ...\nModuleNotFoundError: No module named 'keras'", "'keras'", "reinstall"),
+        (1, "Traceback ...\nImportError: libcuda.so", "libcuda.so", "reinstall"),
+        (1, "Traceback ...\nRuntimeError: training does not train: loss nan", "loss nan", "Colab"),
+        (1, "", "no message", "Colab"),
+    ],
+)
+def test_ends_of_the_process_in_plain_words(code, errors, said, remedy):
+    found = preflight.explain_failure(code, errors)
+    assert said in found["error"]
+    assert remedy in found["remedy"]
+    assert "Traceback" not in found["error"]
+
+
+def fake_python(folder: Path, script: str) -> str:
+    path = folder / "python"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for Python")
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo 'Traceback (most recent call last):' >&2; echo 'OSError: bad' >&2; exit 1", "bad"),
+        ("kill -KILL $$", "for want of memory"),
+        ("sleep 20", "no end after 0.5 seconds"),
+    ],
+)
+def test_a_process_that_ends_badly_never_shows_a_trace(tmp_path, monkeypatch, script, said):
+    monkeypatch.setattr(preflight.sys, "executable", fake_python(tmp_path, script))
+    measured = preflight._measure_in_a_process(real=False, limit=0.5)
+    check = preflight._network_checks(measured)[-1]
+    assert check.status == "failed"
+    assert said in check.found
+    assert "Traceback" not in str(check)
+    assert check.remedy
+
+
+# --- minutes ----------------------------------------------------------------------------
+
+
+def test_minutes_scale_part_by_part():
+    times = {"reference": {"plain": 0.5, "network": 4.0}, "chapters": [
+        {"chapter": 3, "title": "Three", "plain": 30.0, "network": 60.0}]}
+    same, = preflight.predict_minutes({"plain": 0.5, "network": 4.0}, times)
+    assert same.minutes == pytest.approx(1.5)
+    other, = preflight.predict_minutes({"plain": 1.0, "network": 1.0}, times)
+    assert other.minutes == pytest.approx((30 * 2 + 60 / 4) / 60)
+
+
+def test_times_on_file_are_those_of_the_chapters():
+    from book.tools.chapter_times import describe
+
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = [c["file"] for part in toc["parts"] for c in part["chapters"]
+              if c["file"].startswith("chapters/")]
+    known = {entry["chapter"]: entry for entry in preflight.read_times()["chapters"]}
+    for page in listed:
+        found = describe(ROOT / f"{page}.ipynb")
+        assert found["chapter"] in known, (
+            f"{page} has no time yet: python book/tools/chapter_times.py {page}.ipynb, or at once "
+            "with the recorded seconds: python book/tools/chapter_times.py --recorded"
+        )
+        assert known[found["chapter"]]["title"] == found["title"], (
+            "refresh the titles: python book/tools/chapter_times.py --recorded"
+        )
+    assert all(entry["plain"] + entry["network"] > 0 for entry in known.values())
+
+
+@pytest.mark.slow
+def test_the_real_thing_trains_and_predicts(tmp_path):
+    environment = {**os.environ, "DAMUNET_CACHE": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "damunet_lite", "preflight", "--json"],
+        capture_output=True, text=True, env=environment,
+    )
+    report = json.loads(done.stdout)
+    checks = {check["name"]: check for check in report["checks"]}
+    assert checks["training step"]["status"] == "ok", checks["training step"]
+    assert done.returncode == (0 if report["ready"] else 1)
+    assert done.stderr == ""
+    assert len(report["chapters"]) == len(preflight.read_times()["chapters"])
