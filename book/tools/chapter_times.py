@@ -5,11 +5,11 @@
     python book/tools/chapter_times.py --recorded           # runs nothing: refreshes titles, and
         takes chapters not measured yet at the seconds that execute.py recorded in them
 
-Writes damunet_lite/chapter_times.json: for each chapter its title, a digest of its code, and its
-seconds in two parts, cells that compute with a network and all others, because the two scale
-differently from one computer to the next. The reference computation, measured before and after
-each chapter on the same computer, is what the seconds are relative to. Stored outputs are left
-as they are. Wants a quiet computer.
+Writes damunet_lite/chapter_times.json: for each chapter its title, a digest of its code, and the
+processor seconds of its kernel in two parts, cells that compute with a network and all others,
+because the two scale differently from one computer to the next. The reference computation is
+measured alike, once; preflight repeats it on the reader's computer. Processor seconds hardly
+depend on what else runs, so the computer need not be quiet. Stored outputs are left as they are.
 """
 
 import argparse
@@ -21,20 +21,20 @@ import re
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 import nbformat  # noqa: E402
+import psutil  # noqa: E402
 from nbclient import NotebookClient  # noqa: E402
+from nbclient.exceptions import CellExecutionError  # noqa: E402
 
 from book.tools.kernel_env import kernel_environment, local_data  # noqa: E402
 
 TIMES = ROOT / "damunet_lite" / "chapter_times.json"
 NETWORK = re.compile(r"\.fit\(|\btrain|predict|network|\bunet|\bdamu_net|model\b|keras\.")
-DIGITS = 2
 
 
 def code_digest(notebook: dict) -> str:
@@ -63,43 +63,50 @@ def describe(path: Path) -> dict:
 
 def recorded(path: Path, found: dict) -> dict:
     """An entry from what execute.py wrote down, until it is measured: the digest stays empty."""
-    verified = json.loads(path.read_text(encoding="utf-8"))["metadata"]["damunet"]["verified"]
-    return {**found, "code": "", "plain": 0.0, "network": verified["seconds"]}
+    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    verified = metadata.get("damunet", {}).get("verified")
+    if verified is None:
+        print(f"{path.name}: was never executed")
+        return {}
+    cores = min(2, verified["cores"])
+    return {**found, "code": "", "plain": 0.0, "network": round(cores * verified["seconds"], 1)}
 
 
 def run(path: Path) -> dict[str, float]:
-    """Seconds of a chapter, in its two parts."""
+    """Processor seconds of a chapter, in its two parts."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook, timeout=600, kernel_name="python3", record_timing=False,
         resources={"metadata": {"path": str(path.resolve().parent)}},
     )
     parts = {"plain": 0.0, "network": 0.0}
-    began = time.perf_counter()
     with client.setup_kernel(env=kernel_environment(), stderr=subprocess.DEVNULL):
-        parts["plain"] += time.perf_counter() - began
+        kernel = psutil.Process(client.km.provisioner.process.pid)
+        last = 0.0
         for number, cell in enumerate(notebook.cells):
             if cell.cell_type != "code":
                 continue
-            began = time.perf_counter()
             client.execute_cell(cell, number)
+            used = kernel.cpu_times()
+            now = used.user + used.system
             # Importing costs the same whatever the network computes on.
             part = "network" if NETWORK.search(cell.source) and number > 3 else "plain"
-            parts[part] += time.perf_counter() - began
-    return parts
+            parts[part] += now - last
+            last = now
+    return {part: round(seconds, 1) for part, seconds in parts.items()}
 
 
 def reference() -> dict[str, float]:
-    """Seconds of the reference computation, as preflight measures it."""
+    """Processor seconds of the reference computation, as preflight runs it: a middle of three."""
     real = local_data() is not None
     command = [sys.executable, "-m", "damunet_lite.preflight", "real" if real else "drawn"]
-    environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3")
-    if real:
-        environment["DAMUNET_DATA"] = str(local_data())
-    done = subprocess.run(
-        command, check=True, capture_output=True, text=True, env=environment, cwd=ROOT
-    )
-    return json.loads(done.stdout.strip().splitlines()[-1])["reference"]
+    found = []
+    for _ in range(3):
+        done = subprocess.run(
+            command, check=True, capture_output=True, text=True, env=kernel_environment(), cwd=ROOT
+        )
+        found.append(json.loads(done.stdout.strip().splitlines()[-1])["reference_cpu"])
+    return {part: round(statistics.median(f[part] for f in found), 2) for part in found[0]}
 
 
 def write(times: dict) -> None:
@@ -111,31 +118,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK")
     parser.add_argument("--recorded", action="store_true", help="run nothing")
+    parser.add_argument("--reference", action="store_true", help="measure the reference again")
     arguments = parser.parse_args()
     times = json.loads(TIMES.read_text(encoding="utf-8")) if TIMES.is_file() else {}
     known = {entry["chapter"]: entry for entry in times.get("chapters", [])}
-    after: dict[str, float] = {}
+    if arguments.reference or not times:
+        times["reference"] = reference()
+        times["machine"] = {"cores": len(os.sched_getaffinity(0)),
+                            "date": datetime.date.today().isoformat()}
+        print(f"reference: {times['reference']}", flush=True)
     for path in arguments.notebooks or sorted((ROOT / "chapters").glob("*.ipynb")):
         found = describe(path)
         old = known.get(found["chapter"], {})
         if arguments.recorded:
-            known[found["chapter"]] = {**(old or recorded(path, found)), "title": found["title"]}
+            if entry := old or recorded(path, found):
+                known[found["chapter"]] = {**entry, "title": found["title"]}
             continue
         if not arguments.notebooks and old.get("code") == found["code"]:
             continue
-        before = after if after else reference()
-        parts, after = run(path), reference()
-        now = {part: statistics.mean((before[part], after[part])) for part in before}
-        times.setdefault("reference", {part: round(value, 3) for part, value in now.items()})
-        times["machine"] = {"cores": len(os.sched_getaffinity(0)),
-                            "date": datetime.date.today().isoformat()}
-        # On the scale of the reference on file, which may be from a quieter hour.
-        seconds = {p: round(parts[p] * times["reference"][p] / now[p], DIGITS) for p in parts}
+        try:
+            seconds = run(path)
+        except (CellExecutionError, TimeoutError) as error:
+            print(f"{path.name}: not measured, it does not run\n{error}", file=sys.stderr)
+            continue
         known[found["chapter"]] = {**found, **seconds}
         times["chapters"] = list(known.values())
         write(times)
-        shown = ", ".join(f"{part} {value:.1f} s" for part, value in seconds.items())
-        print(f"{path.name}: {shown} (reference now {now})", flush=True)
+        print(f"{path.name}: {seconds}", flush=True)
     times["chapters"] = list(known.values())
     write(times)
     return 0

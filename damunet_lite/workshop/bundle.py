@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 # What a participant needs besides the package's own dependencies: something to open notebooks
 # in, and what chapters import on their own account.
 EXTRAS = ("jupyterlab", "ipywidgets", "nbclient", "scikit-image")
+NETWORKS = ("*.keras", "*.npz")
 FIXED_DATE = (2020, 1, 1, 0, 0, 0)
 
 Reporter = Callable[[str], None]
@@ -108,7 +109,8 @@ def _add_data(root: Path) -> str:
 
 
 def _add_networks(root: Path) -> str:
-    found = sorted(Path(data.__file__).parent.rglob("*.keras"))
+    package = Path(data.__file__).parent
+    found = [path for kind in NETWORKS for path in sorted(package.glob(kind))]
     if not found:
         return "none in this version of the package"
     (root / "networks").mkdir()
@@ -204,7 +206,7 @@ def _zip(folder: Path, target: Path) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             info = zipfile.ZipInfo(path.relative_to(folder.parent).as_posix(), FIXED_DATE)
-            packed = path.suffix in (".whl", ".png", ".keras", ".woff2")
+            packed = path.suffix in (".whl", ".png", ".keras", ".npz", ".woff2")
             info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
             with path.open("rb") as source, archive.open(info, "w", force_zip64=True) as copy:

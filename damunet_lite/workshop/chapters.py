@@ -32,7 +32,7 @@ class Exercise:
     minutes : int
         Time for a room to do it.
     task : str
-        Markdown of the task without hints.
+        Markdown of the task without heading and hints.
     instructor : str
         What goes wrong, what to say, how to shorten it.
     """
@@ -125,9 +125,11 @@ class Chapter:
     def questions(self) -> list[Question]:
         """The quiz."""
         text = self._section("Quiz")
-        starts = [m.start() for m in re.finditer(r"^\*\*\d+\.?\*\*", text, re.MULTILINE)]
+        starts = [m.start() for m in re.finditer(r"^\*\*\d+\.", text, re.MULTILINE)]
         parts = [text[a:b] for a, b in pairwise([*starts, len(text)])]
-        return [Question(without_details(part), _answer(part)) for part in parts]
+        return [
+            Question(_unnumbered(without_details(part).strip()), _answer(part)) for part in parts
+        ]
 
     @cached_property
     def exercises(self) -> list[Exercise]:
@@ -144,7 +146,9 @@ class Chapter:
                 raise WorkshopError(f"{self.path}: the stub of exercise {key} must say its "
                                     f"minutes in damunet.minutes, got {wanted!r}")
             task = without_details(cell["source"]).strip()
-            title = task.partition("\n")[0].lstrip("# ").strip()
+            headings = re.findall(r"^#{2,4} (.*Exercise.*)$", task, re.MULTILINE)
+            title = headings[0].strip() if headings else task.partition("\n")[0].strip("# ")
+            task = task[task.index(title):].partition("\n")[2].strip()
             found.append(Exercise(key, title, wanted, task, info.get("instructor", "")))
         return found
 
@@ -179,6 +183,17 @@ def without_details(text: str, titles: str = ".*") -> str:
     """
     wanted = re.compile(titles, re.IGNORECASE)
     return DETAILS.sub(lambda m: "" if wanted.match(m["title"]) else m.group(), text)
+
+
+def _unnumbered(question: str) -> str:
+    """A question without its number, whether that is bold alone or with the question.
+
+    Examples
+    --------
+    >>> _unnumbered("**1.** Why?"), _unnumbered("**1. Why?**")
+    ('Why?', '**Why?**')
+    """
+    return re.sub(r"^\*\*\d+\.\s*(\*\*)?\s*", lambda m: "" if m[1] else "**", question)
 
 
 def _answer(text: str) -> str:

@@ -306,8 +306,8 @@ def _checkpoint(chapter: Chapter) -> list[str]:
         lines += [f"Everyone should now agree that: {chapter.claims[0]}", ""]
     if chapter.questions:
         question = chapter.questions[0]
-        text = re.sub(r"^\*\*\d+\.?\*\*\s*", "", question.text.strip())
-        lines += ["Ask, hands up for each option:", "", text, "", f"Answer: {question.answer}", ""]
+        lines += ["Ask, hands up for each option:", "", question.text, "",
+                  f"Answer: {question.answer}", ""]
     return lines
 
 

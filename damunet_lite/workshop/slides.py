@@ -279,16 +279,14 @@ def _printed(cell: dict[str, Any]) -> str:
 
 def _exercises(chapter: Chapter, render: Callable[[str], str]) -> Iterator[Slide]:
     for exercise in chapter.exercises:
-        task = re.sub(r"^### .+\n", "", exercise.task)
-        body = f"<h2>{_inline(exercise.title, render)}</h2>{render(task)}"
+        body = f"<h2>{_inline(exercise.title, render)}</h2>{render(exercise.task)}"
         yield Slide(exercise.title, body, render(exercise.instructor),
                     f"Exercise, {exercise.minutes} minutes")
 
 
 def _quiz(chapter: Chapter, render: Callable[[str], str]) -> Iterator[Slide]:
     for number, question in enumerate(chapter.questions, start=1):
-        text = re.sub(r"^\*\*\d+\.?\*\*\s*", "", question.text.strip())
-        yield Slide(f"Question {number}", f"<h2>Question {number}</h2>{render(text)}",
+        yield Slide(f"Question {number}", f"<h2>Question {number}</h2>{render(question.text)}",
                     render(question.answer), "Hands up")
 
 
