@@ -407,13 +407,21 @@ def test_the_same_material_gives_the_same_bundle(tmp_path, monkeypatch):
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_wheels_that_are_given_are_taken(tmp_path, monkeypatch):
+def test_wheels_that_are_given_are_taken_with_the_package_as_it_is_now(tmp_path, monkeypatch):
+    def build(checkout, folder):
+        path = folder / "damunet_lite-2-py3-none-any.whl"
+        path.write_bytes(b"new")
+        return path
+
     monkeypatch.setenv("DAMUNET_DATA", str(tmp_path / "none"))
+    monkeypatch.setattr(bundle, "build_wheel", build)
     (tmp_path / "wheels").mkdir()
-    (tmp_path / "wheels" / "x-1-py3-none-any.whl").write_bytes(b"x")
+    for name in ("x-1-py3-none-any.whl", "damunet_lite-1-py3-none-any.whl"):
+        (tmp_path / "wheels" / name).write_bytes(b"old")
     path = bundle.write_bundle(CHAPTERS[:1], ROOT, tmp_path / "b.zip", tmp_path / "wheels")
     with zipfile.ZipFile(path) as archive:
-        assert f"{bundle.NAME}/wheels/x-1-py3-none-any.whl" in archive.namelist()
+        wheels = {Path(name).name for name in archive.namelist() if "/wheels/" in name}
+    assert wheels == {"x-1-py3-none-any.whl", "damunet_lite-2-py3-none-any.whl"}
 
 
 def test_wheels_that_cannot_be_had_are_an_error_in_one_line(tmp_path):

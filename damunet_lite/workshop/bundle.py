@@ -125,6 +125,7 @@ def _add_wheels(checkout: Path, root: Path, wheels: bool | Path) -> str:
     folder = root / "wheels"
     if isinstance(wheels, Path):
         shutil.copytree(wheels, folder)
+        _renew_own_wheel(checkout, folder)
     else:
         fetch_wheels(checkout, folder)
     count = len(list(folder.glob("*.whl")))
@@ -146,6 +147,22 @@ def fetch_wheels(checkout: Path, folder: Path) -> None:
         If pip cannot.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    own = build_wheel(checkout, folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        constraints = Path(scratch) / "constraints.txt"
+        constraints.write_text("\n".join(_pins(checkout)) + "\n", encoding="utf-8")
+        _pip("download", "--only-binary", ":all:", "--dest", str(folder),
+             "--constraint", str(constraints), str(own), *EXTRAS)
+
+
+def build_wheel(checkout: Path, folder: Path) -> Path:
+    """Build the package's own wheel.
+
+    Raises
+    ------
+    WorkshopError
+        If pip cannot.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         # Built from a copy: setuptools leaves a folder behind where it builds.
         copy = Path(scratch) / "package"
@@ -154,12 +171,24 @@ def fetch_wheels(checkout: Path, folder: Path) -> None:
             shutil.copy(checkout / name, copy)
         shutil.copytree(checkout / "damunet_lite", copy / "damunet_lite",
                         ignore=shutil.ignore_patterns("__pycache__"))
-        _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(copy))
-        constraints = Path(scratch) / "constraints.txt"
-        constraints.write_text("\n".join(_pins(checkout)) + "\n", encoding="utf-8")
-        own = str(next(folder.glob("damunet_lite-*.whl")))
-        _pip("download", "--only-binary", ":all:", "--dest", str(folder),
-             "--constraint", str(constraints), own, *EXTRAS)
+        built = Path(scratch) / "built"
+        _pip("wheel", "--no-deps", "--wheel-dir", str(built), str(copy))
+        wheel = next(built.glob("damunet_lite-*.whl"))
+        return Path(shutil.copy(wheel, folder))
+
+
+def _renew_own_wheel(checkout: Path, folder: Path) -> None:
+    """Wheels of an earlier run hold the package as it was then; keep that one only if we must."""
+    old = list(folder.glob("damunet_lite-*.whl"))
+    try:
+        new = build_wheel(checkout, folder)
+    except WorkshopError:
+        if not old:
+            raise
+        return
+    for path in old:
+        if path != new:
+            path.unlink()
 
 
 def _pins(checkout: Path) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any
 from damunet_lite.workshop.chapters import Chapter, WorkshopError, role, without_details
 
 HERE = Path(__file__).parent
-LONGEST_CODE, LONGEST_OUTPUT = 16, 14
+LONGEST_CODE, LONGEST_OUTPUT = 14, 14
 LONGEST_LEAD = 45
 MATHJAX = "mathjax/tex-svg.js"
 SKIPPED = ("Quiz", "Key claims", "What did not work", "Where next")
@@ -241,30 +241,37 @@ def _lead(paragraph: str) -> str:
 
 
 def _code(cell: dict[str, Any], heading: str, opening: bool) -> Iterator[Slide]:
-    """Code with what it printed, then each of its figures."""
+    """Code with what it printed; of a cell that draws, its figures with what it printed."""
     printed = _printed(cell)
     lines = cell["source"].strip().split("\n")
     title = f"<h2>{html.escape(heading)}</h2>"
-    if not opening and len(lines) <= LONGEST_CODE:
-        body = f"<pre tabindex=\"0\"><code>{html.escape(cell['source'].strip())}</code></pre>"
-        if printed and len(printed.split("\n")) <= LONGEST_OUTPUT:
-            body += f'<pre class="output" tabindex="0">{html.escape(printed)}</pre>'
-        yield Slide(heading, title + body)
-    elif printed and len(printed.split("\n")) <= LONGEST_OUTPUT:
-        body = f'<pre class="output" tabindex="0">{html.escape(printed)}</pre>'
-        yield Slide(heading, title + body)
+    shown = ""
+    if printed and len(printed.split("\n")) <= LONGEST_OUTPUT:
+        shown = f'<pre class="output" tabindex="0">{html.escape(printed)}</pre>'
+    figures = list(_figures(cell))
+    for number, (kind, figure) in enumerate(figures):
+        beside = shown if number == len(figures) - 1 and len(printed.split("\n")) <= 4 else ""
+        yield Slide(heading, title + figure + beside, kind=kind)
+    if not figures and not opening and len(lines) <= LONGEST_CODE:
+        code = html.escape(cell["source"].strip())
+        yield Slide(heading, f'{title}<pre tabindex="0"><code>{code}</code></pre>{shown}')
+    elif shown and not figures:
+        yield Slide(heading, title + shown)
+
+
+def _figures(cell: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Kind and HTML of each picture that a cell has drawn."""
     settings = cell["metadata"].get("mystnb", {})
     caption = html.escape(settings.get("figure", {}).get("caption", ""))
     alt = html.escape(settings.get("image", {}).get("alt", ""), quote=True)
     for output in cell.get("outputs", []):
         bundle = output.get("data", {})
         if "text/html" in bundle:
-            live = "".join(bundle["text/html"])
-            yield Slide(heading, f'{title}<div class="live">{live}</div>', kind="Live figure")
+            yield "Live figure", f'<div class="live">{"".join(bundle["text/html"])}</div>'
         elif "image/png" in bundle:
             picture = "".join(bundle["image/png"]).replace("\n", "")
-            yield Slide(heading, f'{title}<figure><img alt="{alt}" src="data:image/png;base64,'
-                                 f'{picture}"><figcaption>{caption}</figcaption></figure>')
+            yield "", (f'<figure><img alt="{alt}" src="data:image/png;base64,{picture}">'
+                       f"<figcaption>{caption}</figcaption></figure>")
 
 
 def _printed(cell: dict[str, Any]) -> str:
