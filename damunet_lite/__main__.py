@@ -17,7 +17,13 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from damunet_lite import __version__, data  # noqa: E402
+try:
+    from damunet_lite import __version__, data
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"error: the package {error.name} is missing; install damunet-lite again with what it "
+        "needs (python -m pip install -r requirements.txt in a copy of the repository)"
+    )
 
 PRESETS = ("unet", "att_unet", "datt_unet", "damu_net", "published_listing")
 TABLE_HEAD = f"{'':24}{'V_rand':>8}{'V_info':>8}{'Dice':>8}{'Dice':>8}{'accu-':>8}\n" + (

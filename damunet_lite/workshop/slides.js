@@ -6,12 +6,23 @@
   const where = document.querySelector("nav .where");
   let now = 0;
 
+  // Make a slide that is too tall smaller, down to less than half; beyond that it scrolls.
+  function fit() {
+    const slide = slides[now], box = slide.firstElementChild;
+    box.style.zoom = "";
+    if (root.classList.contains("notes")) return;
+    for (let zoom = 0.95; zoom > 0.42 && slide.scrollHeight > slide.clientHeight + 1; zoom -= 0.05) {
+      box.style.zoom = zoom.toFixed(2);
+    }
+  }
+
   function show(index, focus) {
     now = Math.max(0, Math.min(slides.length - 1, index));
     slides.forEach((slide, i) => {
       slide.classList.toggle("now", i === now);
       slide.inert = i !== now;
     });
+    fit();
     where.textContent = `${now + 1} of ${slides.length}`;
     back.disabled = now === 0;
     on.disabled = now === slides.length - 1;
@@ -22,6 +33,7 @@
   function toggleNotes() {
     const shown = root.classList.toggle("notes");
     notes.setAttribute("aria-pressed", String(shown));
+    fit();
   }
 
   const keys = {
@@ -43,6 +55,7 @@
   on.onclick = () => show(now + 1);
   notes.onclick = toggleNotes;
   window.addEventListener("hashchange", () => show(Number(location.hash.slice(1)) - 1 || 0, true));
+  for (const event of ["resize", "load"]) window.addEventListener(event, fit);
   root.classList.add("js");
   show(Number(location.hash.slice(1)) - 1 || 0);
 })();
