@@ -1,0 +1,341 @@
+"""Tests of trained weights: written, read back, downloaded, and every fault on the way."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import damunet_lite
+from damunet_lite import data, inference, metrics, models, training, weights
+from damunet_lite.training import RunError, TrainConfig
+from damunet_lite.weights import WeightsError
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = TrainConfig(
+    "damu_net", {"base_filters": 2}, data="synthetic", fold=1, steps=1, batch_size=1, crop=32,
+    warmup=0, evaluate_every=1, precision="float32", tta=False,
+)
+
+
+def small_stack(_config=None):
+    return data.synthetic_stack(n=12, size=48, seed=0)
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(monkeypatch, tmp_path):
+    """No test reads the user's cache or addresses, or waits for a retry."""
+    monkeypatch.delenv("DAMUNET_WEIGHTS_URL", raising=False)
+    monkeypatch.setenv("DAMUNET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(weights, "DOWNLOAD_RETRIES", 0)
+    monkeypatch.setattr(training, "load_stack", small_stack)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Folder of a finished run, of one step."""
+    folder = tmp_path_factory.mktemp("weights") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "load_stack", small_stack)
+        return training.train(CONFIG, folder, progress=False)
+
+
+@pytest.fixture(scope="module")
+def exported(run):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "load_stack", small_stack)
+        return weights.export(run, run.parent / "unet.npz")
+
+
+def all_weights(network) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(v.value) for v in network.variables]
+
+
+# --- writing and reading -----------------------------------------------------------------
+
+
+def test_every_weight_comes_back_rounded_to_float16(run, exported):
+    before = all_weights(training.load_network(run))
+    after = all_weights(weights.load(exported))
+    assert len(before) == len(after) > 50
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a.astype(np.float16).astype(np.float32), b)
+    assert any((a != b).any() for a, b in zip(before, after, strict=True))  # something was rounded
+
+
+def test_predictions_move_by_a_thousandth(run, exported):
+    image = data.synthetic_stack(n=1, size=64, seed=5).images[0, ..., 0]
+    before = inference.predict(training.load_network(run), image)
+    after = inference.predict(weights.load(exported), image)
+    assert 0 < np.abs(before - after).max() < 5e-3
+
+
+def test_optimiser_stays_behind(run, exported):
+    stored = sum(v.size for v in all_weights(training.load_network(run)))
+    with np.load(exported) as file:
+        arrays = {name: file[name] for name in file.files if name != "record"}
+    assert sum(a.size for a in arrays.values()) == stored
+    assert {a.dtype for a in arrays.values()} == {np.dtype("float16")}
+    assert exported.stat().st_size < (run / "best.keras").stat().st_size / 2
+
+
+def test_the_largest_network_takes_less_than_20_megabytes():
+    assert 2 * models.damu_net().count_params() < 20e6
+
+
+def test_the_record_tells_recipe_scores_and_terms(run, exported):
+    note = weights.record(exported)
+    finished = json.loads((run / "metrics.json").read_text())
+    assert TrainConfig.from_dict(note["config"]) == CONFIG
+    assert note["test"] == finished["test"]
+    assert note["test_slices"] == [6, 7, 8, 9, 10, 11]
+    assert note["validation_slices"] == [3, 4, 5]
+    assert note["training_slices"] == [0, 1, 2]
+    assert note["parameters"] == models.damu_net(base_filters=2).count_params()
+    assert "non-commercial" not in note["terms"]  # drawn images
+
+
+def test_the_same_run_gives_the_same_file(run, exported):
+    again = weights.export(run, run.parent / "again")
+    assert again.name == "again.npz"
+    assert again.read_bytes() == exported.read_bytes()
+
+
+def test_a_loaded_network_can_be_trained_on(exported):
+    network = weights.load(exported)
+    network.compile("adam", keras.losses.BinaryCrossentropy(), jit_compile=False)
+    picture = data.synthetic_stack(n=1, size=32, seed=0)
+    before = all_weights(network)
+    network.fit(picture.images, picture.membranes, verbose=0)
+    assert any((a != b).any() for a, b in zip(before, all_weights(network), strict=True))
+
+
+def test_an_unfinished_run_is_not_exported(run, tmp_path):
+    half = tmp_path / "half"
+    half.mkdir()
+    (half / "config.json").write_text((run / "config.json").read_text())
+    with pytest.raises(RunError, match=r"not finished.*train it to its end"):
+        weights.export(half, tmp_path / "x.npz")
+    assert not (tmp_path / "x.npz").exists()
+
+
+def test_what_float16_cannot_hold_is_refused(run, tmp_path, monkeypatch):
+    network = training.load_network(run)
+    network.variables[0].assign(np.full(network.variables[0].shape, 1e5, np.float32))
+    monkeypatch.setattr(training, "load_network", lambda path: network)
+    with pytest.raises(WeightsError, match="0000/kernel has values that float16 cannot hold"):
+        weights.export(run, tmp_path / "x.npz")
+    assert list(tmp_path.glob("*.npz")) == []
+
+
+def change_record(exported: Path, target: Path, **changes) -> Path:
+    with np.load(exported) as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays["record"] = np.array(json.dumps(json.loads(str(arrays["record"])) | changes))
+    np.savez(target, **arrays)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network": "resnet"}, "names no network of this package"),
+        ({"options": {"width": 3}}, "names no network of this package"),
+        ({"options": {"base_filters": 4}}, "does not fit damu_net"),
+        ({"network": "unet"}, "does not fit unet"),
+    ],
+)
+def test_a_record_that_does_not_fit_is_reported(exported, tmp_path, changes, message):
+    with pytest.raises(WeightsError, match=message):
+        weights.load(change_record(exported, tmp_path / "other.npz", **changes))
+
+
+def test_damaged_files_are_reported(exported, tmp_path):
+    whole = exported.read_bytes()
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
+    np.savez(tmp_path / "bare.npz", kernel=np.zeros(3))
+    # A pickled object would run code when read: it is refused.
+    np.savez(tmp_path / "pickled.npz", record=np.array([{}], dtype=object))
+    for name, content in (("half", whole[:middle]), ("flipped", flipped), ("empty", b"")):
+        (tmp_path / f"{name}.npz").write_bytes(content)
+    for path in tmp_path.glob("*.npz"):
+        with pytest.raises(WeightsError, match="cannot be read"):
+            weights.load(path)
+
+
+# --- the network in the package ----------------------------------------------------------
+
+
+def test_tiny_is_small_and_its_note_tells_the_truth():
+    note = json.loads((weights.TINY_FILE.with_suffix(".json")).read_text(encoding="utf-8"))
+    content = weights.TINY_FILE.read_bytes()
+    assert len(content) == note.pop("bytes") <= 1_000_000
+    assert hashlib.sha256(content).hexdigest() == note.pop("sha256")
+    assert note == weights.record("tiny")
+    assert note["config"]["network_options"]["base_filters"] <= 8
+    assert set(note["training_slices"]).isdisjoint(note["test_slices"])
+    assert "non-commercial" in note["terms"]
+    assert "damunet_lite/tiny.json" in (ROOT / "book" / "licence.md").read_text(encoding="utf-8")
+
+
+def test_tiny_beats_both_trivial_baselines_by_far():
+    note = weights.record("tiny")
+    trivial = max(row["v_rand"] for row in note["baselines"].values())
+    assert note["test"]["v_rand"] > trivial + 0.2
+    assert note["test"]["dice_membrane"] > 0.7
+
+
+def test_tiny_scores_as_its_record_says():
+    try:
+        stack = data.isbi2012()
+    except data.DataError:
+        pytest.skip("the ISBI 2012 stack is not to be had")
+    note = weights.record("tiny")
+    where = note["test_slices"][:2]
+    network = damunet_lite.pretrained("tiny")
+    probability = inference.predict(network, stack[where].images, batch_size=1)
+    cut = note["thresholds"]["v_rand"]
+    scores = metrics.score_stack(stack[where].membranes, probability, thresholds=[cut])
+    assert scores.rand.mean() > max(r["v_rand"] for r in note["baselines"].values()) + 0.2
+    dice = metrics.dice(stack[where].membranes, probability > 0.5)
+    assert dice == pytest.approx(note["test"]["dice_membrane"], abs=0.04)
+
+
+def test_one_line_without_importing_keras_first():
+    code = (
+        "import sys, damunet_lite; assert 'keras' not in sys.modules; "
+        "print(damunet_lite.pretrained('tiny').name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "damu_net\n", done.stderr
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(ValueError, match="name must be one of .*'tiny'.* got 'resnet'"):
+        damunet_lite.pretrained("resnet")
+
+
+# --- download ----------------------------------------------------------------------------
+
+
+class Server:
+    """Serves one file on this computer; `fault` names what goes wrong."""
+
+    def __init__(self, content: bytes) -> None:
+        self.asked, self.fault = 0, ""
+        server = self
+
+        class Handler(SimpleHTTPRequestHandler):
+            def do_GET(self):
+                server.asked += 1
+                if server.fault == "missing":
+                    self.send_error(404)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                body = content[::-1] if server.fault == "wrong bytes" else content
+                self.wfile.write(body[: len(body) // 2] if server.fault == "half" else body)
+
+            def log_message(self, *args):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/weights"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+
+
+@pytest.fixture
+def registered(exported, tmp_path, monkeypatch):
+    """The registry names the exported file as the published U-Net's."""
+    registry = tmp_path / "registry.txt"
+    digest = hashlib.sha256(exported.read_bytes()).hexdigest()
+    registry.write_text(f"# published\n{digest}  unet.npz\n")
+    monkeypatch.setattr(weights, "REGISTRY_FILE", registry)
+    return exported
+
+
+@pytest.fixture
+def server(registered, monkeypatch):
+    running = Server(registered.read_bytes())
+    monkeypatch.setenv("DAMUNET_WEIGHTS_URL", running.url)
+    yield running
+    running.close()
+
+
+def cached(tmp_path) -> list[str]:
+    return [p.name for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+
+
+def test_a_download_happens_once_and_gives_the_network(server, exported, tmp_path):
+    network = damunet_lite.pretrained("unet")
+    for a, b in zip(all_weights(network), all_weights(weights.load(exported)), strict=True):
+        np.testing.assert_array_equal(a, b)
+    server.close()
+    weights.pretrained("unet")
+    assert server.asked == 1
+    assert cached(tmp_path) == ["unet.npz"]
+    assert weights.record("unet") == weights.record(exported)
+
+
+@pytest.mark.parametrize("fault", ["missing", "wrong bytes", "half"])
+def test_a_bad_download_leaves_nothing_and_can_be_repeated(server, tmp_path, fault):
+    server.fault = fault
+    with pytest.raises(WeightsError, match="unet: .*nothing was kept.*DAMUNET_CACHE.*'tiny'"):
+        weights.pretrained("unet")
+    assert cached(tmp_path) == []
+    server.fault = ""
+    assert weights.pretrained("unet").name == "damu_net"
+
+
+def test_without_network_the_error_names_the_remedy(registered, tmp_path):
+    with pytest.raises(WeightsError, match="check the network"):
+        weights.pretrained("unet", url="http://127.0.0.1:9/")
+    assert cached(tmp_path) == []
+
+
+def test_a_damaged_cache_is_downloaded_again(server, tmp_path):
+    weights.pretrained("unet")
+    path = tmp_path / "cache" / "weights" / "unet.npz"
+    path.write_bytes(path.read_bytes()[:1000])
+    assert weights.pretrained("unet").name == "damu_net"
+    assert server.asked == 2
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a folder without access")
+def test_a_cache_that_cannot_be_written_is_reported(server, tmp_path):
+    (tmp_path / "cache").mkdir(mode=0o500)
+    with pytest.raises(WeightsError, match="DAMUNET_CACHE"):
+        weights.pretrained("unet")
+
+
+def test_as_long_as_no_address_is_public_the_error_says_so(registered, monkeypatch):
+    monkeypatch.setattr(weights, "WEIGHTS_URL", None)
+    with pytest.raises(WeightsError, match=r"no public address is known.*DAMUNET_WEIGHTS_URL"):
+        weights.pretrained("unet")
+
+
+def test_a_name_without_published_file_says_how_to_make_one(monkeypatch, tmp_path):
+    registry = tmp_path / "empty.txt"
+    registry.write_text("# none\n")
+    monkeypatch.setattr(weights, "REGISTRY_FILE", registry)
+    with pytest.raises(WeightsError, match=r"train damu_net\), then weights.export.*'tiny'"):
+        weights.pretrained("damu_net")
+
+
+def test_the_registry_names_networks_that_exist():
+    files = weights._registry()
+    assert set(files) <= {f"{name}.npz" for name in weights.NAMES}
+    assert all(len(digest) == 64 for digest in files.values())
