@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from damunet_lite.workshop import bundle, notebooks, sheets, slides
-from damunet_lite.workshop.chapters import WorkshopError, find_checkout, read_chapters
+from damunet_lite.workshop.chapters import find_checkout, read_chapters
 
-__all__ = ["Material", "WorkshopError", "write"]
+__all__ = ["Material", "write"]
 
 
 @dataclass(frozen=True)
