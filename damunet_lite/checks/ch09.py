@@ -1,0 +1,228 @@
+"""Checkers of chapter 9: fading gradients, side heads, their weights, their targets."""
+
+from typing import Any
+
+import numpy as np
+
+from damunet_lite.checks import Verdict, checker, compare, not_yet, right, run
+
+__all__ = ["chain_pulls", "equal_pull", "painted_width", "shrink", "weights"]
+
+
+def _pulls(weight: float, alpha: float, depth: int) -> list[float]:
+    pulls = [-1.0]
+    for _ in range(depth - 1):
+        pulls.insert(0, weight * pulls[0] - alpha)
+    return pulls
+
+
+@checker
+def chain_pulls(answer: Any) -> Verdict:
+    """Exercise 9.1: ``answer(weight, alpha, depth)`` gives the gradient at every layer."""
+    weight, alpha, depth = 0.8, 0.3, 4
+    local = [-alpha] * (depth - 1)
+    faded = [-(weight ** (depth - 1 - k)) for k in range(depth)]
+    wanted = _pulls(weight, alpha, depth)
+    mistakes = {
+        "no_heads": (faded, "this is the chain without side heads: alpha is not used."),
+        "not_passed_on": (
+            [f - alpha for f in faded[:-1]] + [-1.0],
+            "each head pulls at its own layer only. What it sends to a layer goes on to all "
+            "the layers before, times the weight: take the sum that you have already.",
+        ),
+        "local_only": (
+            [*local, -1.0],
+            "only the heads pull: what comes back from the layer above is missing.",
+        ),
+        "head_before_weight": (
+            _scaled_heads(weight, alpha, depth),
+            "the head's pull was multiplied by the weight too. The head sits on the output of "
+            "this layer: add it after the multiplication.",
+        ),
+        "end_weighed": (
+            _ending_with(-alpha, weight, alpha, depth),
+            "the last layer has the main head, whose weight is 1, not alpha.",
+        ),
+        "both_at_the_end": (
+            _ending_with(-1 - alpha, weight, alpha, depth),
+            "the last layer has no side head: its output is the main one already.",
+        ),
+        "reversed": (wanted[::-1], "right numbers, first layer last: layer 1 comes first."),
+        "sign": ([-v for v in wanted], "the error is output minus target, 1 - 2 = -1."),
+    }
+    compare(run(answer, weight, alpha, depth), wanted, mistakes, what="the list of gradients")
+    compare(run(answer, 0.5, 0.0, 3), [-0.25, -0.5, -1.0], what="the gradients without heads")
+    return right("What a head gives to one layer, all the layers before it inherit.")
+
+
+def _scaled_heads(weight, alpha, depth):
+    pulls = [-1.0]
+    for _ in range(depth - 1):
+        pulls.insert(0, weight * (pulls[0] - alpha))
+    return pulls
+
+
+def _ending_with(last, weight, alpha, depth):
+    pulls = [last]
+    for _ in range(depth - 1):
+        pulls.insert(0, weight * pulls[0] - alpha)
+    return pulls
+
+
+@checker
+def equal_pull(answer: Any) -> Verdict:
+    """Exercise 9.2: weight of the heads that pulls alike at all layers of a chain of 0.8."""
+    mistakes = {
+        "weight": (0.8, "that is the chain's weight, what a layer passes on; the head has to "
+                        "add what is lost."),
+        "from_the_example": (0.5, "that was right for the chain of 0.5; here the weight is 0.8."),
+        "one": (1.0, "with 1 the pull grows towards the first layer: -1, -1.8, -2.44 and on."),
+        "product": (0.64, "0.64 is what two layers pass on. Ask for one step only."),
+        "sum_to_one": (0.25, "that is the share of four heads that sum to 1; it is not enough "
+                             "or too much, depending on the weight."),
+    }
+    compare(answer, 0.2, mistakes, 1e-6, "the weight")
+    return right("1 = 0.8 + 0.2: what a layer loses, its head gives back.")
+
+
+@checker
+def weights(answer: Any) -> Verdict:
+    """Exercise 9.3: ``answer(heads, decay)`` gives a list of weights, fine to coarse."""
+    heads, decay = 3, 0.4
+    raw = decay ** np.arange(heads)
+    wanted = raw / raw.sum()
+    exponent = np.exp(raw) / np.exp(raw).sum()
+    shifted = decay ** np.arange(1, heads + 1)
+    mistakes = {
+        "not_normalised": (raw, "the levels are right, but they sum to 1.56: divide by the sum."),
+        "reversed": (
+            wanted[::-1],
+            "the coarsest head got the largest weight. The main head comes first.",
+        ),
+        "shifted": (
+            shifted,
+            "the main head was weighed down as well, and the sum is not 1: begin with decay**0 "
+            "and divide by the sum.",
+        ),
+        "by_largest": (
+            raw / raw.max(),
+            "you divided by the largest weight, which is 1 already: divide by the sum.",
+        ),
+        "mean": (raw / heads, "you divided by the number of heads: divide by the sum."),
+        "linear": (
+            1 - decay * np.arange(heads),
+            "each level subtracts decay: multiply by it instead.",
+        ),
+        "softmax": (exponent, "that is a softmax: divide by the sum, without the exponential."),
+        "equal": (np.full(heads, 1 / heads), "all heads weigh alike: decay is not used."),
+    }
+    value = run(answer, heads, decay)
+    if isinstance(value, dict):
+        value = list(value.values())
+    compare(value, wanted, mistakes, what="the list of weights")
+    compare(run(answer, 2, 1.0), [0.5, 0.5], what="the weights for decay 1")
+    return right("They sum to 1, so adding a head does not raise the learning rate by stealth.")
+
+
+_MASK = np.array([
+    [0, 0, 0, 0, 1, 0],
+    [0, 1, 0, 0, 1, 0],
+    [0, 0, 1, 1, 1, 1],
+    [0, 0, 0, 0, 1, 1],
+], float)
+
+
+@checker
+def shrink(answer: Any) -> Verdict:
+    """Exercise 9.4: ``answer(mask, step, rule)``: the target of a coarser head."""
+    step = 2
+    blocks = _MASK.reshape(2, step, 3, step)
+    wanted = {
+        "any_membrane": blocks.max((1, 3)),
+        "area": blocks.mean((1, 3)),
+        "strided": _MASK[::step, ::step],
+    }
+    tiles = _MASK.reshape(step, 2, step, 3)
+    mistakes = {
+        "any_membrane": {
+            "minimum": (
+                blocks.min((1, 3)),
+                "any_membrane: you took the minimum, which is all membrane, not any.",
+            ),
+            "tiles": (
+                tiles.max((0, 2)),
+                "any_membrane: the axes of the reshape are the wrong way round. Pixels of one "
+                "block are neighbours: (rows, step, columns, step), maximum over axes 1 and 3.",
+            ),
+            "strided_for_all": (wanted["strided"], "any_membrane: this is the strided target."),
+            "area_for_any": (
+                wanted["area"], "any_membrane: this is the mean: take the maximum."
+            ),
+        },
+        "area": {
+            "sum": (
+                blocks.sum((1, 3)), "area: you took the sum: a fraction is a mean."
+            ),
+            "rounded": (
+                (wanted["area"] > 0.5).astype(float),
+                "area: you rounded; the fraction itself is the target.",
+            ),
+            "tiles": (
+                tiles.mean((0, 2)),
+                "area: the axes of the reshape are the wrong way round.",
+            ),
+            "maximum": (wanted["any_membrane"], "area: this is the maximum: take the mean."),
+        },
+        "strided": {
+            "other_corner": (
+                _MASK[step - 1::step, step - 1::step],
+                "strided: you took the lower right pixel of each block: the upper left one, "
+                "[::step], is meant.",
+            ),
+            "centre": (
+                _MASK[step // 2::step, step // 2::step],
+                "strided: you took the centre: the upper left pixel is meant.",
+            ),
+            "maximum": (wanted["any_membrane"], "strided: this is the any_membrane target."),
+        },
+    }
+    for rule, target in wanted.items():
+        compare(run(answer, _MASK.copy(), step, rule), target, mistakes[rule], what=rule)
+    wide = np.zeros((6, 3))
+    wide[1, 2] = 1
+    compare(run(answer, wide, 3, "any_membrane"), [[1], [0]], what="any_membrane with step 3")
+    return right("Three rules, three targets from one mask.")
+
+
+@checker
+def painted_width(answer: Any) -> Verdict:
+    """Exercise 9.5: ``[strided share, any_membrane width]`` of a membrane 3 pixels wide, step 8."""
+    if isinstance(answer, (list, tuple)) and any(a is ... or a is None for a in answer):
+        return not_yet("There is no answer yet: replace the three dots.", "untouched")
+    values = [answer] if np.isscalar(answer) else answer
+    if values is None or values is ... or len(values) != 2:
+        compare(values, [3 / 8, 10.0], what="the pair")
+    share, width = values
+    compare(
+        share, 3 / 8,
+        {
+            "always_seen": (1.0, "a strided target looks at one column in eight: it can miss."),
+            "one_in_eight": (1 / 8, "that is a membrane of one pixel; this one has three columns "
+                                    "that the stride may hit."),
+            "complement": (5 / 8, "that is the share of positions at which it is missed."),
+        },
+        what="the strided share",
+    )
+    compare(
+        width, 10.0,
+        {
+            "one_block": (8.0, "at two of the eight positions it straddles two blocks, and both "
+                               "become membrane."),
+            "two_blocks": (16.0, "it straddles two blocks only at two of the eight positions."),
+            "kept": (3.0, "that is its own width, which only the area rule keeps."),
+            "sum": (11.0, "3 + 8 counts one position too many: it grows by 7."),
+            "half": (12.0, "one block or two, but not equally often: six positions against two."),
+        },
+        what="the mean width",
+    )
+    return right("w pixels become w + 7 on average, so thin cells disappear and gaps close.")
