@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_predict(commands)
     _add_sweep(commands)
+    _add_table(commands)
     _add_workshop(commands)
     return parser
 
@@ -159,6 +160,31 @@ def _add_sweep(commands) -> None:
     command.set_defaults(run=_sweep)
 
 
+def _add_table(commands) -> None:
+    command = commands.add_parser(
+        "table", help="rebuild the tables and figures of the results from the records",
+        description="Rebuild every table and figure of the book's chapter of results from the "
+        "records of the runs alone. Same records, same bytes. With the records of a checkout, "
+        "the copy that the package carries is renewed as well.",
+    )
+    command.add_argument(
+        "--results", type=Path, default=Path("book/results"), metavar="DIR",
+        help="folder of records (default: book/results)",
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder to write to (default: RESULTS/tables)"
+    )
+    command.add_argument(
+        "--speed", action="store_true",
+        help="first measure the seconds for one image of each network here, and keep them",
+    )
+    command.add_argument(
+        "--worst", type=Path, nargs="+", default=[], metavar="RUN",
+        help="first predict the worst test slice of these run folders again, and keep the masks",
+    )
+    command.set_defaults(run=_table)
+
+
 def _add_workshop(commands) -> None:
     command = commands.add_parser(
         "workshop", help="write notebooks, slides and run sheets for a room, and an offline bundle",
@@ -269,6 +295,24 @@ def _sweep(arguments: argparse.Namespace) -> None:
         configs, arguments.runs, arguments.results, not arguments.quiet, report=print
     )
     print(f"{len(paths)} records in {arguments.results}")
+
+
+def _table(arguments: argparse.Namespace) -> None:
+    training = _training()
+    from damunet_lite import tables
+
+    results = arguments.results
+    for folder in arguments.worst:
+        tables.keep_worst(folder, results / "gallery")
+    if arguments.speed:
+        speed = tables.measure_speed(tables.load_records(results))
+        training.write_json(results / tables.SPEED_FILE, speed)
+    paths = tables.write_tables(results, arguments.out)
+    records = tables.load_records(results)
+    print(tables.plain(tables.score_lines(records)))
+    if results.resolve() == Path(__file__).resolve().parents[1] / "book" / "results":
+        paths.append(tables.write_recorded(results))
+    print(f"{len(records)} records, {len(paths)} files: {', '.join(map(str, paths))}")
 
 
 def _workshop(arguments: argparse.Namespace) -> None:

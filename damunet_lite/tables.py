@@ -1,0 +1,1324 @@
+"""The tables and figures of the results, rebuilt from the records of the runs alone.
+
+What a record counts as (a row of the table, a repeat with another seed, an ablation) follows
+from the configuration inside it, never from the name of its file.
+"""
+
+import base64
+import csv
+import functools
+import io
+import itertools
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+SCORES = ("v_rand", "v_info", "dice_cell", "dice_membrane", "accuracy")
+SCORE_NAMES = {
+    "v_rand": "V_rand", "v_info": "V_info", "dice_cell": "Dice cell",
+    "dice_membrane": "Dice membrane", "accuracy": "accuracy",
+}
+FOLDS = 5
+RECORDED = Path(__file__).with_name("recorded_results.json")
+SPEED_FILE = "speed-cpu.json"
+
+_FULL_WIDTH = 32
+_OWN = ("network", "network_options", "fold", "seed")
+# They change the machine's arithmetic, not the recipe.
+_MACHINE = ("jit", "devices", "deterministic")
+_IDEAS = {
+    "unet": (None, False, False), "att_unet": ("gate", False, False),
+    "datt_unet": ("gate", True, False), "damu_net": ("gate", True, True),
+}
+_NAMES = {
+    (False, False): "ATT-U-Net", (True, False): "DATT-U-Net", (True, True): "DAMU-Net",
+    (False, True): "ATT-U-Net + scales",
+}
+FOUR = ("U-Net", "ATT-U-Net", "DATT-U-Net", "DAMU-Net")
+_LISTING = {
+    "network": "published_listing", "loss": "listing", "target_rule": "strided", "head_decay": 1.0,
+}
+_ARCHITECTURE = ("attention", "deep_supervision", "multi_scale", "base_filters")
+
+
+class RecordError(ValueError):
+    """A record cannot be used; the message names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True, order=True)
+class Variant:
+    """What was trained, apart from fold and seed.
+
+    Attributes
+    ----------
+    label : str
+        Name of the row.
+    base_filters : int
+        Channels of the first level.
+    changes : tuple of str
+        Settings that are not those of the common recipe, as ``name=value``; empty for a run that
+        belongs into the table of its width.
+
+    Examples
+    --------
+    >>> variant({"network": "damu_net", "network_options": {"attention": "cbam"}}).label
+    'DAMU-Net, CBAM'
+    """
+
+    label: str
+    base_filters: int
+    changes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Label with the changes.
+
+        Examples
+        --------
+        >>> Variant("U-Net", 16, ("loss=dice",)).name
+        'U-Net, loss=dice'
+        """
+        return ", ".join((self.label, *self.changes))
+
+
+# ------------------------------------------------------------------ what a run is
+
+
+@functools.cache
+def _defaults() -> dict[str, Any]:
+    from damunet_lite import training  # here: it loads Keras, which the tables do not need
+
+    return json.loads(json.dumps(asdict(training.TrainConfig())))
+
+
+def variant(config: dict[str, Any], recipe: dict[str, Any] | None = None) -> Variant:
+    """Which row a configuration belongs to.
+
+    Parameters
+    ----------
+    config : dict
+        Settings of :class:`damunet_lite.training.TrainConfig`; what is left out is the recipe's.
+    recipe : dict, optional
+        The common recipe; the defaults of ``TrainConfig`` if not given.
+
+    Returns
+    -------
+    Variant
+
+    Examples
+    --------
+    >>> variant({"network": "unet", "network_options": {"attention": "gate"}}).label
+    'ATT-U-Net'
+    >>> variant({"network": "unet", "loss": "dice", "fold": 2}).changes
+    ('loss=dice',)
+    """
+    recipe = _defaults() if recipe is None else recipe
+    options = dict(config.get("network_options", {}))
+    network = config.get("network", recipe["network"])
+    expected = dict(recipe)
+    filters = _FULL_WIDTH
+    if network == "published_listing":
+        label = "listing, gate 3 corrected" if options.pop("correct_gate3", False) else "listing"
+        label += ", conv4 of 256" if options.pop("full_conv4", False) else ""
+        if config.get("loss", recipe["loss"]) == "listing":
+            expected |= _LISTING
+    else:
+        attention, deep, scales = (
+            options.pop(key, default)
+            for key, default in zip(_ARCHITECTURE, _IDEAS[network], strict=False)
+        )
+        filters = options.pop("base_filters", _FULL_WIDTH)
+        label = _label(attention, bool(deep), bool(scales))
+    changes = [
+        f"{key}={_shown(config[key])}"
+        for key in sorted(config)
+        if key not in (*_OWN, *_MACHINE) and config[key] != expected.get(key)
+    ]
+    if network == "published_listing" and expected["loss"] != "listing":
+        label += f", {expected['loss'].replace('_', '-')}"
+    changes += [f"{key}={_shown(value)}" for key, value in sorted(options.items())]
+    return Variant(label, filters, tuple(changes))
+
+
+def _label(attention: str | None, deep: bool, scales: bool) -> str:
+    if attention is None:
+        return "U-Net" + " + supervision" * deep + " + scales" * scales
+    suffix = {"gate": "", "cbam": ", CBAM", "both": ", gate and CBAM"}[attention]
+    return _NAMES[deep, scales] + suffix
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _place(record: dict[str, Any]) -> tuple:
+    """Place of a run in every listing: networks in the order of the table, then the rest."""
+    config = record["config"]
+    row = variant(config)
+    return (*_row_order(row), config["fold"], config["seed"])
+
+
+def _row_order(row: Variant) -> tuple:
+    first = FOUR.index(row.label) if row.label in FOUR else len(FOUR)
+    return (-row.base_filters, len(row.changes) > 0, first, row.label, row.changes)
+
+
+# ------------------------------------------------------------------ the records
+
+
+def compact(record: dict[str, Any]) -> dict[str, Any]:
+    """A record with each slice's scores at the chosen thresholds, instead of at all thresholds.
+
+    Parameters
+    ----------
+    record : dict
+        As :func:`damunet_lite.results.record` makes it, or already compact.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    RecordError
+        If something is missing, or the slices' mean is not the score that the record states.
+
+    Examples
+    --------
+    >>> compact({"config": {}})
+    Traceback (most recent call last):
+    damunet_lite.tables.RecordError: the record lacks 'test'
+    """
+    if "slices" in record:
+        return record
+    needed = ("config", "test", "baselines", "test_slices", "thresholds", "history", "test_scores")
+    for key in needed:
+        if key not in record:
+            raise RecordError(f"the record lacks {key!r}")
+    scores, chosen = record["test_scores"], record["thresholds"]
+    columns = {
+        "rand": chosen["v_rand"], "rand_split": chosen["v_rand"], "rand_merge": chosen["v_rand"],
+        "information": chosen["v_info"],
+        "dice_cell": 0.5, "dice_membrane": 0.5, "accuracy": 0.5,
+    }
+    slices = {}
+    for key, threshold in columns.items():
+        distance = np.abs(np.array(scores["thresholds"]) - threshold)
+        name = {"rand": "v_rand", "information": "v_info"}.get(key, key)
+        slices[name] = [row[int(distance.argmin())] for row in scores[key]]
+    for name in SCORES:
+        if abs(np.mean(slices[name]) - record["test"][name]) > 1e-4:
+            raise RecordError(
+                f"the slices' mean {name} is {np.mean(slices[name]):.6f}, but the record states "
+                f"{record['test'][name]}"
+            )
+    kept = {key: value for key, value in record.items() if key != "test_scores"}
+    return {**kept, "slices": slices}
+
+
+def load_records(folder: str | os.PathLike) -> list[dict[str, Any]]:
+    """Read every record of a folder, in the order of the table.
+
+    Parameters
+    ----------
+    folder : path
+        Its ``*.json`` files that hold a ``config`` are records; folders inside it are not read.
+
+    Returns
+    -------
+    list of dict
+        Compact records of runs on the real stack, whatever the order of the files.
+
+    Raises
+    ------
+    RecordError
+        If a file cannot be used, or two records are of the same run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as empty:
+    ...     load_records(empty)
+    []
+    """
+    found: dict[tuple, tuple[Path, dict]] = {}
+    for path in sorted(Path(folder).glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(content, dict) or "config" not in content:
+                continue
+            record = compact(content)
+            key = _place(record)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise RecordError(f"{path} cannot be used: {error}") from error
+        if record["config"]["data"] != "isbi2012":
+            continue
+        if key in found:
+            raise RecordError(f"{path} and {found[key][0]} are records of the same run")
+        found[key] = (path, record)
+    return [found[key][1] for key in sorted(found)]
+
+
+def recorded() -> dict[str, Any]:
+    """The book's results as the package carries them: records, costs, gallery.
+
+    Returns
+    -------
+    dict
+        ``records`` (compact, in the order of the table), ``costs`` (one dict a row), ``gallery``
+        (predictions of the worst slices, for :func:`gallery_masks`).
+
+    Examples
+    --------
+    >>> sorted(recorded())
+    ['costs', 'gallery', 'records']
+    """
+    if not RECORDED.exists():
+        return {"records": [], "costs": {}, "gallery": []}
+    return json.loads(RECORDED.read_text(encoding="utf-8"))
+
+
+# ------------------------------------------------------------------ the plan
+
+
+def plan() -> dict[str, list[dict[str, Any]]]:
+    """Every run of the book's results, in the order in which they are to be made.
+
+    Returns
+    -------
+    dict of str to list of dict
+        Parts ``networks`` (20), ``listing`` (10), ``cbam`` (15), ``ablation`` (one fold, 16
+        filters), ``seeds`` and ``narrow`` (8 filters, all folds); settings of
+        :class:`damunet_lite.training.TrainConfig`.
+
+    Examples
+    --------
+    >>> [len(plan()[part]) for part in ("networks", "listing", "cbam")]
+    [20, 10, 15]
+    """
+    folds = (4, 0, 1, 2, 3)
+    four = tuple(_IDEAS)
+
+    def wide(network, fold, **options):
+        return {"network": network, "network_options": options, "fold": fold}
+
+    def seeds(width):
+        return [
+            {**wide(network, 4, base_filters=width), "seed": seed}
+            for seed in (1, 2) for network in ("unet", "damu_net")
+        ]
+
+    listing = [
+        {**_LISTING, "network_options": options, "fold": fold}
+        for fold in folds for options in ({}, {"correct_gate3": True})
+    ]
+    return {
+        "networks": [wide(network, fold) for fold in folds for network in four],
+        "listing": listing,
+        "cbam": [wide(n, fold, attention="cbam") for fold in folds for n in four[1:]],
+        "ablation": _ablation(16),
+        "seeds": seeds(16),
+        "narrow": [wide(n, fold, base_filters=8) for fold in folds for n in four] + seeds(8),
+    }
+
+
+def _ablation(width: int) -> list[dict[str, Any]]:
+    """From the plain U-Net upward and from DAMU-Net downward, one change at a time, on fold 4."""
+    def run(network, options=None, **settings):
+        options = {"base_filters": width, **(options or {})}
+        return {"network": network, "network_options": options, "fold": 4, **settings}
+
+    runs = [run("unet"), run("damu_net")]
+    for network in ("unet", "damu_net"):
+        runs += [run(network, loss=loss) for loss in ("dice", "tversky", "focal_tversky")]
+        runs.append(run(network, tta=False))
+    for weight in (0.5, 0.6, 0.8, 0.9):
+        weights = {"fn_weight": weight, "fp_weight": round(1 - weight, 1)}
+        runs.append(run("unet", loss="tversky", loss_options=weights))
+    runs += [
+        run("unet", loss="focal_tversky", loss_options={"exponent": exponent})
+        for exponent in (0.5, 1.0, 1.5)
+    ]
+    runs += [run("unet", {"attention": attention}) for attention in ("gate", "cbam", "both")]
+    runs += [run("unet", {"deep_supervision": True}), run("unet", {"multi_scale": True})]
+    runs += [run("damu_net", {"attention": attention}) for attention in (None, "cbam", "both")]
+    runs += [run("damu_net", {"deep_supervision": False}), run("damu_net", {"multi_scale": False})]
+    runs += [run("damu_net", target_rule=rule) for rule in ("area", "strided")]
+    return runs
+
+
+def write_sweeps(folder: str | os.PathLike) -> list[Path]:
+    """Write the plan as sweep files for ``python -m damunet_lite sweep``.
+
+    Returns
+    -------
+    list of Path
+        ``1-networks.json``, ``2-listing.json`` and so on, in the order of the plan.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_sweeps(folder)[0].name
+    '1-networks.json'
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, (part, configs) in enumerate(plan().items(), start=1):
+        path = Path(folder) / f"{number}-{part}.json"
+        lines = ",\n ".join(json.dumps(config) for config in configs)
+        path.write_text(f"[{lines}]\n", encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def missing(records: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Runs of the plan that have no record yet, by part.
+
+    Returns
+    -------
+    dict of str to list of str
+        Each run as ``label, base filters, fold, seed``.
+
+    Examples
+    --------
+    >>> missing([])["networks"][0]
+    'U-Net, 32 filters, fold 4, seed 0'
+    """
+    done = {_run_name(record["config"]) for record in records}
+    return {
+        part: [name for name in map(_run_name, configs) if name not in done]
+        for part, configs in plan().items()
+    }
+
+
+def _run_name(config: dict[str, Any]) -> str:
+    row = variant(config)
+    fold, seed = config.get("fold", 4), config.get("seed", 0)
+    return f"{row.name}, {row.base_filters} filters, fold {fold}, seed {seed}"
+
+
+# ------------------------------------------------------------------ the numbers
+
+
+def by_fold(
+    records: Sequence[dict[str, Any]], row: Variant, score: str, seed: int = 0
+) -> dict[int, float]:
+    """Score of one row on each fold that has been run.
+
+    Parameters
+    ----------
+    records : sequence of dict
+    row : Variant
+    score : str
+        One of :data:`SCORES`.
+    seed : int
+
+    Returns
+    -------
+    dict of int to float
+
+    Examples
+    --------
+    >>> by_fold([], Variant("U-Net", 32), "v_rand")
+    {}
+    """
+    if score not in SCORES:
+        raise ValueError(f"score must be one of {SCORES}, got {score!r}")
+    return {
+        record["config"]["fold"]: record["test"][score]
+        for record in records
+        if record["config"]["seed"] == seed and variant(record["config"]) == row
+    }
+
+
+def mean_and_interval(values: Iterable[float], level: float = 0.95) -> dict[str, float | None]:
+    """Mean, standard deviation, and the interval in which the mean of more such values lies.
+
+    Parameters
+    ----------
+    values : iterable of float
+        One a fold; treated as independent, which folds of one stack are not quite.
+    level : float
+        Confidence of the interval, from Student's t with one degree of freedom less than values.
+
+    Returns
+    -------
+    dict
+        ``n``, ``mean``, ``sd`` (n - 1 below the line), ``low``, ``high``; the last three are None
+        for a single value.
+
+    Raises
+    ------
+    ValueError
+        If there is no value, or ``level`` is not between 0 and 1.
+
+    References
+    ----------
+    Student 1908, Biometrika, doi:10.1093/biomet/6.1.1.
+
+    Examples
+    --------
+    >>> found = mean_and_interval([1, 2, 3])
+    >>> found["mean"], found["sd"], round(found["high"], 3)
+    (2.0, 1.0, 4.484)
+    """
+    array = np.array(list(values), float)
+    if array.size == 0:
+        raise ValueError("values is empty, wanted at least one")
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, got {level!r}")
+    result: dict[str, float | None] = {
+        "n": int(array.size), "mean": float(array.mean()), "sd": None, "low": None, "high": None
+    }
+    if array.size > 1:
+        sd = float(array.std(ddof=1))
+        reach = float(stats.t.ppf(0.5 + level / 2, array.size - 1)) * sd / array.size**0.5
+        result |= {"sd": sd, "low": result["mean"] - reach, "high": result["mean"] + reach}
+    return result
+
+
+def rows_at(records: Sequence[dict[str, Any]], base_filters: int = 32) -> list[Variant]:
+    """Rows of the table of one width: the four networks, run or not, then what else has runs.
+
+    Examples
+    --------
+    >>> [row.label for row in rows_at([])]
+    ['U-Net', 'ATT-U-Net', 'DATT-U-Net', 'DAMU-Net']
+    """
+    found = {variant(record["config"]) for record in records}
+    rows = {row for row in found if row.base_filters == base_filters and not row.changes}
+    return sorted(rows | {Variant(label, base_filters) for label in FOUR}, key=_row_order)
+
+
+def score_table(
+    records: Sequence[dict[str, Any]], base_filters: int = 32
+) -> list[dict[str, Any]]:
+    """The table: trivial baselines first, then a row for each network.
+
+    Returns
+    -------
+    list of dict
+        ``row``, ``folds`` (list of int), and for each of :data:`SCORES` what
+        :func:`mean_and_interval` gives, or None where nothing has been run.
+
+    Examples
+    --------
+    >>> [row["row"] for row in score_table([])]
+    ['all cell', 'all membrane', 'U-Net', 'ATT-U-Net', 'DATT-U-Net', 'DAMU-Net']
+    """
+    rows = rows_at(records, base_filters)
+    shown = [r for r in records if r["config"]["seed"] == 0 and variant(r["config"]) in rows]
+    table = []
+    for name in ("all cell", "all membrane"):
+        folds = {record["config"]["fold"]: record["baselines"][name] for record in shown}
+        table.append(_row(name, {s: {f: folds[f][s] for f in sorted(folds)} for s in SCORES}))
+    for row in rows:
+        table.append(_row(row.name, {score: by_fold(shown, row, score) for score in SCORES}))
+    return table
+
+
+def _row(name: str, scores: dict[str, dict[int, float]]) -> dict[str, Any]:
+    summary = {s: mean_and_interval(v.values()) if v else None for s, v in scores.items()}
+    return {"row": name, "folds": sorted(scores["v_rand"]), **summary}
+
+
+def differences(
+    records: Sequence[dict[str, Any]], base_filters: int = 32
+) -> list[dict[str, Any]]:
+    """Paired differences between rows, on the folds that both have.
+
+    Returns
+    -------
+    list of dict
+        ``first``, ``second``, ``score``, ``folds``, ``values`` (second minus first, one a fold)
+        and what :func:`mean_and_interval` gives for them.
+
+    Examples
+    --------
+    >>> differences([])
+    []
+    """
+    found = []
+    for first, second in itertools.combinations(rows_at(records, base_filters), 2):
+        for score in SCORES:
+            a, b = by_fold(records, first, score), by_fold(records, second, score)
+            folds = sorted(a.keys() & b.keys())
+            if folds:
+                values = [round(b[fold] - a[fold], 6) for fold in folds]
+                found.append({
+                    "first": first.name, "second": second.name, "score": score, "folds": folds,
+                    "values": values, **mean_and_interval(values),
+                })
+    return found
+
+
+def seed_table(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs that differ in their seed alone: how much luck moves a score.
+
+    Returns
+    -------
+    list of dict
+        ``row``, ``base_filters``, ``fold``, ``seeds`` and :func:`mean_and_interval` for each
+        score, wherever one row has two seeds or more on one fold.
+
+    Examples
+    --------
+    >>> seed_table([])
+    []
+    """
+    groups: dict[tuple, dict[int, dict]] = {}
+    for record in records:
+        key = (variant(record["config"]), record["config"]["fold"])
+        groups.setdefault(key, {})[record["config"]["seed"]] = record["test"]
+    return [
+        {
+            "row": row.name, "base_filters": row.base_filters, "fold": fold,
+            "seeds": sorted(tests),
+            **{s: mean_and_interval([tests[k][s] for k in sorted(tests)]) for s in SCORES},
+        }
+        for (row, fold), tests in sorted(
+            groups.items(), key=lambda item: (_row_order(item[0][0]), item[0][1])
+        )
+        if len(tests) > 1
+    ]
+
+
+def ablation_table(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every change on its own, beside the unchanged network of the same width and fold.
+
+    Returns
+    -------
+    list of dict
+        ``row``, ``base_filters``, ``fold``, the scores, and ``reference``, the V_rand of the
+        same network without the change where that has been run.
+
+    Examples
+    --------
+    >>> ablation_table([])
+    []
+    """
+    in_tables = set(rows_at(records, _FULL_WIDTH))
+    found = []
+    for record in records:
+        row, config = variant(record["config"]), record["config"]
+        plain = Variant(row.label, row.base_filters)
+        if row in in_tables or config["seed"] or not (row.changes or row.label not in FOUR):
+            continue
+        found.append({
+            "row": row.name, "base_filters": row.base_filters, "fold": config["fold"],
+            **{score: record["test"][score] for score in SCORES},
+            "reference": by_fold(records, plain, "v_rand").get(config["fold"]),
+        })
+    return found
+
+
+def worst_slices(records: Sequence[dict[str, Any]], count: int = 10) -> list[dict[str, Any]]:
+    """Test slices with the lowest V_rand among the rows of the full-width table.
+
+    Returns
+    -------
+    list of dict
+        ``row``, ``fold``, ``slice``, ``v_rand``, and its parts ``split`` and ``merge``: the lower
+        one names the fault.
+
+    Examples
+    --------
+    >>> worst_slices([])
+    []
+    """
+    found = []
+    rows = set(rows_at(records))
+    for record in records:
+        row, config = variant(record["config"]), record["config"]
+        if row not in rows or config["seed"]:
+            continue
+        values = record["slices"]
+        for k, place in enumerate(record["test_slices"]):
+            found.append({
+                "row": row.name, "fold": config["fold"], "slice": place,
+                "v_rand": values["v_rand"][k], "split": values["rand_split"][k],
+                "merge": values["rand_merge"][k],
+            })
+    return sorted(found, key=lambda f: (f["v_rand"], f["row"], f["slice"]))[:count]
+
+
+def claims(records: Sequence[dict[str, Any]], base_filters: int = 32) -> list[dict[str, Any]]:
+    """What was aimed at, and whether the records reach it.
+
+    Returns
+    -------
+    list of dict
+        ``claim``, ``holds`` (None where nothing has been run) and ``evidence``, a sentence.
+
+    Examples
+    --------
+    >>> claims([])[0]["holds"] is None
+    True
+    """
+    rows = {r["row"]: r for r in score_table(records, base_filters)[2:] if r["folds"]}
+    found = []
+    for score, goal in (("v_rand", 0.96), ("v_rand", 0.97), ("dice_membrane", 0.80)):
+        claim = f"best mean {SCORE_NAMES[score]} at least {goal:.2f}"
+        best = max(rows.values(), key=lambda r: r[score]["mean"], default=None)
+        if best is None:
+            found.append({"claim": claim, "holds": None, "evidence": "no run yet"})
+            continue
+        value = best[score]["mean"]
+        evidence = f"{best['row']}: {value:.3f} over {_folds(best['folds'])}"
+        found.append({"claim": claim, "holds": value >= goal, "evidence": evidence})
+    below = _below_baselines(records, base_filters)
+    found.append({
+        "claim": "every network above both trivial baselines in every fold and score",
+        "holds": not below if rows else None,
+        "evidence": "; ".join(below) or ("none below" if rows else "no run yet"),
+    })
+    return found
+
+
+def _below_baselines(records, base_filters: int) -> list[str]:
+    rows = set(rows_at(records, base_filters))
+    return [
+        f"{_run_name(record['config'])}: {SCORE_NAMES[score]}"
+        for record in records
+        if variant(record["config"]) in rows
+        for score in SCORES
+        if record["test"][score] <= max(b[score] for b in record["baselines"].values())
+    ]
+
+
+# ------------------------------------------------------------------ what a network costs
+
+
+def convolution_flop(network: Any, side: int = 512) -> int:
+    """Floating-point operations of all convolutions for one image, forward.
+
+    A convolution lays its kernel on every pixel of its output, a transposed one on every pixel
+    of its input; each weight then costs a multiplication and an addition. Normalisation, ReLU,
+    pooling and sigmoid are left out: under a hundredth of the whole.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Functional model from [N, H, W, C].
+    side : int
+        Height and width of the image, a multiple of the network's total pooling.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    One convolution with 3 x 3 x 1 x 32 weights on 16 x 16 pixels:
+
+    >>> import keras
+    >>> image = keras.Input((None, None, 1))
+    >>> model = keras.Model(image, keras.layers.Conv2D(32, 3, padding="same")(image))
+    >>> convolution_flop(model, 16) == 2 * (3 * 3 * 1 * 32) * (16 * 16)
+    True
+    """
+    import keras
+
+    layers = {layer.name: layer for layer in network.layers if layer.weights}
+    inner = keras.Model(network.inputs, {name: layer.output for name, layer in layers.items()})
+    shapes = inner.compute_output_shape((1, side, side, network.inputs[0].shape[-1]))
+    return sum(_layer_flop(layer, shapes[name][1:3]) for name, layer in layers.items())
+
+
+def _layer_flop(layer: Any, size: tuple[int, int]) -> int:
+    pixels = size[0] * size[1]
+    if type(layer).__name__ == "AttentionGate":
+        half = -(-size[0] // 2) * -(-size[1] // 2)
+        return sum(_kernel_flop(part, half) for part in (layer.theta, layer.phi, layer.psi))
+    if type(layer).__name__ == "CBAM":
+        # The channel weights see two pixels: the mean of the map, and its maximum.
+        channel = (layer.channel.squeeze, layer.channel.excite)
+        return _kernel_flop(layer.spatial.conv, pixels) + sum(_kernel_flop(p, 2) for p in channel)
+    if type(layer).__name__ == "Conv2DTranspose":
+        return _kernel_flop(layer, pixels // int(np.prod(layer.strides)))
+    return _kernel_flop(layer, pixels)
+
+
+def _kernel_flop(layer: Any, places: int) -> int:
+    kernel = getattr(layer, "kernel", None)
+    return 0 if kernel is None else 2 * int(np.prod(kernel.shape)) * places
+
+
+def costs(
+    records: Sequence[dict[str, Any]], speed: dict[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Parameters, GFLOP and seconds per image for each row of the full-width table.
+
+    Parameters
+    ----------
+    records : sequence of dict
+    speed : dict, optional
+        Content of the file that :func:`measure_speed` made.
+
+    Returns
+    -------
+    dict of str to dict
+        Row to ``parameters``, ``gflop`` (512 x 512, forward) and ``seconds`` (None if they were
+        not measured).
+    """
+    found = {}
+    for row in rows_at(records):
+        parameters, gflop = _size(row)
+        found[row.name] = {
+            "parameters": parameters, "gflop": gflop,
+            "seconds": (speed or {}).get("seconds", {}).get(row.name),
+        }
+    return found
+
+
+@functools.cache
+def _size(row: Variant) -> tuple[int, float]:
+    network = _network_of(row)
+    return int(network.count_params()), round(convolution_flop(network) / 1e9, 2)
+
+
+def _network_of(row: Variant) -> Any:
+    from damunet_lite import training
+
+    for config in itertools.chain.from_iterable(plan().values()):
+        if variant(config) == row:
+            return training.NETWORKS[config["network"]](**config["network_options"])
+    if row.label == "listing, cross-entropy":
+        return training.NETWORKS["published_listing"]()
+    raise ValueError(f"row {row.name!r} is not in the plan, so its cost is unknown")
+
+
+def measure_speed(records: Sequence[dict[str, Any]], repeats: int = 3) -> dict[str, Any]:
+    """Processor seconds for predicting one 512 x 512 image, over all cores, on this machine.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        The rows to measure are those of :func:`rows_at`.
+    repeats : int
+        The median of so many predictions counts, after one to warm up.
+
+    Returns
+    -------
+    dict
+        ``seconds`` (row to float) and ``environment``. Processor seconds, since they hardly
+        change when something else runs; on two idle cores the clock shows about half of them.
+    """
+    import time
+
+    from damunet_lite import devices
+
+    image = np.random.default_rng(0).random((1, 512, 512, 1)).astype("float32")
+    seconds = {}
+    for row in rows_at(records):
+        network = _network_of(row)
+        network.compile(jit_compile=devices.prefers_jit())
+        network.predict_on_batch(image)
+        taken = []
+        for _ in range(repeats):
+            started = time.process_time()
+            network.predict_on_batch(image)
+            taken.append(time.process_time() - started)
+        seconds[row.name] = round(float(np.median(taken)), 2)
+    return {"seconds": seconds, "environment": devices.describe()}
+
+
+# ------------------------------------------------------------------ as text
+
+
+def _folds(folds: Sequence[int]) -> str:
+    if not folds:
+        return "no run yet"
+    names = ", ".join(map(str, folds))
+    return f"{len(folds)} fold{'s' * (len(folds) > 1)} ({names})"
+
+
+def _cell(summary: dict[str, Any] | None, digits: int = 3) -> str:
+    if summary is None:
+        return "?"
+    spread = "" if summary["sd"] is None else f" ± {summary['sd']:.{digits}f}"
+    return f"{summary['mean']:.{digits}f}{spread}"
+
+
+def score_lines(
+    records: Sequence[dict[str, Any]], base_filters: int = 32,
+    cost: dict[str, dict[str, Any]] | None = None,
+) -> list[list[str]]:
+    """The table as text, heading first: mean ± standard deviation over folds.
+
+    Examples
+    --------
+    >>> score_lines([])[3][:2]
+    ['U-Net', '?']
+    """
+    head = ["network", *SCORE_NAMES.values(), "folds"]
+    head += ["parameters", "GFLOP", "CPU seconds"] if cost else []
+    lines = [head]
+    for row in score_table(records, base_filters):
+        line = [row["row"], *(_cell(row[score]) for score in SCORES), _folds(row["folds"])]
+        if cost:
+            found = cost.get(row["row"])
+            line += _cost_cells(found) if found else ["", "", ""]
+        lines.append(line)
+    return lines
+
+
+def _cost_cells(cost: dict[str, Any]) -> list[str]:
+    seconds = "not measured" if cost["seconds"] is None else f"{cost['seconds']:.2f}"
+    return [f"{cost['parameters']:,}", f"{cost['gflop']:.1f}", seconds]
+
+
+def difference_lines(
+    records: Sequence[dict[str, Any]], score: str = "v_rand", base_filters: int = 32
+) -> list[list[str]]:
+    """Paired differences of one score as text, heading first.
+
+    Examples
+    --------
+    >>> len(difference_lines([]))
+    1
+    """
+    lines = [["second minus first", "mean difference", "95 % interval", "folds"]]
+    for found in differences(records, base_filters):
+        if found["score"] != score:
+            continue
+        interval = "one fold, no interval"
+        if found["sd"] is not None:
+            interval = f"{found['low']:+.3f} to {found['high']:+.3f}"
+        pair = f"{found['second']} - {found['first']}"
+        lines.append([pair, f"{found['mean']:+.3f}", interval, _folds(found["folds"])])
+    return lines
+
+
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of lines, heading first.
+
+    Examples
+    --------
+    >>> print(markdown([["a", "b"], ["1", "2"]]), end="")
+    | a | b |
+    |---|---|
+    | 1 | 2 |
+    """
+    head, *body = lines
+    rows = [head, ["---"] * len(head), *body]
+    text = "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+    return text.replace("| --- " * len(head) + "|", "|---" * len(head) + "|")
+
+
+def plain(lines: Sequence[Sequence[str]]) -> str:
+    """Lines as columns of equal width, for printing.
+
+    Examples
+    --------
+    >>> print(plain([["a", "bb"], ["ccc", "d"]]))
+    a    bb
+    ccc  d
+    """
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+# ------------------------------------------------------------------ figures
+
+
+def _fold_values(records, row: Variant, score: str) -> tuple[list[int], list[float]]:
+    values = by_fold(records, row, score)
+    return sorted(values), [values[fold] for fold in sorted(values)]
+
+
+def dots_figure(
+    records: Sequence[dict[str, Any]], base_filters: int = 32,
+    scores: Sequence[str] = ("v_rand", "dice_membrane"),
+) -> Any:
+    """A dot for each fold, joined from network to network, and a bar at each mean.
+
+    Where the clouds of two rows overlap, or the lines cross, the runs do not put one above the
+    other.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import matplotlib.pyplot as plt
+
+    from damunet_lite import plots
+
+    rows = rows_at(records, base_filters)
+    with plt.style.context(plots.STYLE_SHEET):
+        figure = plots._new_figure(8.2, 1.5 + 0.42 * len(rows))
+        axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
+        colours = [plots.COLOURS[c] for c in ("blue", "vermillion", "green", "purple", "orange")]
+        for ax, score in zip(axes, scores, strict=True):
+            values = {place: by_fold(records, row, score) for place, row in enumerate(rows)}
+            for fold in range(FOLDS):
+                at = [(v[fold], place) for place, v in values.items() if fold in v]
+                if at:
+                    ax.plot(*zip(*at, strict=True), "o-", color=colours[fold], lw=0.8, ms=6,
+                            alpha=0.8, label=f"fold {fold}", clip_on=False)
+            for place, found in values.items():
+                if found:
+                    mean = float(np.mean(list(found.values())))
+                    ax.plot([mean] * 2, [place - 0.25, place + 0.25], color="#26292C", lw=2.5)
+                else:
+                    ax.text(0.5, place, "no run yet", transform=ax.get_yaxis_transform(),
+                            ha="center", va="center", color="#6B7075", fontsize=9)
+            ax.set(xlabel=SCORE_NAMES[score], ylim=(len(rows) - 0.5, -0.5))
+            ax.set_yticks(range(len(rows)), [row.name for row in rows])
+            ax.locator_params(axis="x", nbins=5)
+            ax.grid(axis="x")
+        handles, labels = axes[0].get_legend_handles_labels()
+        if handles:
+            figure.legend(handles, labels, loc="outside lower center", ncols=5)
+    return figure
+
+
+def difference_figure(
+    records: Sequence[dict[str, Any]], score: str = "v_rand", base_filters: int = 32
+) -> Any:
+    """Paired differences with their intervals about the line of no difference.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import matplotlib.pyplot as plt
+
+    from damunet_lite import plots
+
+    found = [d for d in differences(records, base_filters) if d["score"] == score]
+    with plt.style.context(plots.STYLE_SHEET):
+        figure = plots._new_figure(7.6, 1.0 + 0.36 * max(len(found), 1))
+        ax = figure.add_subplot()
+        for place, pair in enumerate(found):
+            if pair["low"] is not None:
+                ax.plot([pair["low"], pair["high"]], [place] * 2, color=plots.COLOURS["blue"])
+            ax.plot(pair["values"], [place] * pair["n"], "o", color="#8A8F94", ms=4)
+            ax.plot(pair["mean"], place, "D", color=plots.COLOURS["blue"], ms=6)
+        ax.axvline(0, color="#26292C", lw=1)
+        ax.set_yticks(range(len(found)), [f"{d['second']} - {d['first']}" for d in found])
+        ax.set(xlabel=f"difference in {SCORE_NAMES[score]}: right of 0, the first named is better")
+        if found:
+            ax.set_ylim(len(found) - 0.4, -0.6)
+        ax.grid(axis="x")
+    return figure
+
+
+def curves_figure(records: Sequence[dict[str, Any]], base_filters: int = 32) -> Any:
+    """Training loss and validation V_rand by step, one line for each fold.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import matplotlib.pyplot as plt
+
+    from damunet_lite import plots
+
+    rows = rows_at(records, base_filters)[:4]
+    with plt.style.context(plots.STYLE_SHEET):
+        figure = plots._new_figure(8.2, 4.4)
+        axes = figure.subplots(2, len(rows), sharex=True, sharey="row")
+        colours = [plots.COLOURS[c] for c in ("blue", "vermillion", "green", "purple", "orange")]
+        for column, row in enumerate(rows):
+            axes[0, column].set_title(row.name)
+            axes[1, column].set_xlabel("step")
+            for record in records:
+                config = record["config"]
+                if variant(config) != row or config["seed"]:
+                    continue
+                steps = [point["step"] for point in record["history"]]
+                for ax, key in zip(axes[:, column], ("loss", "v_rand"), strict=True):
+                    ax.plot(steps, [point[key] for point in record["history"]],
+                            color=colours[config["fold"]], lw=1.4, label=f"fold {config['fold']}")
+        for ax, label in zip(axes[:, 0], ("training loss", "V_rand, validation"), strict=True):
+            ax.set_ylabel(label)
+        handles = {
+            label: handle
+            for ax in axes[0]
+            for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+        }
+        if handles:
+            figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5)
+    return figure
+
+
+# ------------------------------------------------------------------ the worst slices, in pictures
+
+
+def keep_worst(
+    run_folder: str | os.PathLike, out: str | os.PathLike, tta: bool | None = None
+) -> Path:
+    """Predict a run's worst test slice again and keep the mask, one bit a pixel.
+
+    Parameters
+    ----------
+    run_folder : path
+        Finished run with ``best.keras``.
+    out : path
+        Folder for ``ROW-foldF-sliceK.png``, some ten kilobytes, white = membrane.
+    tta : bool, optional
+        As in the run if not given.
+
+    Returns
+    -------
+    Path
+    """
+    from PIL import Image
+
+    from damunet_lite import inference, training
+
+    folder = Path(run_folder)
+    config = training.read_config(folder)
+    record = compact(json.loads((folder / training.METRICS_FILE).read_text(encoding="utf-8")))
+    worst = int(np.argmin(record["slices"]["v_rand"]))
+    place = record["test_slices"][worst]
+    stack = training.load_stack(config)
+    probability = inference.predict(
+        training.load_network(folder), stack.images[place, ..., 0],
+        tta=config.tta if tta is None else tta, batch_size=1,
+    )
+    membrane = ~(1 - probability > record["thresholds"]["v_rand"])
+    Path(out).mkdir(parents=True, exist_ok=True)
+    path = Path(out) / f"{config.name}-slice{place}.png"
+    picture = Image.fromarray((255 * membrane).astype(np.uint8)).convert("1")
+    picture.save(path, optimize=True)
+    information = {"row": variant(asdict(config)).name, "fold": config.fold, "slice": place,
+                   "base_filters": variant(asdict(config)).base_filters,
+                   "v_rand": record["slices"]["v_rand"][worst],
+                   "split": record["slices"]["rand_split"][worst],
+                   "merge": record["slices"]["rand_merge"][worst]}
+    path.with_suffix(".json").write_text(json.dumps(information, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def _read_gallery(folder: Path) -> list[dict[str, Any]]:
+    found = []
+    for path in sorted(folder.glob("*.png")):
+        information = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        found.append({**information, "png": base64.b64encode(path.read_bytes()).decode()})
+    return sorted(found, key=lambda item: (item["v_rand"], item["row"], item["slice"]))
+
+
+def gallery_masks(gallery: Sequence[dict[str, Any]]) -> list[np.ndarray]:
+    """The predicted membranes of a gallery, bool [H, W] each.
+
+    Examples
+    --------
+    >>> gallery_masks([])
+    []
+    """
+    from PIL import Image
+
+    pictures = (Image.open(io.BytesIO(base64.b64decode(item["png"]))) for item in gallery)
+    return [np.asarray(picture) > 0 for picture in pictures]
+
+
+def gallery_figure(gallery: Sequence[dict[str, Any]], stack: Any) -> Any:
+    """The worst slices with missed membrane (merges) and false membrane (splits) coloured.
+
+    Parameters
+    ----------
+    gallery : sequence of dict
+        As in :func:`recorded`.
+    stack : Stack
+        The real stack, which the slices are of.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.patches import Patch
+
+    from damunet_lite import plots
+
+    with plt.style.context(plots.STYLE_SHEET):
+        columns = min(2, max(len(gallery), 1))
+        rows = -(-max(len(gallery), 1) // columns)
+        figure = plots._new_figure(3.9 * columns, 4.15 * rows + 0.35)
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for ax in axes:
+            ax.set_axis_off()
+        for ax, item, mask in zip(axes, gallery, gallery_masks(gallery), strict=False):
+            truth = stack.membranes[item["slice"], ..., 0] == 1
+            grey = np.zeros_like(truth, dtype=float) + 1 - 0.25 * truth
+            plots.show_slice(plots.error_map(truth, mask, grey), ax=ax, title=(
+                f"{item['row']}, slice {item['slice']}: V_rand {item['v_rand']:.3f}"
+            ))
+        figure.legend(
+            handles=[Patch(color=plots.MISSED, label="missed membrane: cells may merge"),
+                     Patch(color=plots.FALSE, label="false membrane: a cell may be split")],
+            loc="outside lower center", ncols=2,
+        )
+    return figure
+
+
+# ------------------------------------------------------------------ all of it
+
+
+def _report(records, speed_cost) -> str:
+    parts = ["# Results\n\nMade by `python -m damunet_lite table` from the records beside this "
+             "folder; do not edit.\n\nMean ± standard deviation over folds; thresholds chosen on "
+             "validation slices, pixel scores at 0.5; seed 0.\n"]
+    for width in _widths(records):
+        cost = speed_cost if width == _FULL_WIDTH else None
+        parts.append(f"## {width} base filters\n\n{markdown(score_lines(records, width, cost))}")
+        for score in ("v_rand", "v_info", "dice_membrane"):
+            lines = difference_lines(records, score, width)
+            if len(lines) > 1:
+                title = f"### Paired differences, {SCORE_NAMES[score]}, {width} base filters"
+                parts.append(f"{title}\n\n{markdown(lines)}")
+        checked = [["aim", "reached", "evidence"]] + [
+            [c["claim"], {True: "yes", False: "no", None: "?"}[c["holds"]], c["evidence"]]
+            for c in claims(records, width)
+        ]
+        parts.append(f"### Aims, {width} base filters\n\n{markdown(checked)}")
+    parts += _report_rest(records)
+    return "\n".join(parts)
+
+
+def _report_rest(records) -> list[str]:
+    parts = []
+    seeds = [["network", "filters", "fold", "seeds", *SCORE_NAMES.values()]] + [
+        [s["row"], str(s["base_filters"]), str(s["fold"]), ", ".join(map(str, s["seeds"])),
+         *(_cell(s[score]) for score in SCORES)]
+        for s in seed_table(records)
+    ]
+    parts.append("## Seeds\n\n" + (markdown(seeds) if len(seeds) > 1 else "No run yet.\n"))
+    changed = [["change", "filters", "fold", *SCORE_NAMES.values(), "V_rand unchanged"]] + [
+        [a["row"], str(a["base_filters"]), str(a["fold"]),
+         *(f"{a[score]:.3f}" for score in SCORES),
+         "no run yet" if a["reference"] is None else f"{a['reference']:.3f}"]
+        for a in ablation_table(records)
+    ]
+    parts.append("## Ablation\n\n" + (markdown(changed) if len(changed) > 1 else "No run yet.\n"))
+    worst = [["network", "fold", "slice", "V_rand", "split part", "merge part"]] + [
+        [w["row"], str(w["fold"]), str(w["slice"]),
+         *(f"{w[key]:.3f}" for key in ("v_rand", "split", "merge"))]
+        for w in worst_slices(records)
+    ]
+    parts.append("## Worst slices\n\n" + (markdown(worst) if len(worst) > 1 else "No run yet.\n"))
+    parts.append("## Runs that are missing\n")
+    for part, names in missing(records).items():
+        total = len(plan()[part])
+        parts.append(f"### {part}: {len(names)} of {total} missing\n")
+        parts.append("\n".join(f"- {name}" for name in names) + "\n" if names else "None.\n")
+    return parts
+
+
+def _widths(records) -> list[int]:
+    own = {variant(record["config"]) for record in records}
+    narrow = {row.base_filters for row in own if row.label in FOUR and not row.changes}
+    return sorted(narrow | {_FULL_WIDTH}, reverse=True)
+
+
+def _csv(records) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["network", "base_filters", "changes", "fold", "seed", *SCORES, "best_step",
+                     "parameters"])
+    for record in records:
+        row, config = variant(record["config"]), record["config"]
+        writer.writerow([row.label, row.base_filters, " ".join(row.changes), config["fold"],
+                         config["seed"], *(record["test"][score] for score in SCORES),
+                         record.get("best_step"), record.get("parameters")])
+    return text.getvalue()
+
+
+def write_tables(results: str | os.PathLike, out: str | os.PathLike | None = None) -> list[Path]:
+    """Rebuild every table and figure from the records of a folder.
+
+    The same records give the same bytes, whatever the order or the names of their files.
+
+    Parameters
+    ----------
+    results : path
+        Folder of records; ``speed-cpu.json`` in it is used if it is there.
+    out : path, optional
+        Folder to write to; ``results/tables`` by default.
+
+    Returns
+    -------
+    list of Path
+        ``tables.md``, ``tables.json``, ``runs.csv`` and PNG files.
+
+    Raises
+    ------
+    RecordError
+        If a record cannot be used.
+    """
+    results = Path(results)
+    out = results / "tables" if out is None else Path(out)
+    if not results.is_dir():
+        raise RecordError(f"{results} is no folder; wanted the folder of the records")
+    records = load_records(results)
+    cost = costs(records, _speed(results))
+    texts = {
+        "tables.md": _report(records, cost),
+        "tables.json": json.dumps(_summary(records, cost), indent=1) + "\n",
+        "runs.csv": _csv(records),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, text in texts.items():
+        (out / name).write_text(text, encoding="utf-8", newline="\n")
+        paths.append(out / name)
+    for width in _widths(records):
+        figures = {"dots": dots_figure, "curves": curves_figure}
+        if differences(records, width):
+            figures["differences"] = lambda r, w: difference_figure(r, "v_rand", w)
+        for name, draw in figures.items():
+            paths.append(out / f"{name}-{width}.png")
+            draw(records, width).savefig(paths[-1])
+    return paths
+
+
+def _speed(results: Path) -> dict[str, Any] | None:
+    path = results / SPEED_FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def write_recorded(results: str | os.PathLike, path: str | os.PathLike = RECORDED) -> Path:
+    """Write what :func:`recorded` reads: the copy of the results that the package carries.
+
+    Parameters
+    ----------
+    results : path
+        Folder of records; ``gallery/`` and ``speed-cpu.json`` in it are used if they are there.
+    path : path
+        File to write.
+
+    Returns
+    -------
+    Path
+    """
+    results, path = Path(results), Path(path)
+    records = load_records(results)
+    content = {
+        "records": records, "costs": costs(records, _speed(results)),
+        "gallery": _read_gallery(results / "gallery"),
+    }
+    text = json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n"
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def _summary(records, cost) -> dict[str, Any]:
+    return {
+        "tables": {str(width): score_table(records, width) for width in _widths(records)},
+        "differences": {str(width): differences(records, width) for width in _widths(records)},
+        "aims": {str(width): claims(records, width) for width in _widths(records)},
+        "seeds": seed_table(records), "ablation": ablation_table(records),
+        "worst_slices": worst_slices(records), "costs": cost, "missing": missing(records),
+    }

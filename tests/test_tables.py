@@ -1,0 +1,280 @@
+"""Tables from records alone: same records, same bytes; each number checked by another way."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from damunet_lite import results, tables
+from damunet_lite.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "book" / "results"
+# V_rand on folds 0 to 4, made up so that the paired differences are easy on paper.
+UNET = [0.90, 0.92, 0.94, 0.96, 0.98]
+DAMU = [0.91, 0.94, 0.95, 0.98, 0.99]  # +.01 +.02 +.01 +.02 +.01
+
+
+def record(network, fold, v_rand, seed=0, options=None, **settings):
+    config = {
+        **tables._defaults(), "network": network, "network_options": options or {},
+        "fold": fold, "seed": seed, **settings,
+    }
+    test = {"accuracy": 0.92, "dice_cell": 0.95, "dice_membrane": 0.79, "v_rand": v_rand,
+            "v_info": 0.97}
+    names = {"rand": "v_rand", "information": "v_info"}
+    per_slice = np.array([[-0.004], [0.004]])
+    scores = {"thresholds": [0.4, 0.5]}
+    for key in ("rand", "rand_split", "rand_merge", "information", "accuracy", "dice_cell",
+                "dice_membrane"):
+        value = test.get(names.get(key, key), 0.9)
+        scores[key] = (value + per_slice + np.array([0.1, 0.0])).tolist()
+    return {
+        "config": config, "parameters": 7768353, "best_step": 50,
+        "history": [{"step": 50, "loss": 0.4, "v_rand": 0.5}, {"step": 100, "loss": 0.3,
+                                                              "v_rand": v_rand}],
+        "thresholds": {"v_rand": 0.5, "v_info": 0.5}, "test": test,
+        "baselines": {
+            "all cell": {"accuracy": 0.8, "dice_cell": 0.89, "dice_membrane": 0.0, "v_rand": 0.09,
+                         "v_info": 0.0},
+            "all membrane": {"accuracy": 0.2, "dice_cell": 0.0, "dice_membrane": 0.33,
+                             "v_rand": 0.0, "v_info": 0.45},
+        },
+        "test_slices": [6 * fold, 6 * fold + 1], "test_scores": scores,
+    }
+
+
+def ten():
+    return [record("unet", f, v) for f, v in enumerate(UNET)] + [
+        record("damu_net", f, v) for f, v in enumerate(DAMU)
+    ]
+
+
+def write(folder, records, prefix="r"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, content in enumerate(records):
+        (folder / f"{prefix}{number}.json").write_text(json.dumps(content))
+    return folder
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    place = tmp_path_factory.mktemp("tables")
+    write(place / "results", ten())
+    tables.write_tables(place / "results", place / "out")
+    return place
+
+
+def test_mean_spread_and_paired_interval_are_those_of_pencil_and_scipy(tmp_path):
+    records = tables.load_records(write(tmp_path, ten()))
+    rows = {row["row"]: row for row in tables.score_table(records)}
+    assert rows["U-Net"]["v_rand"]["mean"] == pytest.approx(0.94)
+    assert rows["U-Net"]["v_rand"]["sd"] == pytest.approx(0.0316228, abs=1e-6)  # sqrt(.004 / 4)
+    pair = next(d for d in tables.differences(records) if d["score"] == "v_rand")
+    assert (pair["first"], pair["second"], pair["folds"]) == ("U-Net", "DAMU-Net", [0, 1, 2, 3, 4])
+    assert pair["mean"] == pytest.approx(0.014)
+    # sd of (1, 2, 1, 2, 1) is sqrt(.3); t(4) at 97.5 % is 2.776
+    assert pair["high"] == pytest.approx(0.014 + 2.776 * 0.3**0.5 / 100 / 5**0.5, abs=1e-5)
+    other = stats.ttest_rel(DAMU, UNET).confidence_interval(0.95)
+    assert (pair["low"], pair["high"]) == pytest.approx((other.low, other.high))
+
+
+def test_one_fold_has_no_interval_and_says_so(tmp_path):
+    records = tables.load_records(write(tmp_path, [ten()[0], ten()[5]]))
+    assert tables.difference_lines(records)[1][2] == "one fold, no interval"
+    assert tables.score_lines(records)[3][1] == "0.900"
+    assert tables.score_lines(records)[4][1:] == ["?"] * 5 + ["no run yet"]
+
+
+def test_baselines_are_the_first_rows_and_every_row_names_its_folds(tmp_path):
+    lines = tables.score_lines(tables.load_records(write(tmp_path, ten())))
+    assert [line[0] for line in lines[1:3]] == ["all cell", "all membrane"]
+    assert lines[3][-1] == "5 folds (0, 1, 2, 3, 4)"
+
+
+def test_same_records_give_the_same_bytes_whatever_their_names_and_order(written, tmp_path):
+    write(tmp_path / "results", ten()[::-1], "zz")
+    tables.write_tables(tmp_path / "results", tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(written / "out")
+
+
+def test_a_changed_record_changes_table_list_and_figure(written, tmp_path):
+    changed = ten()
+    changed[3] = record("unet", 3, 0.50)
+    tables.write_tables(write(tmp_path / "results", changed), tmp_path / "out")
+    before, after = contents(written / "out"), contents(tmp_path / "out")
+    same = {name for name in before if before[name] == after[name]}
+    assert same == set()
+
+
+def test_the_command_does_it_and_leaves_the_package_alone(written, tmp_path, capsys):
+    kept = tables.RECORDED.read_bytes()
+    words = ["table", "--results", str(written / "results"), "--out", str(tmp_path / "again")]
+    assert main(words) == 0
+    assert "all cell" in capsys.readouterr().out
+    assert contents(tmp_path / "again") == contents(written / "out")
+    assert tables.RECORDED.read_bytes() == kept
+    assert main(["table", "--results", str(tmp_path / "nowhere")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "label", "filters", "changes"),
+    [
+        ({"network": "unet"}, "U-Net", 32, ()),
+        ({"network": "unet", "jit": True, "fold": 1, "seed": 7}, "U-Net", 32, ()),
+        ({"network": "unet", "network_options": {"base_filters": 8}}, "U-Net", 8, ()),
+        ({"network": "damu_net", "network_options": {"attention": "gate"}}, "DAMU-Net", 32, ()),
+        ({"network": "damu_net", "network_options": {"multi_scale": False}}, "DATT-U-Net", 32, ()),
+        ({"network": "att_unet", "network_options": {"attention": "cbam"}}, "ATT-U-Net, CBAM", 32,
+         ()),
+        ({"network": "damu_net", "network_options": {"attention": None}},
+         "U-Net + supervision + scales", 32, ()),
+        ({"network": "unet", "steps": 700}, "U-Net", 32, ("steps=700",)),
+        ({"network": "unet", "loss": "tversky", "loss_options": {"fn_weight": 0.8}}, "U-Net", 32,
+         ("loss=tversky", 'loss_options={"fn_weight": 0.8}')),
+        ({"network": "published_listing", "loss": "listing", "target_rule": "strided",
+          "head_decay": 1.0}, "listing", 32, ()),
+        ({"network": "published_listing", "network_options": {"correct_gate3": True}},
+         "listing, gate 3 corrected, cross-entropy", 32, ()),
+    ],
+)
+def test_the_configuration_decides_what_a_record_counts_as(config, label, filters, changes):
+    assert tables.variant(config) == tables.Variant(label, filters, changes)
+
+
+def test_other_recipes_and_seeds_stay_out_of_the_table(tmp_path):
+    extra = [record("unet", 0, 0.1, seed=1), record("unet", 0, 0.2, steps=10),
+             record("unet", 0, 0.3, options={"base_filters": 8})]
+    records = tables.load_records(write(tmp_path, ten() + extra))
+    row = tables.score_table(records)[2]
+    assert row["v_rand"]["mean"] == pytest.approx(0.94)
+    assert tables.score_table(records, 8)[2]["v_rand"]["mean"] == pytest.approx(0.3)
+    seeds = tables.seed_table(records)
+    assert [(s["row"], s["fold"], s["seeds"]) for s in seeds] == [("U-Net", 0, [0, 1])]
+    assert [(a["row"], a["reference"]) for a in tables.ablation_table(records)] == [
+        ("U-Net, steps=10", 0.9)
+    ]
+
+
+def test_missing_runs_are_the_plan_less_the_records(tmp_path):
+    assert [len(tables.missing([])[part]) for part in ("networks", "listing", "cbam")] == [
+        20, 10, 15
+    ]
+    left = tables.missing(tables.load_records(write(tmp_path, ten())))
+    assert len(left["networks"]) == 10
+    assert "U-Net, 32 filters, fold 4, seed 0" not in left["networks"]
+    assert "ATT-U-Net, 32 filters, fold 4, seed 0" in left["networks"]
+
+
+def test_every_run_of_the_plan_has_a_row_of_its_own():
+    runs = [tables._run_name(config) for part in ("networks", "listing", "cbam")
+            for config in tables.plan()[part]]
+    assert len(runs) == len(set(runs)) == 45
+    for part, configs in tables.plan().items():
+        names = [tables._run_name(config) for config in configs]
+        assert len(names) == len(set(names)), part
+
+
+def test_a_score_below_a_baseline_is_named(tmp_path):
+    records = tables.load_records(write(tmp_path, [*ten()[:9], record("damu_net", 4, 0.05)]))
+    aim = tables.claims(records)[-1]
+    assert aim["holds"] is False
+    assert aim["evidence"] == "DAMU-Net, 32 filters, fold 4, seed 0: V_rand"
+    assert [c["holds"] for c in tables.claims(records)[:3]] == [False, False, False]
+
+
+def test_the_worst_slice_comes_first(tmp_path):
+    worst = tables.worst_slices(tables.load_records(write(tmp_path, ten())))
+    assert (worst[0]["row"], worst[0]["slice"]) == ("U-Net", 0)
+    assert worst[0]["v_rand"] == pytest.approx(0.896)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda r: r.pop("baselines"), "baselines"),
+        (lambda r: r["test"].update(v_rand=0.99), "mean v_rand"),
+        (lambda r: r["config"].update(network="none"), "none"),
+    ],
+)
+def test_a_record_that_cannot_be_used_is_named(tmp_path, spoil, said):
+    spoiled = ten()[:1]
+    spoil(spoiled[0])
+    with pytest.raises(tables.RecordError, match=rf"r0\.json.*{said}"):
+        tables.load_records(write(tmp_path, spoiled))
+
+
+def test_two_records_of_one_run_are_refused(tmp_path):
+    with pytest.raises(tables.RecordError, match="same run"):
+        tables.load_records(write(tmp_path, [ten()[0], ten()[0]]))
+
+
+def test_flop_of_networks_are_those_of_an_independent_count():
+    keras = pytest.importorskip("keras")
+    from damunet_lite import models
+
+    # 2 x 2 strided, 3 x 3 x 4 weights on a quarter of the pixels; transposed: places of its input
+    image = keras.Input((None, None, 3))
+    half = keras.layers.Conv2D(4, 3, strides=2, padding="same")(image)
+    whole = keras.layers.Conv2DTranspose(5, 2, strides=2)(half)
+    flop = tables.convolution_flop(keras.Model(image, whole), 32)
+    assert flop == 2 * 16 * 16 * (3 * 3 * 3 * 4 + 2 * 2 * 4 * 5)
+    # The listing has been counted by TensorFlow's profiler: 92 GFLOP.
+    assert tables.convolution_flop(models.published_listing()) / 1e9 == pytest.approx(92, abs=0.5)
+    # A gate on x [8, 8, 4] with a signal [4, 4, 8]: everything happens at half size.
+    gate = models.att_unet(base_filters=4, depth=2).get_layer("up2_gate")
+    inter = gate.inter_channels
+    assert tables._layer_flop(gate, (8, 8)) == 2 * 16 * (4 * 8 * inter + 16 * inter + inter)
+
+
+# ------------------------------------------------------------------ what is in the repository
+
+
+def test_sweep_files_are_the_plan_and_can_be_read(tmp_path):
+    written = tables.write_sweeps(tmp_path)
+    kept = sorted((RESULTS / "sweeps").glob("*.json"))
+    assert [p.name for p in kept] == [p.name for p in written]
+    for path, other, part in zip(kept, written, tables.plan(), strict=True):
+        assert path.read_bytes() == other.read_bytes(), "tables.write_sweeps rewrites them"
+        assert len(results.read_sweep(path)) == len(tables.plan()[part])
+
+
+def test_the_package_carries_the_results_of_the_book(tmp_path):
+    again = tables.write_recorded(RESULTS, tmp_path / "recorded.json")
+    assert again.read_bytes() == tables.RECORDED.read_bytes(), "run: python -m damunet_lite table"
+
+
+def test_pictures_in_the_results_are_small():
+    for path in RESULTS.rglob("*.png"):
+        assert path.stat().st_size <= 150_000, path
+
+
+def test_tables_of_the_book_are_made_from_its_records(tmp_path):
+    tables.write_tables(RESULTS, tmp_path)
+    for name in ("tables.md", "tables.json", "runs.csv"):
+        kept = RESULTS / "tables" / name
+        assert kept.read_bytes() == (tmp_path / name).read_bytes(), "python -m damunet_lite table"
+
+
+def test_a_kept_mask_comes_back(tmp_path):
+    from PIL import Image
+
+    mask = np.zeros((8, 8), bool)
+    mask[3] = True
+    folder = tmp_path / "gallery"
+    folder.mkdir()
+    Image.fromarray((255 * mask).astype(np.uint8)).convert("1").save(folder / "a.png")
+    (folder / "a.json").write_text(json.dumps(
+        {"row": "U-Net", "slice": 24, "fold": 4, "v_rand": 0.9}
+    ))
+    (found,) = tables.gallery_masks(tables._read_gallery(folder))
+    np.testing.assert_array_equal(found, mask)
+    shutil.rmtree(folder)
+    assert tables._read_gallery(folder) == []
