@@ -278,7 +278,7 @@ def _exercises(sheet: Sheet) -> list[Item]:
 
 
 def _table(day: Sequence[Item]) -> list[str]:
-    lines = ["| from | to | minutes | |", "|---|---|---|---|"]
+    lines = ["| from | to | minutes | what |", "|---|---|---|---|"]
     now = 0
     for item in day:
         title = f"**{item.title}**" if item.kind in ("teach", "break") else item.title
