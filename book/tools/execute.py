@@ -29,6 +29,8 @@ from book.tools.kernel_env import kernel_environment  # noqa: E402
 PACKAGES = {"TensorFlow": "tensorflow", "Keras": "keras", "NumPy": "numpy"}
 # TensorFlow's loader writes these past every log level.
 LOADER_LINE = re.compile(r"^(WARNING: All log messages before absl|[IWE]\d{4} ).*\n?", re.MULTILINE)
+# Names a widget by a random number, and only means something to the kernel that drew it.
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -66,6 +68,9 @@ def normalise(notebook: nbformat.NotebookNode, path: Path | str) -> None:
         if unexpected := LOADER_LINE.sub("", errors).strip():
             print(f"{path}, cell {number}, not stored: {unexpected}", file=sys.stderr)
         cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+        for output in cell.outputs:
+            if "text/html" in output.get("data", {}):
+                output.data.pop(WIDGET_VIEW, None)
 
 
 def stamp(notebook: nbformat.NotebookNode, seconds: float) -> None:

@@ -1,0 +1,170 @@
+"""Does installing the package in Colab change anything that is there? Proved without Colab.
+
+    python tests/colab.py                      # refresh the list, then resolve: needs the network
+    python tests/colab.py --freeze FILE        # the list from a file, as `pip freeze` writes it
+    python tests/colab.py --keep               # only resolve, with the list as it is
+    python tests/colab.py --keep --suite DIR   # also install those versions into DIR, test there
+
+The list is tests/colab_constraints.txt. Its versions come from the list that Colab publishes of
+its image. Resolving asks pip, without installing anything, what Colab's Python would get from
+the list alone, and what from the list and the package: the difference has to be the package.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LIST = ROOT / "tests" / "colab_constraints.txt"
+FREEZE = "https://raw.githubusercontent.com/googlecolab/backend-info/main/pip-freeze.txt"
+HEADER = """# What Colab's image of {date} has (Python {python}), as constraints for pip.
+# The package's bounds must accept every line; `python tests/colab.py` refreshes and proves it.
+"""
+TEST_TOOLS = ["pytest", "pytest-timeout", "nbval", "PyYAML", "packaging", "beautifulsoup4"]
+# Modules that test the package; the book, its chapters and other backends need other versions.
+PACKAGE_TESTS = [
+    "augment", "cli", "data", "devices", "inference", "layers", "losses", "metrics", "models",
+    "plots", "results", "supervision", "training", "widgets",
+]  # fmt: skip
+
+
+def versions(text: str) -> dict[str, str]:
+    """Name -> version of every line with an exact version.
+
+    Examples
+    --------
+    >>> versions("# a comment\\nNumPy==2.1.3\\nscikit_image==0.25.2  # why\\njax @ file:///a")
+    {'numpy': '2.1.3', 'scikit-image': '0.25.2'}
+    """
+    found = re.findall(r"^([\w.-]+)==([^\s#;]+)", text, re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+
+
+def refreshed(old: str, freeze: str, date: str, python: str) -> str:
+    """The list with the versions of a `pip freeze`; the names stay those of the old list.
+
+    Raises
+    ------
+    ValueError
+        If the freeze lacks a name, so that somebody has to decide.
+    """
+    new = versions(freeze)
+    names = sorted(versions(old))
+    if missing := [name for name in names if name not in new]:
+        raise ValueError(f"Colab's list has no {', '.join(missing)}")
+    lines = "".join(f"{name}=={new[name]}\n" for name in names)
+    return HEADER.format(date=date, python=python) + lines
+
+
+def python_of(text: str) -> str:
+    """Python version that the head of the list names.
+
+    Examples
+    --------
+    >>> python_of("# What Colab's image of 2026-08-19 has (Python 3.13), as constraints")
+    '3.13'
+    """
+    return re.findall(r"\(Python (3\.\d+)\)", text)[0]
+
+
+def resolve(python: str, *requirements: str) -> dict[str, str]:
+    """What pip would install for another Python on Linux, without installing it."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed",
+             "--report", report, "--python-version", python, "--only-binary", ":all:",
+             "--platform", "manylinux_2_28_x86_64", "--platform", "manylinux_2_17_x86_64",
+             "--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_27_x86_64",
+             *requirements],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(done.stderr[-3000:])
+        installs = json.loads(report.read_text(encoding="utf-8"))["install"]
+    return versions(
+        "\n".join(f"{i['metadata']['name']}=={i['metadata']['version']}" for i in installs)
+    )
+
+
+def changes(listed: Path = LIST) -> dict[str, tuple[str | None, str | None]]:
+    """Packages that installing ours on top of Colab's would add or move: name -> before, after."""
+    python = python_of(listed.read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT],
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        (wheel,) = map(str, Path(folder).glob("*.whl"))
+        before = resolve(python, "-r", str(listed))
+        after = resolve(python, "-r", str(listed), wheel)
+    names = sorted(before.keys() | after.keys())
+    return {n: (before.get(n), after.get(n)) for n in names if before.get(n) != after.get(n)}
+
+
+def run_suite(folder: Path) -> int:
+    """Install the listed versions into an environment, then the package, then test it."""
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin" / "python"
+
+    def pip(*arguments: str | Path) -> str:
+        return subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments],
+            check=True, stdout=subprocess.PIPE, text=True,
+        ).stdout  # fmt: skip
+
+    pip("-r", LIST)
+    report = json.loads(pip("--dry-run", "--report", "-", ROOT))
+    moved = [item["metadata"]["name"] for item in report["install"]]
+    print(f"on top of Colab's versions pip would install: {moved}")
+    if moved != ["damunet-lite"]:
+        return 1
+    pip("--no-deps", ROOT)
+    pip("-c", LIST, *TEST_TOOLS)
+    tests = [ROOT / "tests" / f"test_{name}.py" for name in PACKAGE_TESTS]
+    present = [str(path) for path in tests if path.is_file()]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *present]
+    return subprocess.run(command, cwd=ROOT, env=environment).returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--freeze", type=Path, help="Colab's list as a file")
+    source.add_argument("--keep", action="store_true", help="leave the list as it is")
+    parser.add_argument("--date", default=datetime.date.today().isoformat(), help="of the image")
+    parser.add_argument("--python", help="Colab's Python (as the list says now)")
+    parser.add_argument("--suite", type=Path, metavar="DIR", help="test in an environment there")
+    arguments = parser.parse_args()
+    old = LIST.read_text(encoding="utf-8")
+    if not arguments.keep:
+        if arguments.freeze:
+            freeze = arguments.freeze.read_text(encoding="utf-8")
+        else:
+            with urllib.request.urlopen(FREEZE, timeout=60) as answer:
+                freeze = answer.read().decode()
+        new = refreshed(old, freeze, arguments.date, arguments.python or python_of(old))
+        before, after = versions(old), versions(new)
+        for name in sorted(n for n in after if after[n] != before[n]):
+            print(f"{name}: {before[name]} -> {after[name]}")
+        LIST.write_text(new if before != after else old, encoding="utf-8")
+    found = changes()
+    for name, (was, becomes) in found.items():
+        print(f"{name}: {was} -> {becomes}")
+    if set(found) != {"damunet-lite"}:
+        print("installing the package would change what Colab has", file=sys.stderr)
+        return 1
+    print("installing the package adds the package and changes nothing")
+    return run_suite(arguments.suite) if arguments.suite else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

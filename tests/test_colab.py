@@ -1,0 +1,49 @@
+"""Colab's versions: the list, how it is refreshed, and that installing changes none of them."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+specification = importlib.util.spec_from_file_location("colab", ROOT / "tests" / "colab.py")
+colab = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(colab)
+
+OLD = "# What Colab's image of 2026-01-02 has (Python 3.12), so\nkeras==3.1\nnumpy==2.0\n"
+FREEZE = "absl-py==1.4.0\nnumpy==2.1.3\nKeras==3.13.2\nmore @ file:///somewhere\n"
+
+
+def test_refreshing_takes_the_new_versions_of_the_same_names():
+    new = colab.refreshed(OLD, FREEZE, "2026-08-19", "3.13")
+    assert colab.versions(new) == {"keras": "3.13.2", "numpy": "2.1.3"}
+    assert "2026-08-19" in new
+    assert colab.python_of(new) == "3.13"
+    assert colab.refreshed(new, FREEZE, "2026-08-19", "3.13") == new
+
+
+def test_a_name_that_colab_dropped_is_told():
+    with pytest.raises(ValueError, match="no keras$"):
+        colab.refreshed(OLD, "numpy==2.1.3", "2026-08-19", "3.13")
+
+
+def test_the_list_is_in_the_form_that_refreshing_writes():
+    text = colab.LIST.read_text(encoding="utf-8")
+    date = text.split("image of ")[1][:10]
+    same = "".join(f"{name}=={version}\n" for name, version in colab.versions(text).items())
+    assert colab.refreshed(text, same, date, colab.python_of(text)) == text
+
+
+def index_can_be_reached() -> bool:
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--quiet"]
+    command += ["--ignore-installed", "--timeout", "5", "--retries", "0", "pooch==1.9.0"]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+@pytest.mark.slow
+def test_installing_the_package_changes_nothing_that_colab_has():
+    if not index_can_be_reached():
+        pytest.skip("no package index can be reached")
+    assert set(colab.changes()) == {"damunet-lite"}
