@@ -97,15 +97,24 @@ def _defaults() -> dict[str, Any]:
     return json.loads(json.dumps(asdict(training.TrainConfig())))
 
 
-def variant(config: dict[str, Any], recipe: dict[str, Any] | None = None) -> Variant:
+def recipe() -> dict[str, Any]:
+    """The recipe that all runs of the table share: the defaults of ``TrainConfig``.
+
+    Examples
+    --------
+    >>> recipe()["loss"]
+    'cross_entropy'
+    """
+    return dict(_defaults())
+
+
+def variant(config: dict[str, Any]) -> Variant:
     """Which row a configuration belongs to.
 
     Parameters
     ----------
     config : dict
         Settings of :class:`damunet_lite.training.TrainConfig`; what is left out is the recipe's.
-    recipe : dict, optional
-        The common recipe; the defaults of ``TrainConfig`` if not given.
 
     Returns
     -------
@@ -118,15 +127,14 @@ def variant(config: dict[str, Any], recipe: dict[str, Any] | None = None) -> Var
     >>> variant({"network": "unet", "loss": "dice", "fold": 2}).changes
     ('loss=dice',)
     """
-    recipe = _defaults() if recipe is None else recipe
+    expected = recipe()
     options = dict(config.get("network_options", {}))
-    network = config.get("network", recipe["network"])
-    expected = dict(recipe)
+    network = config.get("network", expected["network"])
     filters = _FULL_WIDTH
     if network == "published_listing":
         label = "listing, gate 3 corrected" if options.pop("correct_gate3", False) else "listing"
         label += ", conv4 of 256" if options.pop("full_conv4", False) else ""
-        if config.get("loss", recipe["loss"]) == "listing":
+        if config.get("loss", expected["loss"]) == "listing":
             expected |= _LISTING
     else:
         attention, deep, scales = (
@@ -495,6 +503,18 @@ def rows_at(records: Sequence[dict[str, Any]], base_filters: int = 32) -> list[V
     found = {variant(record["config"]) for record in records}
     rows = {row for row in found if row.base_filters == base_filters and not row.changes}
     return sorted(rows | {Variant(label, base_filters) for label in FOUR}, key=_row_order)
+
+
+def complete_folds(records: Sequence[dict[str, Any]], base_filters: int = 32) -> int:
+    """Number of folds on which all four networks have been run.
+
+    Examples
+    --------
+    >>> complete_folds([])
+    0
+    """
+    rows = [Variant(label, base_filters) for label in FOUR]
+    return len(set.intersection(*(set(by_fold(records, row, "v_rand")) for row in rows)))
 
 
 def score_table(
@@ -1171,7 +1191,7 @@ def _report(records, speed_cost) -> str:
     parts = ["# Results\n\nMade by `python -m damunet_lite table` from the records beside this "
              "folder; do not edit.\n\nMean ± standard deviation over folds; thresholds chosen on "
              "validation slices, pixel scores at 0.5; seed 0.\n"]
-    for width in _widths(records):
+    for width in widths(records):
         cost = speed_cost if width == _FULL_WIDTH else None
         parts.append(f"## {width} base filters\n\n{markdown(score_lines(records, width, cost))}")
         for score in ("v_rand", "v_info", "dice_membrane"):
@@ -1217,7 +1237,14 @@ def _report_rest(records) -> list[str]:
     return parts
 
 
-def _widths(records) -> list[int]:
+def widths(records: Sequence[dict[str, Any]]) -> list[int]:
+    """Base filters at which some of the four networks ran with the common recipe, and 32.
+
+    Examples
+    --------
+    >>> widths([])
+    [32]
+    """
     own = {variant(record["config"]) for record in records}
     narrow = {row.base_filters for row in own if row.label in FOUR and not row.changes}
     return sorted(narrow | {_FULL_WIDTH}, reverse=True)
@@ -1274,7 +1301,7 @@ def write_tables(results: str | os.PathLike, out: str | os.PathLike | None = Non
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8", newline="\n")
         paths.append(out / name)
-    for width in _widths(records):
+    for width in widths(records):
         figures = {"dots": dots_figure, "curves": curves_figure}
         if differences(records, width):
             figures["differences"] = lambda r, w: difference_figure(r, "v_rand", w)
@@ -1316,9 +1343,9 @@ def write_recorded(results: str | os.PathLike, path: str | os.PathLike = RECORDE
 
 def _summary(records, cost) -> dict[str, Any]:
     return {
-        "tables": {str(width): score_table(records, width) for width in _widths(records)},
-        "differences": {str(width): differences(records, width) for width in _widths(records)},
-        "aims": {str(width): claims(records, width) for width in _widths(records)},
+        "tables": {str(width): score_table(records, width) for width in widths(records)},
+        "differences": {str(width): differences(records, width) for width in widths(records)},
+        "aims": {str(width): claims(records, width) for width in widths(records)},
         "seeds": seed_table(records), "ablation": ablation_table(records),
         "worst_slices": worst_slices(records), "costs": cost, "missing": missing(records),
     }
