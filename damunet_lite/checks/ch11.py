@@ -1,0 +1,182 @@
+"""Checkers of chapter 11: the listing counted, its gating signals, and what each fix costs."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from damunet_lite.checks import (
+    UNTOUCHED,
+    WRONG_SHAPE,
+    Verdict,
+    checker,
+    compare,
+    not_yet,
+    right,
+    run,
+)
+
+__all__ = ["block_parameters", "changed_parts", "misfed", "scale_cost", "unused"]
+
+_LISTING, _MAIN_ONLY, _CONV9 = 5_638_503, 4_361_764, 27_968
+_LOGITS = 65 + 129 + 257
+_PARTS = {
+    "conv1", "scale2", "conv2", "scale4", "conv3", "scale8", "conv4", "center", "signal1", "gate1",
+    "up1", "signal2", "gate2", "up2", "signal3", "gate3", "up3", "up4", "conv6", "conv7", "conv8",
+    "conv9", "main", "side2", "side4", "side8",
+}  # fmt: skip
+
+
+@checker
+def block_parameters(answer: Any) -> Verdict:
+    """Exercise 11.1: ``answer(channels_in, filters)`` counts a block of the listing."""
+    n, f = 96, 64
+    first, second, norms = 9 * n * f + f, 9 * f * f + f, 8 * f
+    mistakes = {
+        "no_bias": (
+            9 * n * f + 9 * f * f + norms,
+            "the listing's convolutions have a bias: one number for each filter.",
+        ),
+        "input_twice": (
+            2 * first + norms,
+            "the second convolution reads what the first one gave: filters in, filters out.",
+        ),
+        "half_norm": (
+            first + second + norms / 2,
+            "there are two batch normalisations, and each keeps four numbers for a channel: "
+            "scale, offset, and the running mean and variance, which count although no gradient "
+            "moves them.",
+        ),
+        "no_norm": (first + second, "the batch normalisations are missing."),
+        "side_not_area": (
+            3 * n * f + f + 3 * f * f + f + norms,
+            "a kernel of side 3 has 9 places.",
+        ),
+        "one_convolution": (first + 4 * f, "a block has two convolutions."),
+    }
+    compare(run(answer, n, f), first + second + norms, mistakes, 0.5, "the count")
+    compare(run(answer, 1, 32), 9_824, tolerance=0.5, what="the count of conv1")
+    return right("Five blocks of the encoder and four of the heads are counted with it.")
+
+
+@checker
+def misfed(answer: Any) -> Verdict:
+    """Exercise 11.2: ``answer(rows, gating)`` names the gates with a signal from a wrong row."""
+    rows = {"deep": 4, "same": 2, "far": 4, "gate_a": 3, "gate_b": 2, "gate_c": 2}
+    gating = [("deep", "gate_a"), ("same", "gate_b"), ("far", "gate_c")]
+    found = run(answer, rows, gating)
+    if not isinstance(found, Iterable) or not all(isinstance(name, str) for name in found):
+        return not_yet("return a list of names of gates.", WRONG_SHAPE)
+    mistakes: dict[frozenset[str], tuple[str, str]] = {
+        frozenset({"gate_a"}): (
+            "inverted",
+            "that is the one gate that is fed well: name the others.",
+        ),
+        frozenset({"same", "far"}): ("sources", "those are the sources: name the gates they feed."),
+        frozenset({"gate_c"}): (
+            "only_far",
+            "a signal from the gate's own row is wrong too: exactly one row deeper is wanted.",
+        ),
+        frozenset({"gate_b"}): (
+            "only_near",
+            "a signal from two rows deeper is wrong too: exactly one row deeper is wanted.",
+        ),
+        frozenset({"gate_a", "gate_b", "gate_c"}): (
+            "direction",
+            "every gate came out: rows are counted downwards, so deeper is a larger number.",
+        ),
+    }
+    given = frozenset(found)
+    if given == {"gate_b", "gate_c"}:
+        return right("Four lines that a reviewer could have run.")
+    if given in mistakes:
+        mistake, message = mistakes[given]
+        return not_yet(message, mistake)
+    return not_yet(f"got {sorted(given)}, wanted gate_b and gate_c in the checker's example.")
+
+
+@checker
+def changed_parts(answer: Any) -> Verdict:
+    """Exercise 11.3: parts whose parameters change when conv4 gets its 256 filters."""
+    if answer is None or answer is Ellipsis or answer == set():
+        return not_yet("There is no answer yet: replace the three dots.", UNTOUCHED)
+    if not isinstance(answer, set | frozenset | list | tuple):
+        return not_yet("give a set of names such as {'conv4'}.", WRONG_SHAPE)
+    if any(part is Ellipsis for part in answer):
+        return not_yet("There is no answer yet: replace the three dots.", UNTOUCHED)
+    given = set(answer)
+    if not given <= _PARTS:
+        return not_yet(f"no such parts: {sorted(map(str, given - _PARTS))}.", WRONG_SHAPE)
+    behind = {"signal2", "gate2", "up2", "conv6"}
+    tests = (
+        (given == {"conv4"}, "only_itself",
+         "who reads conv4? Each reader's kernels have as many inputs as conv4 has filters."),
+        (given & {"signal1", "up1"}, "reads_centre",
+         "signal1 and up1 read the centre, which has 512 channels before and after."),
+        ("scale8" in given, "reads_image",
+         "scale8 reads the image and makes 256 channels already: nothing changes in it."),
+        (given & {"signal3", "gate3", "up3", "conv7", "up4", "conv8", "conv9"}, "too_far",
+         "up2 puts out 64 filters and conv3's 128 channels, whatever it reads: nothing that "
+         "starts from up2 changes."),
+        ("conv4" not in given or not {"center", "gate1"} <= given, "reads_conv4",
+         "conv4 itself changes, and so do the two that read it: one below, one beside."),
+        (not behind <= given, "behind_concatenation",
+         "up1 ends in a concatenation with the gated conv4, so it has more channels: who reads "
+         f"up1? Of those you have {sorted(given & behind)}."),
+    )  # fmt: skip
+    for hit, mistake, message in tests:
+        if hit:
+            return not_yet(message, mistake)
+    if given != behind | {"conv4", "center", "gate1"}:
+        return not_yet("one name is too many: does that part read anything that has changed?")
+    return right("Seven parts, and 2,903,808 parameters more.")
+
+
+@checker
+def unused(answer: Any) -> Verdict:
+    """Exercise 11.4: parameters of the listing that the main map never reads."""
+    wanted = _LISTING - _MAIN_ONLY
+    mistakes = {
+        "kept": (_MAIN_ONLY, "that is what the main map needs: we ask for the rest."),
+        "main_branch": (
+            wanted + _CONV9 + 33,
+            "conv9 and its head make the main map: they must stay.",
+        ),
+        "conv9": (wanted + _CONV9, "conv9 makes the main map: it must stay."),
+        "heads_only": (
+            _LOGITS,
+            "that is the three 1 x 1 convolutions; conv6, conv7 and conv8 feed nothing else.",
+        ),
+        "blocks_only": (wanted - _LOGITS, "conv6 to conv8, yes; their three heads go with them."),
+        "all": (_LISTING, "that is the whole network."),
+        "share": (wanted / _LISTING, "that is the share: we ask for the number."),
+    }
+    compare(answer, wanted, mistakes, 0.5, "the number")
+    return right("23 % of the network teaches, and then has nothing to do.")
+
+
+@checker
+def scale_cost(answer: Any) -> Verdict:
+    """Exercise 11.5: ``answer(base_filters, depth)``, parameters of the multi-scale input."""
+
+    def cost(widths, own=True, bias=True, widening=True):
+        each = (own * (9 * c + bias * c) + widening * 9 * c * c for c in widths)
+        return sum(each)
+
+    widths = [16, 32]
+    mistakes = {
+        "no_widening": (
+            cost(widths, widening=False),
+            "the concatenation doubles the input of the level's first convolution, and that is "
+            "where nearly all the new parameters are.",
+        ),
+        "no_own": (cost(widths, own=False), "the small image's own 3 x 3 convolution is missing."),
+        "no_bias": (cost(widths, bias=False), "the small image's convolution has a bias."),
+        "first_level": (
+            cost([8, *widths]),
+            "the first level gets no second image: it has the image itself.",
+        ),
+        "bottom": (cost([*widths, 64]), "the bottom gets no image: levels 2 to depth do."),
+        "one_level_short": (cost(widths[:1]), "level number depth gets an image, too."),
+    }
+    compare(run(answer, 8, 3), cost(widths), mistakes, 0.5, "the cost of 8 filters, depth 3")
+    compare(run(answer, 32, 4), 778_624, tolerance=0.5, what="the cost of 32 filters, depth 4")
+    return right("778,624 at full width: a tenth of a U-Net.")
