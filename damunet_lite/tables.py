@@ -92,7 +92,7 @@ class Variant:
 
 @functools.cache
 def _defaults() -> dict[str, Any]:
-    from damunet_lite import training  # here: it loads Keras, which the tables do not need
+    from damunet_lite import training  # here, because it loads Keras
 
     return json.loads(json.dumps(asdict(training.TrainConfig())))
 
