@@ -80,7 +80,8 @@ def resolve(python: str, *requirements: str) -> dict[str, str]:
         report = Path(folder) / "report.json"
         done = subprocess.run(
             [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed",
-             "--report", report, "--python-version", python, "--only-binary", ":all:",
+             "--target", folder, "--report", report, "--python-version", python,
+             "--only-binary", ":all:",
              "--platform", "manylinux_2_28_x86_64", "--platform", "manylinux_2_17_x86_64",
              "--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_27_x86_64",
              *requirements],

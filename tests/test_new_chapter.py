@@ -1,0 +1,80 @@
+"""One command makes a chapter that passes lint, comparison, contract and build at once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from book.tools.build import build_book
+from book.tools.new_chapter import start_chapter, with_chapter
+
+ROOT = Path(__file__).resolve().parents[1]
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv*", ".*_cache", "__pycache__", "_build", "build", "dist", "runs", "*.egg-info"
+)
+
+
+@pytest.mark.slow
+def test_a_new_chapter_passes_everything_at_once(tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
+    environment = {**os.environ, "PYTHONPATH": str(copy), "NO_COLOR": "1"}
+
+    def run(*command):
+        done = subprocess.run(
+            [sys.executable, *map(str, command)],
+            cwd=copy, env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
+
+    made = run("book/tools/new_chapter.py", "98", "a_new_idea", "A new idea").split("\n")
+    chapter, module, test, toc = made[:4]
+    assert [chapter, module, test, toc] == [
+        "chapters/98_a_new_idea.ipynb", "damunet_lite/checks/ch98.py",
+        "tests/checks/test_ch98.py", "_toc.yml",
+    ]  # fmt: skip
+    run("-m", "ruff", "check", chapter, module, test)
+    suites = (chapter, test, "tests/test_chapters.py", "tests/test_book.py")
+    report = run("-m", "pytest", "-q", *suites, "-k", "98 and not colab")
+    assert "passed" in report
+    assert "failed" not in report
+    pages, _, _ = build_book(tmp_path / "built", copy)
+    text = (pages / "chapters" / "98_a_new_idea.html").read_text(encoding="utf-8")
+    assert "98. A new idea" in text
+    assert "Last run on" in text
+
+
+def small_tree(root: Path) -> Path:
+    for folder in ("chapters", "damunet_lite/checks", "tests/checks"):
+        (root / folder).mkdir(parents=True)
+    (root / "_config.yml").write_text("  url: https://github.com/a/b\n", encoding="utf-8")
+    (root / "_toc.yml").write_text("  - file: chapters/01_a\n", encoding="utf-8")
+    (root / "chapters" / "01_a.ipynb").write_text("{}", encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("number", "slug", "title", "words"),
+    [
+        ("7", "slug", "Title", "two digits"),
+        ("02", "Not a slug", "Title", "underscores"),
+        ("02", "slug", " ", "title is"),
+        ("01", "slug", "Title", "chapters/01_a.ipynb exists"),
+        ("00", "slug", "Title", "first chapter"),
+    ],
+)
+def test_what_cannot_be_made_is_named_and_nothing_is_written(tmp_path, number, slug, title, words):
+    root = small_tree(tmp_path)
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    with pytest.raises(ValueError, match=words):
+        start_chapter(number, slug, title, root)
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_a_chapter_is_entered_in_the_order_of_the_numbers():
+    toc = "    - file: chapters/01_a\n  - caption: B\n    - file: chapters/03_c\n"
+    assert with_chapter(toc, "chapters/02_b").split("\n")[1] == "    - file: chapters/02_b"
