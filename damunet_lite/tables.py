@@ -11,7 +11,7 @@ import io
 import itertools
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -952,11 +952,19 @@ def plain(lines: Sequence[Sequence[str]]) -> str:
 # ------------------------------------------------------------------ figures
 
 
-def _fold_values(records, row: Variant, score: str) -> tuple[list[int], list[float]]:
-    values = by_fold(records, row, score)
-    return sorted(values), [values[fold] for fold in sorted(values)]
+def _styled(draw: Callable) -> Callable:
+    """Draw in the book's style, as the functions of ``plots`` do."""
+
+    @functools.wraps(draw)
+    def styled(*args, **kwargs):
+        from damunet_lite import plots  # here, because the tables need no matplotlib
+
+        return plots._styled(draw)(*args, **kwargs)
+
+    return styled
 
 
+@_styled
 def dots_figure(
     records: Sequence[dict[str, Any]], base_filters: int = 32,
     scores: Sequence[str] = ("v_rand", "dice_membrane"),
@@ -970,39 +978,37 @@ def dots_figure(
     -------
     matplotlib.figure.Figure
     """
-    import matplotlib.pyplot as plt
-
     from damunet_lite import plots
 
     rows = rows_at(records, base_filters)
-    with plt.style.context(plots.STYLE_SHEET):
-        figure = plots._new_figure(8.2, 1.5 + 0.42 * len(rows))
-        axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
-        colours = [plots.COLOURS[c] for c in ("blue", "vermillion", "green", "purple", "orange")]
-        for ax, score in zip(axes, scores, strict=True):
-            values = {place: by_fold(records, row, score) for place, row in enumerate(rows)}
-            for fold in range(FOLDS):
-                at = [(v[fold], place) for place, v in values.items() if fold in v]
-                if at:
-                    ax.plot(*zip(*at, strict=True), "o-", color=colours[fold], lw=0.8, ms=6,
-                            alpha=0.8, label=f"fold {fold}", clip_on=False)
-            for place, found in values.items():
-                if found:
-                    mean = float(np.mean(list(found.values())))
-                    ax.plot([mean] * 2, [place - 0.25, place + 0.25], color="#26292C", lw=2.5)
-                else:
-                    ax.text(0.5, place, "no run yet", transform=ax.get_yaxis_transform(),
-                            ha="center", va="center", color="#6B7075", fontsize=9)
-            ax.set(xlabel=SCORE_NAMES[score], ylim=(len(rows) - 0.5, -0.5))
-            ax.set_yticks(range(len(rows)), [row.name for row in rows])
-            ax.locator_params(axis="x", nbins=5)
-            ax.grid(axis="x")
-        handles, labels = axes[0].get_legend_handles_labels()
-        if handles:
-            figure.legend(handles, labels, loc="outside lower center", ncols=5)
+    figure = plots._new_figure(8.2, 1.5 + 0.42 * len(rows))
+    axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
+    colours = [plots.COLOURS[c] for c in ("blue", "vermillion", "green", "purple", "orange")]
+    for ax, score in zip(axes, scores, strict=True):
+        values = {place: by_fold(records, row, score) for place, row in enumerate(rows)}
+        for fold in range(FOLDS):
+            at = [(v[fold], place) for place, v in values.items() if fold in v]
+            if at:
+                ax.plot(*zip(*at, strict=True), "o-", color=colours[fold], lw=0.8, ms=6,
+                        alpha=0.8, label=f"fold {fold}", clip_on=False)
+        for place, found in values.items():
+            if found:
+                mean = float(np.mean(list(found.values())))
+                ax.plot([mean] * 2, [place - 0.25, place + 0.25], color="#26292C", lw=2.5)
+            else:
+                ax.text(0.5, place, "no run yet", transform=ax.get_yaxis_transform(),
+                        ha="center", va="center", color="#6B7075", fontsize=9)
+        ax.set(xlabel=SCORE_NAMES[score], ylim=(len(rows) - 0.5, -0.5))
+        ax.set_yticks(range(len(rows)), [row.name for row in rows])
+        ax.locator_params(axis="x", nbins=5)
+        ax.grid(axis="x")
+    handles, labels = axes[0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=5)
     return figure
 
 
+@_styled
 def difference_figure(
     records: Sequence[dict[str, Any]], score: str = "v_rand", base_filters: int = 32
 ) -> Any:
@@ -1012,28 +1018,26 @@ def difference_figure(
     -------
     matplotlib.figure.Figure
     """
-    import matplotlib.pyplot as plt
-
     from damunet_lite import plots
 
     found = [d for d in differences(records, base_filters) if d["score"] == score]
-    with plt.style.context(plots.STYLE_SHEET):
-        figure = plots._new_figure(7.6, 1.0 + 0.36 * max(len(found), 1))
-        ax = figure.add_subplot()
-        for place, pair in enumerate(found):
-            if pair["low"] is not None:
-                ax.plot([pair["low"], pair["high"]], [place] * 2, color=plots.COLOURS["blue"])
-            ax.plot(pair["values"], [place] * pair["n"], "o", color="#8A8F94", ms=4)
-            ax.plot(pair["mean"], place, "D", color=plots.COLOURS["blue"], ms=6)
-        ax.axvline(0, color="#26292C", lw=1)
-        ax.set_yticks(range(len(found)), [f"{d['second']} - {d['first']}" for d in found])
-        ax.set(xlabel=f"difference in {SCORE_NAMES[score]}: right of 0, the first named is better")
-        if found:
-            ax.set_ylim(len(found) - 0.4, -0.6)
-        ax.grid(axis="x")
+    figure = plots._new_figure(7.6, 1.0 + 0.36 * max(len(found), 1))
+    ax = figure.add_subplot()
+    for place, pair in enumerate(found):
+        if pair["low"] is not None:
+            ax.plot([pair["low"], pair["high"]], [place] * 2, color=plots.COLOURS["blue"])
+        ax.plot(pair["values"], [place] * pair["n"], "o", color="#8A8F94", ms=4)
+        ax.plot(pair["mean"], place, "D", color=plots.COLOURS["blue"], ms=6)
+    ax.axvline(0, color="#26292C", lw=1)
+    ax.set_yticks(range(len(found)), [f"{d['second']} - {d['first']}" for d in found])
+    ax.set(xlabel=f"difference in {SCORE_NAMES[score]}: right of 0, the first named is better")
+    if found:
+        ax.set_ylim(len(found) - 0.4, -0.6)
+    ax.grid(axis="x")
     return figure
 
 
+@_styled
 def curves_figure(records: Sequence[dict[str, Any]], base_filters: int = 32) -> Any:
     """Training loss and validation V_rand by step, one line for each fold.
 
@@ -1041,35 +1045,32 @@ def curves_figure(records: Sequence[dict[str, Any]], base_filters: int = 32) -> 
     -------
     matplotlib.figure.Figure
     """
-    import matplotlib.pyplot as plt
-
     from damunet_lite import plots
 
     rows = rows_at(records, base_filters)[:4]
-    with plt.style.context(plots.STYLE_SHEET):
-        figure = plots._new_figure(8.2, 4.4)
-        axes = figure.subplots(2, len(rows), sharex=True, sharey="row")
-        colours = [plots.COLOURS[c] for c in ("blue", "vermillion", "green", "purple", "orange")]
-        for column, row in enumerate(rows):
-            axes[0, column].set_title(row.name)
-            axes[1, column].set_xlabel("step")
-            for record in records:
-                config = record["config"]
-                if variant(config) != row or config["seed"]:
-                    continue
-                steps = [point["step"] for point in record["history"]]
-                for ax, key in zip(axes[:, column], ("loss", "v_rand"), strict=True):
-                    ax.plot(steps, [point[key] for point in record["history"]],
-                            color=colours[config["fold"]], lw=1.4, label=f"fold {config['fold']}")
-        for ax, label in zip(axes[:, 0], ("training loss", "V_rand, validation"), strict=True):
-            ax.set_ylabel(label)
-        handles = {
-            label: handle
-            for ax in axes[0]
-            for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
-        }
-        if handles:
-            figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5)
+    figure = plots._new_figure(8.2, 4.4)
+    axes = figure.subplots(2, len(rows), sharex=True, sharey="row")
+    colours = [plots.COLOURS[c] for c in ("blue", "vermillion", "green", "purple", "orange")]
+    for column, row in enumerate(rows):
+        axes[0, column].set_title(row.name)
+        axes[1, column].set_xlabel("step")
+        for record in records:
+            config = record["config"]
+            if variant(config) != row or config["seed"]:
+                continue
+            steps = [point["step"] for point in record["history"]]
+            for ax, key in zip(axes[:, column], ("loss", "v_rand"), strict=True):
+                ax.plot(steps, [point[key] for point in record["history"]],
+                        color=colours[config["fold"]], lw=1.4, label=f"fold {config['fold']}")
+    for ax, label in zip(axes[:, 0], ("training loss", "V_rand, validation"), strict=True):
+        ax.set_ylabel(label)
+    handles = {
+        label: handle
+        for ax in axes[0]
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    if handles:
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5)
     return figure
 
 
@@ -1144,6 +1145,7 @@ def gallery_masks(gallery: Sequence[dict[str, Any]]) -> list[np.ndarray]:
     return [np.asarray(picture) > 0 for picture in pictures]
 
 
+@_styled
 def gallery_figure(gallery: Sequence[dict[str, Any]], stack: Any) -> Any:
     """The worst slices with missed membrane (merges) and false membrane (splits) coloured.
 
@@ -1158,29 +1160,27 @@ def gallery_figure(gallery: Sequence[dict[str, Any]], stack: Any) -> Any:
     -------
     matplotlib.figure.Figure
     """
-    import matplotlib.pyplot as plt
     from matplotlib.patches import Patch
 
     from damunet_lite import plots
 
-    with plt.style.context(plots.STYLE_SHEET):
-        columns = min(2, max(len(gallery), 1))
-        rows = -(-max(len(gallery), 1) // columns)
-        figure = plots._new_figure(3.9 * columns, 4.15 * rows + 0.35)
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        for ax in axes:
-            ax.set_axis_off()
-        for ax, item, mask in zip(axes, gallery, gallery_masks(gallery), strict=False):
-            truth = stack.membranes[item["slice"], ..., 0] == 1
-            grey = np.zeros_like(truth, dtype=float) + 1 - 0.25 * truth
-            plots.show_slice(plots.error_map(truth, mask, grey), ax=ax, title=(
-                f"{item['row']}, slice {item['slice']}: V_rand {item['v_rand']:.3f}"
-            ))
-        figure.legend(
-            handles=[Patch(color=plots.MISSED, label="missed membrane: cells may merge"),
-                     Patch(color=plots.FALSE, label="false membrane: a cell may be split")],
-            loc="outside lower center", ncols=2,
-        )
+    columns = min(2, max(len(gallery), 1))
+    rows = -(-max(len(gallery), 1) // columns)
+    figure = plots._new_figure(3.9 * columns, 4.15 * rows + 0.35)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, item, mask in zip(axes, gallery, gallery_masks(gallery), strict=False):
+        truth = stack.membranes[item["slice"], ..., 0] == 1
+        grey = np.zeros_like(truth, dtype=float) + 1 - 0.25 * truth
+        plots.show_slice(plots.error_map(truth, mask, grey), ax=ax, title=(
+            f"{item['row']}, slice {item['slice']}: V_rand {item['v_rand']:.3f}"
+        ))
+    figure.legend(
+        handles=[Patch(color=plots.MISSED, label="missed membrane: cells may merge"),
+                 Patch(color=plots.FALSE, label="false membrane: a cell may be split")],
+        loc="outside lower center", ncols=2,
+    )
     return figure
 
 
