@@ -5,7 +5,6 @@ anchor and image has to be there, and nothing may be asked of another host.
 """
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+from book.tools.build import without_networks
 from book.tools.notebook_rules import cell_fault, notebook_faults
 from book.tools.set_address import configured_address, split_address
 
@@ -181,21 +181,6 @@ def test_strict_comparison_catches_what_it_should_and_nothing_else(tmp_path):
 # --- built pages ------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory) -> Path:
-    """The built book."""
-    target = tmp_path_factory.mktemp("book")
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n", "--keep-going"]
-    done = subprocess.run(
-        [*command, "--path-output", target, ROOT],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "NO_COLOR": "1"},
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    return target / "_build" / "html"
-
-
 @cache
 def parse(path: Path) -> BeautifulSoup:
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
@@ -207,6 +192,17 @@ def toc_files(site: Path) -> list[Path]:
 
 def pages(site: Path) -> list[Path]:
     return sorted(p for p in site.rglob("*.html") if "_static" not in p.relative_to(site).parts)
+
+
+@pytest.mark.slow
+def test_book_builds_in_a_minute_without_network_libraries(built, tmp_path):
+    _, seconds = built
+    assert seconds < 60  # of processor time, which a busy machine hardly changes
+    done = subprocess.run(
+        [sys.executable, "-c", "import keras"],
+        env=without_networks(tmp_path), capture_output=True, text=True,
+    )  # fmt: skip
+    assert "not needed to build the book" in done.stderr
 
 
 @pytest.mark.slow

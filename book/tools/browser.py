@@ -1,0 +1,202 @@
+"""A headless browser that reaches nothing but this computer, and what it notices on a page.
+
+The tests, the measurements and the printed book all look at the built pages through it. It needs
+Chromium with its driver, and selenium; `missing()` says which of them is not there.
+"""
+
+import contextlib
+import functools
+import http.server
+import importlib.util
+import json
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+LOCAL_SCHEMES = ("file:", "data:", "blob:", "about:", "chrome:")
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-extensions",
+    "--proxy-server=direct://",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+# Pages are asked when their formulas were drawn and their fonts there: later than "load".
+READY = """
+addEventListener("load", () => {
+  const formulas = window.MathJax?.startup?.promise ?? Promise.resolve();
+  formulas.then(() => document.fonts.ready).then(() => {
+    window.everythingShown = performance.now();
+  });
+});
+"""
+PICTURES = """
+for (const image of document.images) image.loading = "eager";
+return Promise.all([...document.images].map((image) => image.decode().then(
+  () => null, () => image.getAttribute("src").slice(0, 120)
+))).then((found) => found.filter(Boolean));
+"""
+SETTLED = """
+return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null))));
+"""
+LINKS = "return [...document.querySelectorAll('a[href]')].map((link) => link.href)"
+ANCHORS = "return [...document.querySelectorAll('[id], a[name]')].flatMap((e) => [e.id, e.name])"
+TIMES = """
+const paint = performance.getEntriesByName("first-contentful-paint")[0];
+return {readable: paint ? paint.startTime : null, everything: window.everythingShown ?? null,
+  bytes: performance.getEntries().reduce((sum, e) => sum + (e.encodedBodySize ?? 0), 0)};
+"""
+
+
+def missing() -> str | None:
+    """Say what there is not for a browser to start, or None where all is there."""
+    if importlib.util.find_spec("selenium") is None:
+        return "selenium is not installed"
+    if not any(map(shutil.which, BROWSERS)):
+        return "no Chromium on this computer"
+    if shutil.which("chromedriver") is None:
+        return "chromedriver is not installed"
+    return None
+
+
+@dataclass
+class Visit:
+    """What happened while a page loaded."""
+
+    requests: list[str]
+    faults: list[str]
+    times: dict[str, float]
+
+
+class Browser:
+    """One window; use it as a context manager."""
+
+    def __init__(self, width: int = 1280, height: int = 900) -> None:
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+
+        options = webdriver.ChromeOptions()
+        options.binary_location = next(filter(None, map(shutil.which, BROWSERS)))
+        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        for option in (*OPTIONS, f"--user-data-dir={self._profile.name}"):
+            options.add_argument(option)
+        options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+        self.driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
+        self.driver.set_page_load_timeout(60)
+        self.driver.set_script_timeout(60)
+        self.resize(width, height)
+        self.command("Page.addScriptToEvaluateOnNewDocument", source=READY)
+
+    def __enter__(self) -> "Browser":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.driver.quit()
+        self._profile.cleanup()
+
+    def command(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """Send a command of the Chrome DevTools Protocol."""
+        return self.driver.execute_cdp_cmd(name, arguments)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Value of a script that ends in `return`."""
+        return self.driver.execute_script(script, *arguments)
+
+    def resize(self, width: int, height: int) -> None:
+        """Set the size of the page in pixels, as a phone has it if you like."""
+        self.command(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=False,
+        )  # fmt: skip
+        self.run(SETTLED)  # media queries answer with the next frame
+
+    def prefer(self, scheme: str) -> None:
+        """Let the computer ask for "light" or "dark" pages."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.command("Emulation.setEmulatedMedia", features=features)
+
+    def visit(self, address: str, home: str = "") -> Visit:
+        """Load a page until formulas and fonts are there; `home` is where it may load from."""
+        for log in ("performance", "browser"):
+            self.driver.get_log(log)
+        self.driver.get(address)
+        deadline = time.monotonic() + 30
+        while self.run("return window.everythingShown") is None:
+            if time.monotonic() > deadline:
+                return Visit([], [f"not ready after 30 s: {address}"], {})
+            time.sleep(0.02)
+        times = self.run(TIMES)
+        broken = [f"broken image: {source}" for source in self.run(PICTURES)]
+        requests, faults = self._traffic(home)
+        return Visit(requests, [*faults, *broken, *self._complaints()], times)
+
+    def _traffic(self, home: str) -> tuple[list[str], list[str]]:
+        asked: dict[str, str] = {}
+        faults = []
+        for entry in self.driver.get_log("performance"):
+            event = json.loads(entry["message"])["message"]
+            details = event["params"]
+            if event["method"] == "Network.requestWillBeSent":
+                url = details["request"]["url"]
+                asked[details["requestId"]] = url
+                if not url.startswith(LOCAL_SCHEMES) and not (home and url.startswith(home)):
+                    faults.append(f"outside request: {url}")
+            elif event["method"] == "Network.loadingFailed" and not details.get("canceled"):
+                url = asked.get(details["requestId"], "?")
+                faults.append(f"did not load: {url} ({details['errorText']})")
+            elif event["method"] == "Network.responseReceived":
+                response = details["response"]
+                if response["status"] >= 400:
+                    faults.append(f"did not load: {response['url']} ({response['status']})")
+        return [url for url in asked.values() if not url.startswith("data:")], faults
+
+    def _complaints(self) -> list[str]:
+        entries = self.driver.get_log("browser")
+        return [f"console: {e['message']}" for e in entries if e["level"] == "SEVERE"]
+
+    def links(self) -> list[str]:
+        """Absolute addresses of all links on the page."""
+        return self.run(LINKS)
+
+    def anchors(self) -> set[str]:
+        """Everything on the page that a link can point to."""
+        return set(filter(None, self.run(ANCHORS)))
+
+    def print_pdf(self) -> bytes:
+        """The page as it is printed."""
+        import base64
+
+        options = {"printBackground": True, "preferCSSPageSize": True, "generateTaggedPDF": True}
+        return base64.b64decode(self.command("Page.printToPDF", **options)["data"])
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """Serve a folder on this computer alone; gives the address, which ends with a slash."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,84 @@
+"""The whole book as one PDF, printed from the built pages.
+
+    jupyter-book build .
+    python book/tools/pdf.py                            # writes _build/damunet-lite.pdf
+    python book/tools/pdf.py --html FOLDER --out FILE chapters/03_scores
+
+Every page is printed by a headless Chromium without network, in the order of the table of
+contents, and the sheets are merged, with a bookmark for each page.
+"""
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import yaml  # noqa: E402
+
+from book.tools.browser import Browser, missing  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def toc_pages(node: object) -> list[str]:
+    """Names of all pages below a node of the table of contents.
+
+    Examples
+    --------
+    >>> toc_pages({"root": "a", "parts": [{"chapters": [{"file": "b"}, {"file": "c"}]}]})
+    ['a', 'b', 'c']
+    """
+    if isinstance(node, list):
+        return [page for item in node for page in toc_pages(item)]
+    assert isinstance(node, dict)
+    pages = [node[key] for key in ("root", "file") if key in node]
+    for key in ("parts", "chapters", "sections"):
+        pages += toc_pages(node.get(key) or [])
+    return pages
+
+
+def write_pdf(html: Path, pages: list[str], out: Path) -> int:
+    """Print the pages, merge them into `out`, and return the number of sheets."""
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter()
+    with Browser() as browser:
+        browser.prefer("light")
+        for page in pages:
+            browser.visit((html / f"{page}.html").as_uri())
+            title = browser.run("return document.querySelector('h1')?.firstChild.textContent")
+            sheets = PdfReader(io.BytesIO(browser.print_pdf()))
+            first = len(writer.pages)
+            for sheet in sheets.pages:
+                writer.add_page(sheet)
+            writer.add_outline_item(title or page, first)
+    writer.compress_identical_objects()
+    with out.open("wb") as file:
+        writer.write(file)
+    return len(writer.pages)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("pages", nargs="*", help="names as in _toc.yml (all)")
+    parser.add_argument("--html", type=Path, default=ROOT / "_build" / "html")
+    parser.add_argument("--out", type=Path, default=ROOT / "_build" / "damunet-lite.pdf")
+    arguments = parser.parse_args()
+    if reason := missing():
+        print(f"Cannot print: {reason}.", file=sys.stderr)
+        return 1
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    pages = arguments.pages or toc_pages(toc)
+    if absent := [page for page in pages if not (arguments.html / f"{page}.html").is_file()]:
+        print(f"Build the book first: there is no page {absent[0]}.", file=sys.stderr)
+        return 1
+    sheets = write_pdf(arguments.html.resolve(), pages, arguments.out)
+    size = arguments.out.stat().st_size
+    print(f"{arguments.out}: {sheets} sheets, {size / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

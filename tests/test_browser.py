@@ -1,0 +1,487 @@
+"""The built pages in a browser that has no network: what a reader sees, hears and can move.
+
+Every page is opened from disk and from a local server. The interactive figures are moved with
+keyboard and mouse, and their words compared with what the package says.
+"""
+
+import base64
+import importlib.metadata
+import json
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+import numpy as np
+import pytest
+from test_book import toc_pages
+
+from book.tools.browser import Browser, missing, serve
+from damunet_lite import metrics, widgets
+
+PAGES = [*toc_pages(), "genindex", "py-modindex", "search"]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(missing() is not None, reason=str(missing())),
+]
+each_page = pytest.mark.parametrize("page", PAGES)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Browser() as window:
+        yield window
+
+
+@pytest.fixture(scope="module")
+def server(site):
+    with serve(site) as address:
+        yield address
+
+
+# --- nothing is missing, and nobody else is asked ---------------------------------------
+
+
+@cache
+def anchors_of(path: Path) -> set[str]:
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    named = [tag["name"] for tag in soup.find_all("a", attrs={"name": True})]
+    return {tag["id"] for tag in soup.find_all(id=True)}.union(named)
+
+
+def broken_links(browser, path: Path) -> list[str]:
+    """Links of the page that is open (from disk) which lead nowhere."""
+    found = []
+    for link in browser.links():
+        parts = urlsplit(link)
+        if parts.scheme != "file":
+            continue
+        target, anchor = Path(url2pathname(parts.path)), unquote(parts.fragment)
+        if not target.is_file():
+            found.append(f"broken link: {link}")
+        elif anchor:
+            known = browser.anchors() if target == path else anchors_of(target)
+            if anchor not in known:
+                found.append(f"no such anchor: {link}")
+    return found
+
+
+@each_page
+def test_page_opened_from_disk_is_whole(browser, site, page):
+    path = site / f"{page}.html"
+    visit = browser.visit(path.as_uri())
+    assert visit.requests
+    assert visit.faults + broken_links(browser, path) == []
+
+
+@each_page
+def test_page_from_a_server_is_whole_and_fits_a_phone(browser, server, page):
+    visit = browser.visit(f"{server}{page}.html", server)
+    assert visit.requests
+    assert visit.faults == []
+    assert browser.run(RAW_FORMULAS) == 0
+    browser.resize(390, 800)
+    try:
+        wide = browser.run(TOO_WIDE)
+    finally:
+        browser.resize(1280, 900)
+    assert wide == []
+
+
+# Formulas left as they were typed.
+RAW_FORMULAS = """
+return [...document.querySelectorAll(".math")].filter((e) =>
+  /\\S/.test(e.textContent) && !e.querySelector("mjx-container")).length
+"""
+# Elements that stick out of the page; what scrolls inside a box of its own does not.
+TOO_WIDE = """
+const page = document.documentElement;
+if (page.scrollWidth <= innerWidth) return [];
+const boxed = (e) => e && e !== document.body
+  && (getComputedStyle(e).overflowX !== "visible" || boxed(e.parentElement));
+const out = [...document.querySelectorAll("article *, main *")].filter((e) =>
+  e.getBoundingClientRect().right > innerWidth + 1 && !boxed(e.parentElement));
+return [`page is ${page.scrollWidth} wide`, ...out.slice(0, 5).map((e) =>
+  `${e.tagName}.${e.className} ${Math.round(e.getBoundingClientRect().right)}`)];
+"""
+
+FAULTY = """<!doctype html><html lang="en"><title>faulty</title><body>
+<img src="https://example.org/a.png" alt="a picture elsewhere">
+<img src="not_there.png" alt="a picture that is missing">
+<a href="no_such_page.html">nowhere</a> <a href="#no_such_anchor">nowhere</a>
+<script src="https://cdn.example.org/a.js"></script>
+<script>throw new Error("planted")</script>
+<div style="width: 900px">wide</div></body></html>"""
+SOUND = """<!doctype html><html lang="en"><title>sound</title><link rel="icon" href="data:,">
+<body><a href="#here">here</a> <a href="https://example.org">elsewhere</a>
+<p id="here">text</p></body></html>"""
+
+
+def test_a_faulty_page_is_noticed(browser, tmp_path):
+    path = tmp_path / "faulty.html"
+    path.write_text(FAULTY, encoding="utf-8")
+    faults = browser.visit(path.as_uri()).faults + broken_links(browser, path)
+    for fault in (
+        "outside request: https://example.org/a.png", "outside request: https://cdn.example.org",
+        "broken image: not_there.png", "broken link: ", "no such anchor: ", "planted",
+    ):  # fmt: skip
+        assert [f for f in faults if fault in f], (fault, faults)
+    browser.resize(390, 800)
+    assert browser.run(TOO_WIDE)
+    with serve(tmp_path) as address:
+        faults = browser.visit(f"{address}faulty.html", address).faults
+        assert [f for f in faults if "(404)" in f], faults
+        path = tmp_path / "sound.html"
+        path.write_text(SOUND, encoding="utf-8")
+        assert browser.visit(f"{address}sound.html", address).faults == []
+    visit = browser.visit(path.as_uri())
+    assert visit.faults + broken_links(browser, path) + browser.run(TOO_WIDE) == []
+    browser.resize(1280, 900)
+
+
+def test_search_finds_a_word_of_a_chapter(browser, site):
+    faults = browser.visit((site / "search.html").as_uri() + "?q=tversky").faults
+    found = "return [...document.querySelectorAll('#search-results li a')].map((a) => a.href)"
+    for _ in range(100):
+        if results := browser.run(found):
+            break
+    assert [link for link in results if "04_tversky" in link], faults
+    assert faults == []
+
+
+# --- the interactive figures ------------------------------------------------------------
+
+
+def unpack(text: str, shape) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(shape)
+
+
+def say_scores(truth, probability, threshold, thin, names):
+    scores = metrics.score_stack(truth[None], probability[None], [threshold], thin)
+    return [f"{words} {getattr(scores, name)[0, 0]:.3f}" for words, name in names.items()]
+
+
+def say_tversky(s):
+    loss = widgets.TverskyExplorer(**s).describe()
+    return [loss.removesuffix(" on the four pixels.")]
+
+
+def say_threshold(s):
+    truth, levels = unpack(s["truth"], s["shape"]), unpack(s["probability"], s["shape"])
+    names = {"Dice, cell": "dice_cell", "Dice, membrane": "dice_membrane", "V_rand": "rand"}
+    names["V_info"] = "information"
+    said = say_scores(truth, levels / 255, s["threshold"], s["thin"], names)
+    best = metrics.score_stack(truth[None], levels[None] / 255, thin=s["thin"]).best_rand()
+    return [f"Threshold {s['threshold']:.2f}", *said, f"V_rand {best[1]:.3f} at {best[0]:.1f}"]
+
+
+def say_broken(s):
+    truth, shown = (np.reshape(s[name], s["shape"]) for name in ("truth", "prediction"))
+    names = {"Accuracy": "accuracy", "Dice of membrane": "dice_membrane", "V_rand": "rand"}
+    names["V_info"] = "information"
+    wrong = f"{(truth != shown).sum()} of {truth.size} pixels wrong"
+    return [wrong, *say_scores(truth, shown.astype(float), 0.5, s["thin"], names)]
+
+
+def say_gate(s):
+    added = max(s["theta"] * s["x"] + s["phi"] * s["g"], 0)
+    alpha = 1 / (1 + np.exp(-(s["psi"] * added + s["bias"])))
+    return [f"coefficient {alpha:.3f}", f"{alpha * s['x']:.3f} of x = {s['x']:.2f} passes"]
+
+
+def say_cbam(s):
+    """Channel weights as `layers.ChannelAttention` gives them, in numpy."""
+    values = np.reshape(s["features"], s["shape"]) * s["gains"]
+
+    def shared(vector):
+        hidden = np.maximum(vector @ s["mlp"]["squeeze"] + s["mlp"]["squeezeBias"], 0)
+        return hidden @ s["mlp"]["excite"] + s["mlp"]["exciteBias"]
+
+    logits = shared(values.mean((0, 1))) + shared(values.max((0, 1)))
+    weights = 1 / (1 + np.exp(-logits))
+    return ["Channel weights: " + ", ".join(
+        f"{name} {weight:.2f}" for name, weight in zip(s["names"], weights, strict=True)
+    )]  # fmt: skip
+
+
+def say_supervision(s):
+    mask = unpack(s["mask"], s["shape"])
+    figure = widgets.SupervisionTargets(mask=mask, rule=s["rule"], decay=s["decay"])
+    cells = list(figure._cells().values())
+    rule = s["rule"].replace("_", " ")
+    first = 1 / sum(s["decay"] ** k for k in range(4))
+    return [f"Rule {rule}: the 1/8 target has {cells[3]} cell", f"the mask has {cells[0]}.",
+            f" {first:.3f}, "]  # fmt: skip
+
+
+def say_field(s):
+    side = int(widgets.ReceptiveField(**s).describe().rstrip(".").split(", ")[-1])
+    extra = " meets the pooled image after 1 convolution" if s["multi_scale"] else ""
+    return [f"At the bottom a pixel sees {side} image pixels", extra]
+
+
+def say_tiles(s):
+    tiles = int(widgets.OverlapTile(**s).describe().split(" x ")[0])
+    work = (tiles * s["tile"] / s["image_size"]) ** 2
+    return [f"{tiles**2} tiles, {work:.2f} times"]
+
+
+def after_gap(s):
+    shown = list(s["truth"])
+    membrane = [i for i, value in enumerate(shown) if value]
+    shown[s["gap"] if s.get("gap") is not None else membrane[len(membrane) // 2]] = 0
+    return {"prediction": shown}
+
+
+DICE = {"fn_weight": 0.5, "fp_weight": 0.5, "exponent": 1.0, "smooth": 1.0}
+# kind: (what it says, slider to move and its trait, (what to click, what the click sets))
+FIGURES = {
+    "TverskyExplorer": (say_tversky, ("exponent", "exponent"), ("button", "Dice loss", DICE)),
+    "ThresholdExplorer": (
+        say_threshold, ("threshold on the probability of cell", "threshold"),
+        ("label", "thin borders first", lambda s: {"thin": not s["thin"]}),
+    ),
+    "BrokenMembrane": (say_broken, None, ("button", "Open one gap", after_gap)),
+    "AttentionGateMap": (
+        say_gate, ("bias", "bias"),
+        ("select", "enlarged by", lambda s: {"interpolation": "nearest"}),
+    ),
+    "CbamExplorer": (
+        say_cbam, ("gain of ", "gains"),
+        ("label", "multiply by pixel weights", lambda s: {"spatial": not s["spatial"]}),
+    ),
+    "SupervisionTargets": (
+        say_supervision, ("weight of a head", "decay"),
+        ("select", "a coarse pixel is", lambda s: {"rule": "area"}),
+    ),
+    "ReceptiveField": (
+        say_field, ("depth", "depth"),
+        ("label", "multi-scale input", lambda s: {"multi_scale": not s["multi_scale"]}),
+    ),
+    "OverlapTile": (
+        say_tiles, ("tile side", "tile"), ("select", "weights", lambda s: {"window": "uniform"}),
+    ),
+}  # fmt: skip
+
+
+class Figure:
+    """A figure on the page that is open."""
+
+    def __init__(self, browser, element):
+        from selenium.webdriver.common.by import By
+
+        self.browser, self.element, self.css = browser, element, By.CSS_SELECTOR
+        self.kind = element.get_attribute("data-kind")
+        self.state = json.loads(element.get_attribute("data-state"))
+        self.say, self.dial, self.click = FIGURES[self.kind]
+
+    def find(self, css, words=""):
+        for part in self.element.find_elements(self.css, css):
+            label = part.get_attribute("aria-label") or part.get_attribute("textContent")
+            if words in label:
+                return part
+        raise AssertionError(f"{self.kind} has no {css} with {words!r}")
+
+    def text(self):
+        return self.find(".dm-status").text.replace("\N{MINUS SIGN}", "-")
+
+    def check(self):
+        said = self.text()
+        assert [words for words in self.say(self.state) if words not in said] == [], said
+
+    def read(self, slider):
+        value, name = float(slider.get_attribute("value")), self.dial[1]
+        if isinstance(self.state[name], list):
+            value = [value, *self.state[name][1:]]
+        if isinstance(self.state[name], int):
+            value = int(value)
+        changed = value != self.state[name]
+        self.state[name] = value
+        return changed
+
+
+def move_with_the_keyboard(figure):
+    from selenium.webdriver.common.keys import Keys
+
+    if figure.dial is None:  # a grid of pixels: one down, and change it
+        figure.browser.run("arguments[0].focus()", figure.find("[tabindex='0']", "row 1"))
+        figure.browser.driver.switch_to.active_element.send_keys(Keys.ARROW_DOWN)
+        figure.browser.driver.switch_to.active_element.send_keys(Keys.SPACE)
+        shown, below = list(figure.state["prediction"]), figure.state["shape"][1]
+        figure.state["prediction"] = [v ^ (i == below) for i, v in enumerate(shown)]
+        return
+    slider = figure.find("input[type=range]", figure.dial[0])
+    slider.send_keys(Keys.ARROW_LEFT)
+    assert figure.read(slider), "the arrow key moved nothing"
+
+
+def move_with_the_mouse(figure):
+    from selenium.webdriver import ActionChains
+
+    if figure.dial is not None:
+        slider = figure.find("input[type=range]", figure.dial[0])
+        left = -0.35 * slider.size["width"]
+        figure.browser.run("arguments[0].scrollIntoView({block: 'center'})", slider)
+        ActionChains(figure.browser.driver).move_to_element_with_offset(
+            slider, round(left), 0
+        ).click().perform()
+        assert figure.read(slider), "the mouse moved nothing"
+        figure.check()
+    css, words, change = figure.click
+    part = figure.find(css, words)
+    figure.browser.run("arguments[0].scrollIntoView({block: 'center'})", part)
+    if css == "select":
+        from selenium.webdriver.support.select import Select
+
+        (wanted,) = change(figure.state).values()
+        shown = {"nearest": "repeating pixels", "uniform": "all equal"}
+        shown["area"] = "the share that is membrane"
+        Select(part).select_by_visible_text(shown[wanted])
+    else:
+        part.click()
+    figure.state |= change(figure.state) if callable(change) else change
+
+
+def exercise_figures(browser):
+    """Move every figure on the page that is open; give their kinds."""
+    elements = browser.driver.find_elements("css selector", ".damunet-figure")
+    kinds = []
+    for figure in [Figure(browser, element) for element in elements]:
+        kinds.append(figure.kind)
+        figure.check()
+        said = {figure.text()}
+        for move in (move_with_the_keyboard, move_with_the_mouse):
+            move(figure)
+            figure.check()
+            said.add(figure.text())
+        assert len(said) > 1, f"{figure.kind} always says the same"
+    return kinds
+
+
+@each_page
+def test_figures_on_the_page_say_what_the_package_says(browser, site, page):
+    path = site / f"{page}.html"
+    wanted = path.read_text(encoding="utf-8").count('class="damunet-figure"')
+    if wanted == 0:
+        return
+    browser.visit(path.as_uri())
+    assert len(exercise_figures(browser)) == wanted
+
+
+@pytest.fixture
+def all_figures(tmp_path):
+    """A page with one figure of every kind, whether a chapter shows it or not."""
+    figures = [getattr(widgets, kind)().html() for kind in FIGURES]
+    path = tmp_path / "figures.html"
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>all</title><body><main>'
+    path.write_text(f"{head}<h1>All</h1>{''.join(figures)}</main></body></html>", encoding="utf-8")
+    return path
+
+
+def test_every_kind_of_figure_says_what_the_package_says(browser, all_figures):
+    assert browser.visit(all_figures.as_uri()).faults == []
+    assert exercise_figures(browser) == list(FIGURES)
+    kinds = {kind.__name__ for kind in widgets.Figure.__subclasses__()}
+    assert kinds == set(FIGURES)
+
+
+def test_a_figure_that_keeps_its_old_words_is_noticed(browser, all_figures):
+    text = all_figures.read_text(encoding="utf-8")
+    deaf = text.replace("(handlers.get(event) ?? []).forEach((handler) => handler());", "")
+    assert deaf != text
+    all_figures.write_text(deaf, encoding="utf-8")
+    browser.visit(all_figures.as_uri())
+    with pytest.raises(AssertionError):
+        exercise_figures(browser)
+
+
+# --- accessibility ----------------------------------------------------------------------
+
+# What axe still finds: rule -> (where, as a selector; why it stays). Nothing else is let pass.
+KNOWN_VIOLATIONS: dict[str, tuple[str, str]] = {
+    "empty-table-header": (
+        "th:has(mjx-container)",
+        "a header that is a formula: axe does not read the MathML that screen readers are given",
+    ),
+}
+
+
+def axe_source() -> str | None:
+    try:
+        files = importlib.metadata.files("axe-playwright-python") or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    found = [file.locate() for file in files if file.name == "axe.min.js"]
+    return Path(found[0]).read_text(encoding="utf-8") if found else None
+
+
+AXE = """
+const [rules, done] = arguments;
+const only = rules.length ? {runOnly: {type: "rule", values: rules}} : {};
+const listed = ({violations}) => violations.flatMap((rule) => rule.nodes.map((node) =>
+  [rule.id, node.target.flat().join(" "), node.html.slice(0, 160)]));
+axe.run(document, {resultTypes: ["violations"], preload: false, ...only}).then(
+  (found) => done(listed(found)));
+"""
+
+
+# The page follows the computer's wish a moment later, and its colours fade over.
+SCHEME_SHOWN = """
+const [wanted, done] = arguments, until = performance.now() + 3000;
+const look = () => {
+  const shown = document.documentElement.dataset.theme;
+  if (shown === wanted || performance.now() > until) setTimeout(() => done(shown), 400);
+  else setTimeout(look, 20);
+};
+look();
+"""
+IS_ONE_OF = """
+return [...document.querySelectorAll(arguments[0])].some((e) => e.matches(arguments[1]))
+"""
+
+
+def violations(browser, rules=()) -> list[str]:
+    """What axe objects to on the page that is open, less what is known; all rules by default."""
+    if not browser.run("return Boolean(window.axe)"):
+        browser.run(axe_source())
+    found = []
+    for rule, target, html in browser.driver.execute_async_script(AXE, list(rules)):
+        where = KNOWN_VIOLATIONS.get(rule, (None,))[0]
+        if where is None or not browser.run(IS_ONE_OF, target, where):
+            found.append(f"{rule}: {target}: {html}")
+    return found
+
+
+needs_axe = pytest.mark.skipif(axe_source() is None, reason="axe-playwright-python is missing")
+
+
+@needs_axe
+@each_page
+def test_page_is_accessible_in_light_and_dark(browser, site, page):
+    found = []
+    try:
+        browser.prefer("light")
+        browser.visit((site / f"{page}.html").as_uri())
+        browser.run("document.querySelectorAll('details').forEach((e) => { e.open = true; })")
+        # only colours differ in the dark
+        for scheme, rules in (("light", ()), ("dark", ("color-contrast",))):
+            browser.prefer(scheme)
+            shown = browser.driver.execute_async_script(SCHEME_SHOWN, scheme)
+            assert shown == scheme
+            found += [f"{scheme}: {violation}" for violation in violations(browser, rules)]
+    finally:
+        browser.prefer("light")
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)
+
+
+@needs_axe
+def test_a_page_that_is_hard_to_read_is_noticed(browser, tmp_path):
+    path = tmp_path / "page.html"
+    grey = '<main><h1 style="color: #aaa; background: #fff">Grey</h1><img src="data:," ></main>'
+    path.write_text(f"<!doctype html><html><body>{grey}</body></html>", encoding="utf-8")
+    browser.visit(path.as_uri())
+    rules = {violation.split(":")[0] for violation in violations(browser)}
+    assert rules >= {"color-contrast", "image-alt", "html-has-lang", "document-title"}

@@ -1,0 +1,98 @@
+"""What the pages weigh, how soon they can be read, and what comes out of a printer."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+from test_book import toc_pages
+
+from book.tools.browser import Browser, missing, serve
+from book.tools.notebook_rules import text_of
+from book.tools.pdf import toc_pages as pages_to_print
+from book.tools.pdf import write_pdf
+
+ROOT = Path(__file__).resolve().parents[1]
+specification = importlib.util.spec_from_file_location("pages", ROOT / "tests/benchmarks/pages.py")
+benchmark = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(benchmark)
+needs_browser = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+CHAPTERS = [page for page in toc_pages() if page.startswith("chapters/")]
+
+
+@pytest.fixture(scope="module")
+def rows(site):
+    with serve(site) as server, Browser() as browser:
+        browser.visit(f"{server}search.html", server)
+        return {
+            page: benchmark.measure(browser, site, server, page, repeats=1) for page in toc_pages()
+        }
+
+
+@pytest.mark.slow
+@needs_browser
+def test_every_page_is_light(rows):
+    heavy = {page: row for page, row in rows.items() if {"own", "page"} & set(broken(row))}
+    assert heavy == {}
+    assert all(row["own"] > 5_000 and row["page"] > row["own"] for row in rows.values())
+
+
+def broken(row):
+    return benchmark.broken_limits(row)
+
+
+@pytest.mark.slow
+@needs_browser
+def test_no_page_keeps_its_reader_waiting(rows):
+    # Four times the limits of the benchmark, because the tests may share their computer.
+    slow = {
+        page: row for page, row in rows.items()
+        if {"readable", "formulas"} & set(broken({k: v / 4 for k, v in row.items()}))
+    }  # fmt: skip
+    assert slow == {}
+
+
+def test_a_page_that_breaks_a_limit_is_named():
+    sound = {"own": 999_999, "page": 3e6, "readable": 999, "formulas": 1999}
+    assert broken(sound) == []
+    assert broken({**sound, "own": 1_000_000, "readable": 1500}) == ["own", "readable"]
+
+
+def test_the_book_is_printed_in_the_order_of_its_contents():
+    import yaml
+
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    assert pages_to_print(toc) == toc_pages()
+
+
+@pytest.mark.slow
+@needs_browser
+def test_a_chapter_prints_whole_lines_and_nothing_but_the_chapter(site, tmp_path):
+    pypdf = pytest.importorskip("pypdf")
+    chapter = max(CHAPTERS, key=longest_line)
+    sheets = write_pdf(site, [chapter, "book/cite"], tmp_path / "book.pdf")
+    reader = pypdf.PdfReader(tmp_path / "book.pdf")
+    assert sheets == len(reader.pages) > 4
+    assert len(reader.outline) == 2
+    text = "".join(re.sub(r"\s", "", page.extract_text()) for page in reader.pages)
+    printed = [line for line in code_lines(chapter) if re.sub(r"\s", "", line) in text]
+    assert len(printed) > 0.9 * len(code_lines(chapter))
+    assert max(map(len, printed)) > 80
+    assert "Ctrl+K" not in text, "the search button is printed"
+    assert "Beforeyoustart" not in text, "the contents beside the page are printed"
+
+
+def code_lines(chapter):
+    """Lines of the code cells that the page shows without a click."""
+    notebook = json.loads((ROOT / f"{chapter}.ipynb").read_text(encoding="utf-8"))
+    shown = [
+        text_of(cell) for cell in notebook["cells"]
+        if cell["cell_type"] == "code"
+        and not {"hide-cell", "hide-input"} & set(cell["metadata"].get("tags", []))
+    ]  # fmt: skip
+    return [line for line in "\n".join(shown).split("\n") if line.strip()]
+
+
+def longest_line(chapter):
+    return max(map(len, code_lines(chapter)))
