@@ -1,0 +1,106 @@
+"""Chapter 12's checkers: each typical mistake gets the message written for it."""
+
+import numpy as np
+import pytest
+
+from damunet_lite import training
+from damunet_lite.checks import ch12
+
+
+def cosine(part):
+    return 0.5 * (1 + np.cos(np.pi * part))
+
+
+def rate(step, steps, warmup, peak, start=0.1):
+    if step < warmup:
+        return peak * (start + (1 - start) * step / warmup)
+    return peak * cosine((step - warmup) / (steps - warmup))
+
+
+def after_warmup(wrong):
+    """The right warm-up, and something else for the cosine."""
+    return lambda step, steps, warmup, peak: (
+        rate(step, steps, warmup, peak) if step < warmup else wrong(step, steps, warmup, peak)
+    )
+
+
+def batch_slices(seed, step, n, size):
+    return np.random.default_rng([seed, step]).integers(0, n, size)
+
+
+GENERATOR = np.random.default_rng(0)
+
+
+def chosen(steps, validation, test):
+    best = int(np.argmax(validation))
+    return steps[best], test[best]
+
+
+SOLUTIONS = {
+    "rate": rate, "batch_slices": batch_slices, "chosen": chosen, "computed_steps": 437,
+}
+UNTOUCHED = {
+    "rate": lambda step, steps, warmup, peak: ...,
+    "batch_slices": lambda seed, step, n, size: ...,
+    "chosen": lambda steps, validation, test: ...,
+    "computed_steps": ...,
+}
+WRONG = [
+    ("rate", lambda s, n, w, p: rate(s, n, w, p, start=0), "from_zero"),
+    ("rate", after_warmup(lambda s, n, w, p: p * cosine(s / n)), "cosine_from_step_0"),
+    ("rate", after_warmup(lambda s, n, w, p: p * cosine((s - w) / n)), "cosine_too_long"),
+    ("rate", after_warmup(lambda s, n, w, p: 2 * rate(s, n, w, p)), "no_half"),
+    ("rate", lambda s, n, w, p: p * cosine(s / n), "no_warmup"),
+    ("rate", after_warmup(lambda s, n, w, p: p * (1 + np.cos(180 * (s - w) / (n - w))) / 2),
+     "degrees"),
+    ("rate", lambda s, n, w, p: p, "other"),
+    ("batch_slices", lambda seed, step, n, size: GENERATOR.integers(0, n, size), "remembers"),
+    ("batch_slices", lambda seed, step, n, size: np.random.default_rng(seed).integers(0, n, size),
+     "seed_only"),
+    ("batch_slices",
+     lambda seed, step, n, size: np.random.default_rng(seed + step).integers(0, n, size), "sum"),
+    ("batch_slices", lambda seed, step, n, size: np.random.default_rng(step).integers(0, n, size),
+     "step_only"),
+    ("batch_slices", lambda seed, step, n, size: [step], "wrong_shape"),
+    ("batch_slices", lambda seed, step, n, size: "slices", "wrong_shape"),
+    ("chosen", lambda s, v, t: (s[int(np.argmax(t))], max(t)), "peeked"),
+    ("chosen", lambda s, v, t: (s[int(np.argmax(v))], max(v)), "validation_score"),
+    ("chosen", lambda s, v, t: (s[-1], t[-1]), "last"),
+    ("chosen", lambda s, v, t: (s[int(np.argmax(v))], max(t)), "mixed"),
+    ("chosen", lambda s, v, t: (int(np.argmax(v)), t[int(np.argmax(v))]), "index"),
+    ("computed_steps", 350, "nothing_lost"),
+    ("computed_steps", 387, "score_counts"),
+    ("computed_steps", 87, "only_lost"),
+    ("computed_steps", 363, "from_the_kill"),
+    ("computed_steps", 837, "from_scratch"),
+    ("computed_steps", 12, "other"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_the_solution_passes(name):
+    verdict = getattr(ch12, name)(SOLUTIONS[name])
+    assert verdict, verdict
+
+
+@pytest.mark.parametrize("name", UNTOUCHED)
+def test_the_untouched_stub_is_told_so(name):
+    verdict = getattr(ch12, name)(UNTOUCHED[name])
+    assert not verdict
+    assert verdict.mistake == "untouched"
+
+
+@pytest.mark.parametrize(("name", "answer", "mistake"), WRONG)
+def test_a_typical_mistake_gets_its_own_message(name, answer, mistake):
+    verdict = getattr(ch12, name)(answer)
+    assert not verdict
+    assert verdict.mistake == mistake, verdict
+
+
+def test_the_schedule_is_that_of_the_package():
+    config = training.TrainConfig("unet", {"base_filters": 2, "depth": 1}, steps=100)
+    optimizer = training.build(config).optimizer
+    for step in (0, 5, 19, 20, 40, 99):
+        optimizer.iterations.assign(step)
+        wanted = rate(step, 100, 20, 1e-3)
+        assert float(optimizer.learning_rate) == pytest.approx(wanted, rel=1e-4)
