@@ -446,7 +446,7 @@ def by_fold(
     }
 
 
-def mean_and_interval(values: Iterable[float], level: float = 0.95) -> dict[str, float | None]:
+def mean_and_interval(values: Iterable[float], level: float = 0.95) -> dict[str, Any]:
     """Mean, standard deviation, and the interval in which the mean of more such values lies.
 
     Parameters
@@ -482,13 +482,14 @@ def mean_and_interval(values: Iterable[float], level: float = 0.95) -> dict[str,
         raise ValueError("values is empty, wanted at least one")
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, got {level!r}")
-    result: dict[str, float | None] = {
-        "n": int(array.size), "mean": float(array.mean()), "sd": None, "low": None, "high": None
+    mean = float(array.mean())
+    result: dict[str, Any] = {
+        "n": int(array.size), "mean": mean, "sd": None, "low": None, "high": None
     }
     if array.size > 1:
         sd = float(array.std(ddof=1))
         reach = float(stats.t.ppf(0.5 + level / 2, array.size - 1)) * sd / array.size**0.5
-        result |= {"sd": sd, "low": result["mean"] - reach, "high": result["mean"] + reach}
+        result |= {"sd": sd, "low": mean - reach, "high": mean + reach}
     return result
 
 
@@ -683,7 +684,7 @@ def claims(records: Sequence[dict[str, Any]], base_filters: int = 32) -> list[di
     True
     """
     rows = {r["row"]: r for r in score_table(records, base_filters)[2:] if r["folds"]}
-    found = []
+    found: list[dict[str, Any]] = []
     for score, goal in (("v_rand", 0.96), ("v_rand", 0.97), ("dice_membrane", 0.80)):
         claim = f"best mean {SCORE_NAMES[score]} at least {goal:.2f}"
         best = max(rows.values(), key=lambda r: r[score]["mean"], default=None)
