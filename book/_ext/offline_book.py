@@ -1,7 +1,8 @@
 """What the built pages need to make no request to anyone, and the line that says when they ran.
 
 MathJax comes from the wheel of sphinx-mathjax-offline, and only the parts that the pages load
-(24 MB otherwise). Thebe, which nothing here uses, would be fetched from a CDN.
+(24 MB otherwise). Of the theme's icons only those stay that some page shows (1.4 MB otherwise).
+Thebe, which nothing here uses, would be fetched from a CDN.
 """
 
 import importlib.util
@@ -35,6 +36,41 @@ def _copy_mathjax(app, error):
         else:
             shutil.copy(source / part, destination)
     shutil.copy(Path(__file__).with_name("mathjax-licence.txt"), target / "LICENSE.txt")
+
+
+ICON = re.compile(
+    r'"?([\w-]+)"?:\[\d+,\d+,\[([^\]]*)\],"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?'
+)
+
+
+def only_icons(script: str, names: set[str]) -> str:
+    """The theme's icon script with the icons of these names, or of an alias among them.
+
+    Examples
+    --------
+    >>> only_icons('{sun:[8,8,[],"f1","M0"],star:[8,8,["fav"],"f2","M1"],}', {"fav"})
+    '{star:[8,8,["fav"],"f2","M1"],}'
+    """
+
+    def kept(icon: re.Match) -> str:
+        known = {icon[1], *re.findall(r'"([^"]+)"', icon[2])}
+        return icon[0] if known & names else ""
+
+    return ICON.sub(kept, script)
+
+
+def _drop_unused_icons(app, error):
+    if error is not None or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    script = out / "_static" / "scripts" / "fontawesome.js"
+    if not script.is_file():
+        return
+    own = [path for path in (out / "_static" / "scripts").glob("*.js") if path != script]
+    names = set()
+    for path in [*out.rglob("*.html"), *own]:
+        names |= set(re.findall(r"\bfa-([a-z][\w-]*)", path.read_text(encoding="utf-8")))
+    script.write_text(only_icons(script.read_text(encoding="utf-8"), names), encoding="utf-8")
 
 
 def _is_thebe(script) -> bool:
@@ -97,6 +133,7 @@ def setup(app):
     app.config.mathjax_path = "mathjax/tex-chtml.js"
     app.connect("config-inited", _mock_networks)
     app.connect("build-finished", _copy_mathjax)
+    app.connect("build-finished", _drop_unused_icons)
     app.connect("html-page-context", _drop_thebe, priority=900)
     app.connect("autodoc-process-docstring", _list_references)
     app.connect("doctree-read", _add_verified_line)

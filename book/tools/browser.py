@@ -95,7 +95,7 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
         self.driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
         self.driver.set_page_load_timeout(60)
-        self.driver.set_script_timeout(60)
+        self.driver.set_script_timeout(300)  # axe takes its time on the longest page
         self.resize(width, height)
         self.command("Page.addScriptToEvaluateOnNewDocument", source=READY)
 

@@ -53,7 +53,7 @@ def write_pdf(html: Path, pages: list[str], out: Path) -> int:
             first = len(writer.pages)
             for sheet in sheets.pages:
                 writer.add_page(sheet)
-            writer.add_outline_item(title or page, first)
+            writer.add_outline_item(title=title or page, page_number=first)
     writer.compress_identical_objects()
     with out.open("wb") as file:
         writer.write(file)
