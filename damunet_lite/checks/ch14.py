@@ -1,0 +1,226 @@
+"""Checkers of chapter 14: working size, blended tiles, a flip averaged, thresholds, cell areas."""
+
+import numpy as np
+
+from damunet_lite.checks import Verdict, checker, compare, right, run
+
+_LABELS = np.array(
+    [
+        [1, 1, 0, 2, 2, 2],
+        [1, 1, 0, 2, 2, 2],
+        [0, 0, 0, 0, 0, 0],
+        [3, 0, 4, 4, 4, 4],
+    ]
+)
+_VALIDATION = np.array([[0.80, 0.82, 0.90, 0.70], [0.84, 0.86, 0.91, 0.95]])
+_TEST = np.array([[0.93, 0.74, 0.80, 0.83], [0.90, 0.82, 0.84, 0.70]])
+_CUTS = np.array([0.3, 0.5, 0.6, 0.7])
+
+
+def _up(pixels: int) -> int:
+    return -(-pixels // 16) * 16
+
+
+@checker
+def working_size(answer) -> Verdict:
+    """``answer(rows, columns, pixel_nm)``: zoom to 4 nm, then the padded rows and columns."""
+    rows, columns, pixel_nm = 300, 1000, 6.5
+    value = run(answer, rows, columns, pixel_nm)
+    zoom = pixel_nm / 4
+    zoomed = round(rows * zoom), round(columns * zoom)
+    small = round(rows / zoom), round(columns / zoom)
+    mistakes = {
+        "inverse": (
+            (1 / zoom, _up(small[0]), _up(small[1])),
+            "The zoom is upside down. A pixel of 6.5 nm is larger than one of 4 nm, so the image "
+            "needs more pixels, not fewer.",
+        ),
+        "rounded_down": (
+            (zoom, zoomed[0] // 16 * 16, zoomed[1] // 16 * 16),
+            "Rounded down to a multiple of 16: a strip of your image would be cut off. Padding "
+            "only adds.",
+        ),
+        "nearest": (
+            (zoom, round(zoomed[0] / 16) * 16, round(zoomed[1] / 16) * 16),
+            "Rounded to the nearest multiple of 16, which can cut off a strip. Round up.",
+        ),
+        "no_padding": (
+            (zoom, *zoomed),
+            "The zoom is right. Four halvings need sides that are multiples of 16: round up.",
+        ),
+        "padded_first": (
+            (zoom, round(_up(rows) * zoom), round(_up(columns) * zoom)),
+            "Padded before the zoom: after it the sides are no multiples of 16 any more.",
+        ),
+        "always_one_more": (
+            (zoom, (zoomed[0] // 16 + 1) * 16, (zoomed[1] // 16 + 1) * 16),
+            "A side that is a multiple of 16 already needs no padding.",
+        ),
+    }
+    compare(value, (zoom, _up(zoomed[0]), _up(zoomed[1])), mistakes, what="the working size")
+    value = run(answer, 200, 480, 4.0)
+    one_more = {
+        "always_one_more": (
+            (1.0, 208, 496), "A side that is a multiple of 16 already needs no padding."
+        )
+    }
+    compare(value, (1.0, 208, 480), one_more, what="the size for 200 x 480 pixels of 4 nm")
+    return right("First nanometres, then multiples of 16; predict does the second part itself.")
+
+
+def _blended(tiles, starts, weight, length, divide=True):
+    total, summed = np.zeros(length), np.zeros(length)
+    for tile, start in zip(tiles, starts, strict=True):
+        total[start : start + len(tile)] += weight * tile
+        summed[start : start + len(tile)] += weight
+    return total / summed if divide else total
+
+
+@checker
+def blend(answer) -> Verdict:
+    """``answer(tiles, starts, weight, length)``: weighted mean of tiles that overlap."""
+    tiles = [np.array([0.2, 0.4, 0.6]), np.array([0.9, 0.1, 0.5]), np.array([0.3, 0.8, 0.7])]
+    starts, weight, length = [0, 2, 3], np.array([0.5, 1.0, 0.25]), 6
+    value = run(answer, [t.copy() for t in tiles], list(starts), weight.copy(), length)
+    last, count = np.zeros(length), np.zeros(length)
+    for tile, start in zip(tiles, starts, strict=True):
+        last[start : start + 3] = tile
+        count[start : start + 3] += 1
+    summed = _blended(tiles, starts, weight, length, divide=False)
+    mistakes = {
+        "not_divided": (
+            summed,
+            "Sums of weighted tiles, not divided by the sum of the weights: a pixel's value then "
+            "depends on how many tiles cover it.",
+        ),
+        "divided_by_count": (
+            summed / count,
+            "Divided by the number of tiles on a pixel. The weights do not average to 1: divide "
+            "by their sum.",
+        ),
+        "plain_mean": (
+            _blended(tiles, starts, np.ones(3), length),
+            "That is the plain mean: the rim of a tile counts as much as its middle.",
+        ),
+        "last_tile_wins": (
+            last,
+            "The last tile overwrites the others (= where += is needed): that is where seams "
+            "come from.",
+        ),
+        "normalised_tiles": (
+            _blended(tiles, starts, weight / weight.sum(), length, divide=False),
+            "The weights were made to sum to 1 along a tile. They have to sum to 1 at each pixel "
+            "of the image, over the tiles that cover it.",
+        ),
+    }
+    compare(value, _blended(tiles, starts, weight, length), mistakes, what="the blended line")
+    return right("Where one tile stands alone its weight cancels, even a small one.")
+
+
+@checker
+def average_flip(answer) -> Verdict:
+    """``answer(predict, image)``: mean over the image and its left-right mirror image."""
+    image = np.array([[0.1, 0.5, 0.2], [0.9, 0.3, 0.4]])
+
+    def network(picture):
+        # Answers differently for a mirrored picture, as networks do.
+        rows, columns = np.indices(picture.shape)
+        return picture**2 * (1 + columns + 2 * rows) / 5
+
+    value = run(answer, network, image.copy())
+    plain, mirrored = network(image), network(image[:, ::-1])
+    upside = network(image[::-1])
+    mistakes = {
+        "not_turned_back": (
+            (plain + mirrored) / 2,
+            "The second prediction is still mirrored: every membrane appears twice. Flip it back "
+            "before the mean.",
+        ),
+        "other_axis": (
+            (plain + upside[::-1]) / 2,
+            "That is the flip from top to bottom. Left and right are the columns, the second "
+            "axis.",
+        ),
+        "sum": (plain + mirrored[:, ::-1], "That is the sum; a probability is wanted: halve it."),
+        "no_flip": (plain, "Only the image itself was asked."),
+        "flip_only": (mirrored[:, ::-1], "Only the mirror image was asked: take the mean of both."),
+        "image_flipped_after": (
+            (plain + plain[:, ::-1]) / 2,
+            "The prediction was mirrored, not the image: the network has to see the mirror image.",
+        ),
+    }
+    compare(value, (plain + mirrored[:, ::-1]) / 2, mistakes, what="the average")
+    return right("There and back again: six more such pairs and it is what tta=True does.")
+
+
+@checker
+def choose(answer) -> Verdict:
+    """``answer(validation, test, cuts)``: the threshold, and the score to report with it."""
+    value = run(answer, _VALIDATION.copy(), _TEST.copy(), _CUTS.copy())
+    best = int(_VALIDATION.mean(axis=0).argmax())
+    peeked = int(_TEST.mean(axis=0).argmax())
+    single = int(_VALIDATION.max(axis=0).argmax())
+    mistakes = {
+        "chosen_on_test": (
+            (_CUTS[peeked], _TEST.mean(axis=0)[peeked]),
+            "Chosen on the slices that are reported: their best score is always flattering. "
+            "Choose on the validation slices.",
+        ),
+        "validation_reported": (
+            (_CUTS[best], _VALIDATION.mean(axis=0)[best]),
+            "The threshold is right; the score is that of the slices that chose it. Report the "
+            "test slices.",
+        ),
+        "best_single_slice": (
+            (_CUTS[single], _TEST.mean(axis=0)[single]),
+            "The best single value decided. Take the mean over the slices first, then the best "
+            "threshold.",
+        ),
+        "a_threshold_per_slice": (
+            (_CUTS[best], _TEST.max(axis=1).mean()),
+            "Each test slice was given its own best threshold. You will not know it for a slice "
+            "without labels.",
+        ),
+        "index": (
+            (best, _TEST.mean(axis=0)[best]),
+            "The first number is the place of the threshold in the list, not the threshold.",
+        ),
+        "wrong_axis": (
+            (_CUTS[int(_VALIDATION.mean(axis=1).argmax())],
+             _TEST.mean(axis=0)[int(_VALIDATION.mean(axis=1).argmax())]),
+            "The mean runs over the thresholds; slices are the first axis.",
+        ),
+    }
+    wanted = (_CUTS[best], _TEST.mean(axis=0)[best])
+    compare(value, wanted, mistakes, what="(threshold, score)")
+    return right("Chosen on three slices, reported on others. The gap is the price of honesty.")
+
+
+@checker
+def cell_areas(answer) -> Verdict:
+    """``answer(labels, pixel_nm)``: area of cell 1, 2, ... in square micrometres."""
+    pixel_nm = 250.0
+    value = run(answer, _LABELS.copy(), pixel_nm)
+    pixels = np.bincount(_LABELS.ravel())
+    side = pixel_nm / 1000
+    mistakes = {
+        "membrane_counted": (
+            pixels * side**2,
+            "The first number belongs to label 0, the membrane: leave it out.",
+        ),
+        "side_not_squared": (
+            pixels[1:] * side,
+            "Multiplied by the side of a pixel. Its area is the side squared.",
+        ),
+        "nanometres": (
+            pixels[1:] * pixel_nm**2,
+            "Square nanometres: a micrometre has 1000 nm, its square a million square nanometres.",
+        ),
+        "nm_to_um_once": (
+            pixels[1:] * pixel_nm**2 / 1000,
+            "Divided by 1000 once. The square of a micrometre has a million square nanometres.",
+        ),
+        "pixels": (pixels[1:], "These are pixels; say how large a pixel is."),
+    }
+    compare(value, pixels[1:] * side**2, mistakes, what="the areas")
+    return right("Areas of cut faces. A cell's size in the section is not its size in the tissue.")

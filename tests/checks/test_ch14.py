@@ -1,0 +1,162 @@
+"""Each checker of chapter 14 knows the solution, the stub and the mistakes it was written for."""
+
+import numpy as np
+import pytest
+
+from damunet_lite.checks import ch14
+
+
+def up(n):
+    return -(-n // 16) * 16
+
+
+def working_size(rows, columns, pixel_nm):
+    zoom = pixel_nm / 4
+    return zoom, up(round(rows * zoom)), up(round(columns * zoom))
+
+
+def inverse(rows, columns, pixel_nm):
+    return 4 / pixel_nm, up(round(rows * 4 / pixel_nm)), up(round(columns * 4 / pixel_nm))
+
+
+def rounded_down(rows, columns, pixel_nm):
+    zoom = pixel_nm / 4
+    return zoom, round(rows * zoom) // 16 * 16, round(columns * zoom) // 16 * 16
+
+
+def no_padding(rows, columns, pixel_nm):
+    return pixel_nm / 4, round(rows * pixel_nm / 4), round(columns * pixel_nm / 4)
+
+
+def padded_first(rows, columns, pixel_nm):
+    zoom = pixel_nm / 4
+    return zoom, round(up(rows) * zoom), round(up(columns) * zoom)
+
+
+def one_more_at_16(rows, columns, pixel_nm):
+    zoom = pixel_nm / 4
+    return zoom, (round(rows * zoom) // 16 + 1) * 16, (round(columns * zoom) // 16 + 1) * 16
+
+
+def blend(tiles, starts, weight, length, divide=True):
+    total, summed = np.zeros(length), np.zeros(length)
+    for tile, start in zip(tiles, starts, strict=True):
+        total[start : start + len(tile)] += weight * tile
+        summed[start : start + len(tile)] += weight
+    return total / summed if divide else total
+
+
+def last_wins(tiles, starts, weight, length):
+    line = np.zeros(length)
+    for tile, start in zip(tiles, starts, strict=True):
+        line[start : start + len(tile)] = tile
+    return line
+
+
+def by_count(tiles, starts, weight, length):
+    ones = [np.ones(len(t)) for t in tiles]
+    return blend(tiles, starts, weight, length, False) / blend(ones, starts, 1, length, False)
+
+
+def average_flip(predict, image):
+    return (predict(image) + predict(image[:, ::-1])[:, ::-1]) / 2
+
+
+def choose(validation, test, cuts):
+    best = validation.mean(axis=0).argmax()
+    return cuts[best], test.mean(axis=0)[best]
+
+
+def on_test(validation, test, cuts):
+    best = test.mean(axis=0).argmax()
+    return cuts[best], test.mean(axis=0)[best]
+
+
+def own_score(validation, test, cuts):
+    best = validation.mean(axis=0).argmax()
+    return cuts[best], validation.mean(axis=0)[best]
+
+
+def single_slice(validation, test, cuts):
+    best = validation.max(axis=0).argmax()
+    return cuts[best], test.mean(axis=0)[best]
+
+
+def over_thresholds(validation, test, cuts):
+    best = validation.mean(axis=1).argmax()
+    return cuts[best], test.mean(axis=0)[best]
+
+
+def cell_areas(labels, pixel_nm):
+    return np.bincount(labels.ravel())[1:] * (pixel_nm / 1000) ** 2
+
+
+SOLUTIONS = {
+    ch14.working_size: working_size,
+    ch14.blend: blend,
+    ch14.average_flip: average_flip,
+    ch14.choose: choose,
+    ch14.cell_areas: cell_areas,
+}
+
+MISTAKES = [
+    (ch14.working_size, "inverse", inverse),
+    (ch14.working_size, "rounded_down", rounded_down),
+    (ch14.working_size, "no_padding", no_padding),
+    (ch14.working_size, "padded_first", padded_first),
+    (ch14.working_size, "always_one_more", one_more_at_16),
+    (ch14.blend, "not_divided", lambda t, s, w, n: blend(t, s, w, n, divide=False)),
+    (ch14.blend, "plain_mean", lambda t, s, w, n: blend(t, s, np.ones(3), n)),
+    (ch14.blend, "last_tile_wins", last_wins),
+    (ch14.blend, "divided_by_count", by_count),
+    (ch14.blend, "normalised_tiles", lambda t, s, w, n: blend(t, s, w / w.sum(), n, False)),
+    (ch14.average_flip, "not_turned_back", lambda f, x: (f(x) + f(x[:, ::-1])) / 2),
+    (ch14.average_flip, "other_axis", lambda f, x: (f(x) + f(x[::-1])[::-1]) / 2),
+    (ch14.average_flip, "sum", lambda f, x: f(x) + f(x[:, ::-1])[:, ::-1]),
+    (ch14.average_flip, "no_flip", lambda f, x: f(x)),
+    (ch14.average_flip, "flip_only", lambda f, x: f(x[:, ::-1])[:, ::-1]),
+    (ch14.average_flip, "image_flipped_after", lambda f, x: (f(x) + f(x)[:, ::-1]) / 2),
+    (ch14.choose, "chosen_on_test", on_test),
+    (ch14.choose, "validation_reported", own_score),
+    (ch14.choose, "best_single_slice", single_slice),
+    (ch14.choose, "a_threshold_per_slice", lambda v, t, c: (choose(v, t, c)[0],
+                                                            t.max(axis=1).mean())),
+    (ch14.choose, "index", lambda v, t, c: (v.mean(axis=0).argmax(), choose(v, t, c)[1])),
+    (ch14.choose, "wrong_axis", over_thresholds),
+    (ch14.cell_areas, "membrane_counted",
+     lambda x, nm: np.bincount(x.ravel()) * (nm / 1000) ** 2),
+    (ch14.cell_areas, "side_not_squared", lambda x, nm: np.bincount(x.ravel())[1:] * nm / 1000),
+    (ch14.cell_areas, "nanometres", lambda x, nm: np.bincount(x.ravel())[1:] * nm**2),
+    (ch14.cell_areas, "nm_to_um_once", lambda x, nm: np.bincount(x.ravel())[1:] * nm**2 / 1000),
+    (ch14.cell_areas, "pixels", lambda x, nm: np.bincount(x.ravel())[1:]),
+]
+
+
+@pytest.mark.parametrize("check", SOLUTIONS, ids=lambda check: check.__name__)
+def test_the_solution_passes(check):
+    verdict = check(SOLUTIONS[check])
+    assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize("check", SOLUTIONS, ids=lambda check: check.__name__)
+def test_the_untouched_stub_is_named_as_such(check):
+    assert check(lambda *arguments: ...).mistake == "untouched"
+    assert check(...).mistake == "untouched"
+
+
+@pytest.mark.parametrize(
+    ("check", "mistake", "answer"), MISTAKES, ids=[f"{c.__name__}-{m}" for c, m, _ in MISTAKES]
+)
+def test_each_mistake_gets_its_own_message(check, mistake, answer):
+    verdict = check(answer)
+    assert not verdict.passed
+    assert verdict.mistake == mistake, verdict
+
+
+@pytest.mark.parametrize("check", SOLUTIONS, ids=lambda check: check.__name__)
+def test_every_exercise_knows_two_mistakes_or_more(check):
+    assert sum(other is check for other, _, _ in MISTAKES) >= 2
+
+
+def test_an_answer_that_fails_is_told_what_failed():
+    assert "ZeroDivisionError" in ch14.cell_areas(lambda labels, nm: 1 / 0).message
