@@ -37,6 +37,14 @@ def test_exercises_use_every_checker_and_each_checker_is_tested(path):
     assert [function for function in used if not re.search(rf"\b{function}\b", tests)] == []
 
 
+def test_no_two_figures_share_a_name():
+    names = [
+        name for path in CHAPTERS for cell in read(path)["cells"]
+        if (name := cell["metadata"].get("mystnb", {}).get("figure", {}).get("name"))
+    ]
+    assert sorted(names) == sorted(set(names))
+
+
 def first(notebook, role):
     return next(
         c for c in notebook["cells"] if c["metadata"].get("damunet", {}).get("role") == role
