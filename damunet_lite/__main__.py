@@ -100,7 +100,9 @@ def _add_train(commands) -> None:
         command.add_argument(f"--{name}", type=kind, help=text, default=argparse.SUPPRESS)
     command.add_argument(
         "--loss", default=argparse.SUPPRESS,
-        choices=("cross_entropy", "dice", "tversky", "focal_tversky", "listing"),
+        choices=(
+            "cross_entropy", "weighted_cross_entropy", "dice", "tversky", "focal_tversky", "listing"
+        ),
     )
     command.add_argument(
         "--attention", choices=("gate", "cbam", "both"), default=argparse.SUPPRESS,

@@ -35,6 +35,8 @@ def read_sweep(path: str | os.PathLike) -> list[training.TrainConfig]:
 
     Raises
     ------
+    RunError
+        If the file cannot be read.
     ValueError
         If the file is not such a list, an entry is no valid configuration (the message counts
         from 1), or an entry stands in it twice.
@@ -50,6 +52,8 @@ def read_sweep(path: str | os.PathLike) -> list[training.TrainConfig]:
     """
     try:
         entries = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise training.RunError(f"sweep file {path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ValueError(f"{path} must be a JSON list of configurations: {error}") from error
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):

@@ -8,6 +8,7 @@ deterministic operations, it ends with the same weights as a run left alone.
 import contextlib
 import csv
 import dataclasses
+import functools
 import hashlib
 import inspect
 import json
@@ -35,6 +36,11 @@ NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
 }
 LOSSES = {
     "cross_entropy": keras.losses.BinaryCrossentropy,
+    # Without its focal factor, Keras's balanced loss is cross-entropy with a weight for each class:
+    # alpha for membrane, 1 - alpha for cell.
+    "weighted_cross_entropy": functools.partial(
+        keras.losses.BinaryFocalCrossentropy, gamma=0.0, apply_class_balancing=True
+    ),
     "dice": losses.DiceLoss,
     "tversky": losses.TverskyLoss,
     "focal_tversky": losses.FocalTverskyLoss,
@@ -62,9 +68,10 @@ class TrainConfig:
     network_options : dict
         Keyword arguments of that preset.
     loss : str
-        ``"cross_entropy"``, ``"dice"``, ``"tversky"``, ``"focal_tversky"`` on every head, or
-        ``"listing"``: focal Tversky on the side heads and Tversky on the main one, pooled over
-        the batch.
+        ``"cross_entropy"``, ``"weighted_cross_entropy"`` (its option ``alpha`` is the weight of
+        membrane, ``1 - alpha`` that of cell), ``"dice"``, ``"tversky"``, ``"focal_tversky"`` on
+        every head, or ``"listing"``: focal Tversky on the side heads and Tversky on the main
+        one, pooled over the batch.
     loss_options : dict
         Keyword arguments of the loss class.
     target_rule : {"any_membrane", "area", "strided"}

@@ -89,6 +89,11 @@ def test_a_bad_sweep_file_is_refused_with_the_entry(tmp_path, content, said):
         results.read_sweep(file)
 
 
+def test_a_missing_sweep_file_is_named(tmp_path):
+    with pytest.raises(training.RunError, match=r"none\.json cannot be read: No such file"):
+        results.read_sweep(tmp_path / "none.json")
+
+
 def test_history_is_thinned_to_its_end(tmp_path):
     history = [{"step": i} for i in range(1, 251)]
     (tmp_path / "metrics.json").write_text(json.dumps({"history": history, "x": 1 / 3}))

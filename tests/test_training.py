@@ -697,6 +697,14 @@ def test_weights_depend_on_the_seed_alone():
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
+def test_weighted_cross_entropy_weighs_membrane_by_alpha_and_cell_by_the_rest():
+    options = {"loss": "weighted_cross_entropy", "loss_options": {"alpha": 0.8}}
+    loss = build(replace(CONFIG, **options))._head_arguments["loss"]
+    truth, guess = np.array([[1.0, 0.0]]), np.array([[0.25, 0.6]])
+    wanted = -(0.8 * np.log(0.25) + 0.2 * np.log(0.4)) / 2
+    assert float(loss(truth, guess)) == pytest.approx(wanted, abs=1e-6)
+
+
 def test_losses_of_the_listing():
     network = build(TrainConfig("published_listing", loss="listing", target_rule="strided"))
     losses = network._head_arguments["loss"]

@@ -15,13 +15,13 @@ function and :func:`compare` on what comes out::
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Verdict", "checker", "compare", "not_yet", "right", "run"]
+__all__ = ["Verdict", "checker", "compare", "elements", "not_yet", "right", "run"]
 
 UNTOUCHED = "untouched"
 RAISED = "raised"
@@ -155,6 +155,26 @@ def compare(
         text = f"{what} has shape {got.shape}, wanted {np.shape(wanted)}."
         raise _Stop(not_yet(text, WRONG_SHAPE))
     raise _Stop(not_yet(f"{what} is {_shown(got)}, wanted {_shown(np.asarray(wanted, float))}."))
+
+
+def elements(answer: Any, wanted: Sequence[float], what: str = "the list") -> Sequence[Any]:
+    """Give the answer back, to compare its numbers one by one, if it has as many as wanted.
+
+    Examples
+    --------
+    >>> @checker
+    ... def sides(answer):
+    ...     width, height = elements(answer, [3, 4], "the pair")
+    ...     compare(width, 3, what="the width")
+    ...     compare(height, 4, what="the height")
+    ...     return right("Five along the diagonal.")
+    >>> sides([3, 4, 5])
+    Not yet. the pair has shape (3,), wanted (2,).
+    """
+    listed = isinstance(answer, (tuple, list, np.ndarray))
+    if not listed or _untouched(answer) or len(answer) != len(wanted):
+        compare(answer, wanted, what=what)
+    return answer
 
 
 def _untouched(value: Any) -> bool:

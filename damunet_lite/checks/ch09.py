@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from damunet_lite.checks import Verdict, checker, compare, not_yet, right, run
+from damunet_lite.checks import Verdict, checker, compare, elements, right, run
 
 __all__ = ["chain_pulls", "equal_pull", "painted_width", "shrink", "weights"]
 
@@ -197,12 +197,7 @@ def shrink(answer: Any) -> Verdict:
 @checker
 def painted_width(answer: Any) -> Verdict:
     """Exercise 9.5: ``[strided share, any_membrane width]`` of a membrane 3 pixels wide, step 8."""
-    if isinstance(answer, (list, tuple)) and any(a is ... or a is None for a in answer):
-        return not_yet("There is no answer yet: replace the three dots.", "untouched")
-    values = [answer] if np.isscalar(answer) else answer
-    if values is None or values is ... or len(values) != 2:
-        compare(values, [3 / 8, 10.0], what="the pair")
-    share, width = values
+    share, width = elements(answer, [3 / 8, 10.0], "the pair")
     compare(
         share, 3 / 8,
         {

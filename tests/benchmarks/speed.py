@@ -79,7 +79,7 @@ def _keras_functions(row: str):
         if not os.environ["TF_ENABLE_ONEDNN_OPTS"]:
             del os.environ["TF_ENABLE_ONEDNN_OPTS"]
         import tensorflow  # noqa: F401  before the package sets its default
-    from damunet_lite import devices, losses, models
+    from damunet_lite import devices, inference, losses, models
 
     image, mask = _example()
     if row == "ours, bfloat16":
@@ -96,7 +96,8 @@ def _keras_functions(row: str):
         devices.keep_memory()
     if row.startswith("newcomer"):
         return lambda: network.train_on_batch(image, mask), lambda: network(image)["main"].numpy()
-    return lambda: network.train_on_batch(image, mask), lambda: network.predict_on_batch(image)
+    # As the torch rows do, prediction leaves out the layers that only side heads read.
+    return lambda: network.train_on_batch(image, mask), lambda: inference.predict(network, image)
 
 
 def _torch_functions(row: str):
@@ -152,6 +153,8 @@ def run_all(repeats: int, steps: int) -> dict[str, dict[str, float]]:
             if done.returncode:
                 raise SystemExit(f"{row} failed:\n{done.stderr[-2000:]}")
             results[row].append(json.loads(done.stdout.splitlines()[-1]))
+            train, predict = (results[row][-1][key] for key in ("train", "predict"))
+            print(f"# {row}: train {train:.2f} s, predict {predict:.2f} s", file=sys.stderr)
     return {
         row: {key: statistics.median(m[key] for m in found) for key in found[0]}
         for row, found in results.items()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from damunet_lite.checks import checker, compare, right, run
+from damunet_lite.checks import checker, compare, elements, right, run
 
 
 @checker
@@ -48,3 +48,36 @@ def test_a_right_answer_passes_and_says_why():
 def test_tolerance_is_absolute():
     assert half(lambda x: 2.00009)
     assert not half(lambda x: 2.0002)
+
+
+@checker
+def sides(answer):
+    width, height = elements(answer, [3, 4], "the pair")
+    compare(width, 3, what="the width")
+    compare(height, 4, what="the height")
+    return right("five along the diagonal")
+
+
+@pytest.mark.parametrize(
+    ("answer", "mistake", "text"),
+    [
+        (None, "untouched", "no answer yet"),
+        ([3, ...], "untouched", "no answer yet"),
+        (3, "wrong_shape", "()"),
+        ([3, 4, 5], "wrong_shape", "(3,)"),
+        ("34", "wrong_shape", "()"),
+        ("three", "wrong_shape", "str"),
+        ([3, [4, 5]], "wrong_shape", "the height has shape (2,)"),
+        ([4, 3], "other", "the width is 4"),
+    ],
+)
+def test_a_list_of_answers_is_refused_unless_it_has_as_many_numbers(answer, mistake, text):
+    verdict = sides(answer)
+    assert not verdict
+    assert verdict.mistake == mistake
+    assert text in verdict.message
+
+
+@pytest.mark.parametrize("answer", [[3, 4], (3, 4), np.array([3.0, 4.0])])
+def test_a_list_of_right_answers_passes(answer):
+    assert sides(answer)
