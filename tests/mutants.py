@@ -161,7 +161,11 @@ def main(words: list[str]) -> int:
         shutil.copytree(ROOT, copy, ignore=ignored)
         for mutant in chosen:
             started = time.perf_counter()
-            caught = catcher(mutant, copy)
+            try:
+                caught = catcher(mutant, copy)
+            except subprocess.TimeoutExpired as late:  # counts as a survivor: nothing failed
+                caught = None
+                print(f"{mutant.name}: no verdict within {late.timeout} s", flush=True)
             survivors += [] if caught else [mutant.name]
             seconds = time.perf_counter() - started
             print(f"{mutant.name}: {caught or 'SURVIVED'} ({seconds:.0f} s)", flush=True)
