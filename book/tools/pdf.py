@@ -5,7 +5,8 @@
     python book/tools/pdf.py --html FOLDER --out FILE chapters/03_scores
 
 Every page is printed by a headless Chromium without network, in the order of the table of
-contents, and the sheets are merged, with a bookmark for each page.
+contents, and the sheets are merged, with a bookmark for each page. Hints, solutions and answers
+are open: paper cannot unfold them.
 """
 
 import argparse
@@ -48,6 +49,7 @@ def write_pdf(html: Path, pages: list[str], out: Path) -> int:
         browser.prefer("light")
         for page in pages:
             browser.visit((html / f"{page}.html").as_uri())
+            browser.run("document.querySelectorAll('details').forEach(d => { d.open = true })")
             title = browser.run("return document.querySelector('h1')?.firstChild.textContent")
             sheets = PdfReader(io.BytesIO(browser.print_pdf()))
             first = len(writer.pages)
