@@ -139,7 +139,10 @@ def _add_predict(commands) -> None:
         description="Write NAME_membrane.png (probability of membrane, 0 to 255) for each image: "
         "grey 8 or 16 bit, any size. A file that exists is never overwritten without --force.",
     )
-    command.add_argument("model", type=Path, help="a .keras file, or a run folder")
+    command.add_argument(
+        "model", help="a run folder, a .keras or .npz file, or the name of a pretrained network: "
+        "tiny comes with the package",
+    )
     command.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
     command.add_argument("--out", type=Path, help="folder for the results (default: beside IMAGE)")
     command.add_argument("--tile", type=int, help="tile size in pixels, for large images")
@@ -347,10 +350,9 @@ def _predict(arguments: argparse.Namespace) -> None:
     taken = [str(target) for _, target in jobs if target.exists() and not arguments.force]
     if taken:
         raise FileExistsError(f"{', '.join(taken)} would be overwritten; add --force or --out")
-    training = _training()
+    network = _network(arguments.model)
     from damunet_lite import inference
 
-    network = training.load_network(arguments.model)
     for path, target in jobs:
         try:
             with Image.open(path) as picture:
@@ -367,6 +369,18 @@ def _predict(arguments: argparse.Namespace) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.round(probability * 255).astype(np.uint8)).save(target)
         print(f"{path} -> {target} (membrane: {100 * (probability > 0.5).mean():.1f} % of pixels)")
+
+
+def _network(source: str) -> Any:
+    """A trained network by its file, its run folder or its name; what lies on disk comes first."""
+    training = _training()
+    from damunet_lite import weights
+
+    if not Path(source).exists() and source in weights.NAMES:
+        return weights.pretrained(source)
+    if Path(source).suffix == ".npz":
+        return weights.load(source)
+    return training.load_network(source)
 
 
 def _result_path(image: Path, arguments: argparse.Namespace) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from damunet_lite import weights
 from damunet_lite.__main__ import main
 
 SMALL = [
@@ -100,6 +101,18 @@ def test_predict_writes_a_probability_image_and_never_overwrites(run_folder, tmp
     assert "--force" in capsys.readouterr().err
     assert written.read_bytes() == before
     assert main([*words, "--force"]) == 0
+
+
+def test_predict_takes_a_pretrained_network_by_name_or_file(tmp_path, capsys):
+    picture = tmp_path / "mine.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)).save(picture)
+    results = []
+    for source in ("tiny", str(weights.TINY_FILE)):
+        assert main(["predict", source, str(picture), "--force"]) == 0
+        results.append((tmp_path / "mine_membrane.png").read_bytes())
+    assert results[0] == results[1]
+    assert main(["predict", "unet", str(picture), "--force"]) == 1
+    assert "no weights have been published" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
