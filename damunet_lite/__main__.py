@@ -205,6 +205,9 @@ def _add_workshop(commands) -> None:
         help="put all packages for this platform and Python into the bundle (hundreds of MB): "
         "fetched with pip, or those of FOLDER",
     )
+    command.add_argument(
+        "--force", action="store_true", help="replace material that was changed by hand, too"
+    )
     command.set_defaults(run=_workshop)
 
 
@@ -324,7 +327,7 @@ def _workshop(arguments: argparse.Namespace) -> None:
     from damunet_lite import workshop
 
     material = workshop.write(
-        arguments.folder, arguments.checkout, arguments.wheels, report=_say
+        arguments.folder, arguments.checkout, arguments.wheels, _say, arguments.force
     )
     print(f"{material.folder}: student, instructor, blank, slides, run_sheets, offline_bundle.zip")
 

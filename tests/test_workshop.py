@@ -401,6 +401,30 @@ def test_without_data_here_the_bundle_says_so(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["b.zip"]
 
 
+def test_what_a_teacher_changed_is_not_replaced(tmp_path, monkeypatch):
+    def no_bundle(chapters, checkout, target, wheels, report):
+        target.write_bytes(b"bundle")
+
+    monkeypatch.setattr(workshop.bundle, "write_bundle", no_bundle)
+    first = workshop.write(tmp_path, ROOT)
+    sheet = next((tmp_path / "run_sheets").glob("*.md"))
+    other, slides = tmp_path / "mine.txt", tmp_path / "slides" / "index.html"
+    other.write_text("mine")
+    workshop.write(tmp_path, ROOT)
+    written = sheet.read_text()
+    sheet.write_text("my own run sheet")
+    slides.unlink()
+    with pytest.raises(WorkshopError, match=rf"1 in all: run_sheets/{sheet.name}.*--force"):
+        workshop.write(tmp_path, ROOT)
+    assert sheet.read_text() == "my own run sheet"
+    assert not slides.exists()
+    again = workshop.write(tmp_path, ROOT, force=True)
+    assert again == first
+    assert sheet.read_text() == written
+    assert other.read_text() == "mine"
+    assert not list(tmp_path.glob(".writing-*"))
+
+
 def test_the_same_material_gives_the_same_bundle(tmp_path, monkeypatch):
     monkeypatch.setenv("DAMUNET_DATA", str(tmp_path / "none"))
     one, two = (bundle.write_bundle(CHAPTERS[:1], ROOT, tmp_path / n) for n in ("1.zip", "2.zip"))
