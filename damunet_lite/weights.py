@@ -165,7 +165,7 @@ def load(path: str | os.PathLike) -> SegmentationNetwork:
     return network
 
 
-def export(run: str | os.PathLike, path: str | os.PathLike) -> Path:
+def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = False) -> Path:
     """Write the best network of a finished run as a small file, float16 and compressed.
 
     A full-size network takes less than 20 MB instead of 100, because the optimiser's state stays
@@ -177,8 +177,9 @@ def export(run: str | os.PathLike, path: str | os.PathLike) -> Path:
     run : path
         Run folder of :func:`damunet_lite.training.train`, finished.
     path : path
-        File to write; ``.npz`` is added if missing. An older file of that name is replaced once
-        the new one is complete.
+        File to write; ``.npz`` is added if missing.
+    overwrite : bool
+        Replace an older file of that name, once the new one is complete.
 
     Returns
     -------
@@ -189,6 +190,8 @@ def export(run: str | os.PathLike, path: str | os.PathLike) -> Path:
     ------
     damunet_lite.training.RunError
         If the folder is no finished run, or the file cannot be written.
+    FileExistsError
+        If the file is there already and may not be replaced.
     WeightsError
         If a weight is too large for float16, or is no number.
 
@@ -201,6 +204,8 @@ def export(run: str | os.PathLike, path: str | os.PathLike) -> Path:
     run, path = Path(run), Path(path)
     if path.suffix != ".npz":
         path = path.with_name(path.name + ".npz")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} is there already; overwrite=True replaces it")
     config = training.read_config(run)
     note: dict[str, Any] = {
         "network": config.network, "options": config.network_options, "storage": "float16",

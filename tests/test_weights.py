@@ -108,6 +108,15 @@ def test_the_same_run_gives_the_same_file(run, exported):
     assert again.read_bytes() == exported.read_bytes()
 
 
+def test_an_older_file_is_replaced_only_when_that_is_asked_for(run, exported, tmp_path):
+    older = tmp_path / "older.npz"
+    older.write_bytes(b"kept")
+    with pytest.raises(FileExistsError, match=r"older\.npz is there already; overwrite=True"):
+        weights.export(run, older)
+    assert older.read_bytes() == b"kept"
+    assert weights.export(run, older, overwrite=True).read_bytes() == exported.read_bytes()
+
+
 def test_a_loaded_network_can_be_trained_on(exported):
     network = weights.load(exported)
     network.compile("adam", keras.losses.BinaryCrossentropy(), jit_compile=False)
