@@ -211,7 +211,7 @@ HOSTS = re.compile(
     r"(?:github\.com|colab\.research\.google\.com/github|mybinder\.org/v2/gh"
     r"|raw\.githubusercontent\.com|img\.shields\.io/github/[\w/]+?)/([\w.-]+/damunet[\w-]*)"
 )
-PAGES = re.compile(r"([\w-]+)\.github\.io/(damunet[\w-]*)")
+PAGES = re.compile(r"(?<![\w-])([\w-]{1,39})\.github\.io/(damunet[\w-]*)")
 
 
 def addresses(root: Path) -> dict[str, set[str]]:

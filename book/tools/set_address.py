@@ -75,6 +75,8 @@ def set_address(address: str, root: Path = ROOT) -> list[Path]:
     changed = []
     for path in text_files(root):
         old = new = path.read_bytes().decode("utf-8")
+        if old_name not in old:
+            continue  # notebooks are megabytes of pictures, slow to search with a pattern
         for pattern, replacement in replacements:
             new = re.sub(pattern, replacement, new)
         if new != old:
