@@ -345,6 +345,10 @@ def _ablation(width: int) -> list[dict[str, Any]]:
     runs = [run("unet"), run("damu_net")]
     for network in ("unet", "damu_net"):
         runs += [run(network, loss=loss) for loss in ("dice", "tversky", "focal_tversky")]
+        runs += [
+            run(network, loss="weighted_cross_entropy", loss_options={"alpha": alpha})
+            for alpha in (0.8, 0.9)
+        ]
         runs.append(run(network, tta=False))
     for weight in (0.5, 0.6, 0.8, 0.9):
         weights = {"fn_weight": weight, "fp_weight": round(1 - weight, 1)}
@@ -906,7 +910,7 @@ def difference_lines(
     >>> len(difference_lines([]))
     1
     """
-    lines = [["second minus first", "mean difference", "95 % interval", "folds"]]
+    lines = [["difference", "mean", "95 % interval", "folds"]]
     for found in differences(records, base_filters):
         if found["score"] != score:
             continue
