@@ -13,11 +13,15 @@ def _slide(padded: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return np.einsum("ijkl,kl->ij", windows, kernel)
 
 
-def _stamp(values: np.ndarray, kernel: np.ndarray, stride: int, add: bool = True) -> np.ndarray:
+def _stamp(
+    values: np.ndarray, kernel: np.ndarray, stride: int, add: bool = True, step: int | None = None
+) -> np.ndarray:
+    """Stamps ``step`` pixels apart, by default ``stride``, on a canvas made for ``stride``."""
+    step = step or stride
     side = np.array(kernel.shape)
     result = np.zeros((np.array(values.shape) - 1) * stride + side)
     for (i, j), value in np.ndenumerate(values):
-        place = np.s_[i * stride : i * stride + side[0], j * stride : j * stride + side[1]]
+        place = np.s_[i * step : i * step + side[0], j * step : j * step + side[1]]
         result[place] = value * kernel + (result[place] if add else 0)
     return result
 
@@ -49,8 +53,20 @@ def same_convolution(answer) -> Verdict:
             _slide(np.pad(_IMAGE, 1, mode="reflect"), _KERNEL),
             'The rim mirrors the image; padding="same" surrounds the image with zeros.',
         ),
+        "padded_after": (
+            np.pad(_slide(_IMAGE, _KERNEL), 1),
+            "The zeros stand around the result. Pad the image first: border pixels have sums too.",
+        ),
     }
     compare(value, _slide(zeros, _KERNEL), mistakes, what="the filtered image")
+    darker = _IMAGE - 2.75
+    wanted = _slide(np.pad(darker, 1), _KERNEL)
+    mistakes = {
+        "relu": (np.maximum(wanted, 0), "Negative sums became 0: the ReLU comes after this layer."),
+        "whole_numbers": (wanted.astype(int), "The sums were cut to whole numbers."),
+    }
+    what = "the filtered image, with grey values below zero and fractions,"
+    compare(run(answer, darker.copy(), _KERNEL.copy()), wanted, mistakes, what=what)
     return right("Zeros around, the kernel as it is, one sum of products for each pixel.")
 
 
@@ -83,6 +99,17 @@ def enlarge(answer) -> Verdict:
         ),
     }
     compare(value, _stamp(values, _KERNEL, 2), mistakes, what="the enlarged map")
+    wide = np.array([[1.0, 2, -2], [3, -1, 0.5]])
+    mistakes = {
+        "stride_fixed": (
+            _stamp(wide, _KERNEL, 3, step=2),
+            "With stride 3 the stamps still lie two pixels apart: a 2 stands where the stride "
+            "belongs.",
+        ),
+    }
+    what = "the enlarged map of 2 x 3 values, stride 3,"
+    compare(run(answer, wide.copy(), _KERNEL.copy(), 3), _stamp(wide, _KERNEL, 3), mistakes,
+            what=what)
     return right("Stamps of side k at distance s overlap by k - s pixels, and overlaps add up.")
 
 

@@ -147,6 +147,8 @@ def compensate(answer) -> Verdict:
         ),
     }
     compare(value, kernel / factor, mistakes, what="the kernel")
+    mistakes = {"fixed": (kernel / factor, "0.4 stands in the function: use its argument.")}
+    compare(run(answer, kernel.copy(), 0.25), 4 * kernel, mistakes, what="the kernel for 0.25")
     return right(
         "Same output, another map: the height of a map alone says nothing about importance."
     )

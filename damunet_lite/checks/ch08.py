@@ -97,6 +97,16 @@ def pixel_weights(answer) -> Verdict:
         ),
     }
     compare(value, _sigmoid(logits), mistakes, what="the pixel weights")
+    signed = _FEATURES - 1.5
+    mistakes = {
+        "absolute": (
+            _sigmoid(mean_weight * signed.mean(axis=-1) - 0.75 * np.abs(signed).max(axis=-1)),
+            "The maximum is that of the values, not of their sizes: -5 is less than 1.",
+        ),
+    }
+    compare(run(answer, signed.copy(), mean_weight, maximum_weight),
+            _spatial(signed, mean_weight, maximum_weight), mistakes,
+            what="the weights of a map with negative values")
     return right("Two numbers for each pixel, whatever the number of channels.")
 
 
@@ -138,6 +148,9 @@ def cbam_parameters(answer) -> Verdict:
         ),
     }
     compare(value, channel + spatial, mistakes, 0.3, what="the number of parameters")
+    mistakes = {"fixed": (2 * 32 * 4 + 4 + 32 + spatial, "8 stands where the reduction belongs.")}
+    compare(run(answer, 32, 4, side), 2 * 32 * 8 + 8 + 32 + spatial, mistakes,
+            what="the number of parameters with reduction 4")
     return right("Next to nothing beside a convolution of as many channels.")
 
 

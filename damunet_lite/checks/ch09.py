@@ -19,12 +19,16 @@ def _pulls(weight: float, alpha: float, depth: int) -> list[float]:
 @checker
 def chain_pulls(answer: Any) -> Verdict:
     """Exercise 9.1: ``answer(weight, alpha, depth)`` gives the gradient at every layer."""
-    weight, alpha, depth = 0.8, 0.3, 4
+    weight, alpha, depth = 0.8, 0.6, 4
     local = [-alpha] * (depth - 1)
     faded = [-(weight ** (depth - 1 - k)) for k in range(depth)]
     wanted = _pulls(weight, alpha, depth)
     mistakes = {
         "no_heads": (faded, "this is the chain without side heads: alpha is not used."),
+        "floor": (
+            [-max(-f, alpha) for f in faded],
+            "a companion's pull is added to what comes back; it is no lower limit to it.",
+        ),
         "not_passed_on": (
             [f - alpha for f in faded[:-1]] + [-1.0],
             "each head pulls at its own layer only. What it sends to a layer goes on to all "
@@ -125,8 +129,8 @@ def weights(answer: Any) -> Verdict:
 
 
 _MASK = np.array([
-    [0, 0, 0, 0, 1, 0],
-    [0, 1, 0, 0, 1, 0],
+    [0, 0, 0, 0, 0, 1],
+    [0, 1, 0, 0, 0, 1],
     [0, 0, 1, 1, 1, 1],
     [0, 0, 0, 0, 1, 1],
 ], float)
@@ -155,6 +159,11 @@ def shrink(answer: Any) -> Verdict:
                 "block are neighbours: (rows, step, columns, step), maximum over axes 1 and 3.",
             ),
             "strided_for_all": (wanted["strided"], "any_membrane: this is the strided target."),
+            "majority": (
+                (wanted["area"] >= 0.5).astype(float),
+                "any_membrane: that is a vote. One membrane pixel is enough, however few it has "
+                "with it.",
+            ),
             "area_for_any": (
                 wanted["area"], "any_membrane: this is the mean: take the maximum."
             ),

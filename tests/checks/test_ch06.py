@@ -27,6 +27,14 @@ def enlarge(values, kernel, stride, write="add"):
     return large
 
 
+def enlarge_by_two(values, kernel, stride):
+    """Canvas for the stride that is asked for, stamps two pixels apart."""
+    large = np.zeros([(n - 1) * stride + len(kernel) for n in values.shape])
+    small = enlarge(values, kernel, 2)
+    large[: len(small), : small.shape[1]] = small
+    return large
+
+
 def field(layers):
     seen, stride = 1, 1
     for kernel, step in layers:
@@ -76,6 +84,10 @@ WRONG = [
     ("same_convolution", "flipped", lambda x, k: correlate(x, k[::-1, ::-1], {})),
     ("same_convolution", "transposed", lambda x, k: correlate(x, k.T, {})),
     ("same_convolution", "edge", lambda x, k: correlate(x, k, {"mode": "edge"})),
+    ("same_convolution", "padded_after", lambda x, k: np.pad(correlate(x, k), 1)),
+    ("same_convolution", "relu", lambda x, k: correlate(x, k, {}).clip(min=0)),
+    ("same_convolution", "whole_numbers", lambda x, k: correlate(x, k, {}).astype(int)),
+    ("enlarge", "stride_fixed", enlarge_by_two),
     ("same_convolution", "reflect", lambda x, k: correlate(x, k, {"mode": "reflect"})),
     ("enlarge", "overwritten", lambda v, k, s: enlarge(v, k, s, "replace")),
     ("enlarge", "flipped", lambda v, k, s: enlarge(v, k[::-1, ::-1], s)),

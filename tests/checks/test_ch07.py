@@ -69,6 +69,7 @@ WRONG = [
     ("compensate", "unchanged", lambda k, f: k),
     ("compensate", "complement", lambda k, f: k * (1 - f)),
     ("compensate", "squared", lambda k, f: k / f / f),
+    ("compensate", "fixed", lambda k, f: k / 0.4),
     ("compensate", "added", lambda k, f: k + 1 - f),
 ]
 

@@ -77,6 +77,7 @@ UNTOUCHED = {
 }
 WRONG = [
     ("chain_pulls", lambda w, a, n: [-(w ** (n - 1 - k)) for k in range(n)], "no_heads"),
+    ("chain_pulls", lambda w, a, n: [-max(w ** (n - 1 - k), a) for k in range(n)], "floor"),
     ("chain_pulls", not_passed_on, "not_passed_on"),
     ("chain_pulls", lambda w, a, n: [-a] * (n - 1) + [-1], "local_only"),
     ("chain_pulls", head_before_weight, "head_before_weight"),
@@ -98,6 +99,7 @@ WRONG = [
     ("weights", lambda n, d: [1 - d * k for k in range(n)], "linear"),
     ("weights", lambda n, d: [1 / n] * n, "equal"),
     ("shrink", shrink_but("any_membrane", lambda m, s, b: b.min((1, 3))), "minimum"),
+    ("shrink", shrink_but("any_membrane", lambda m, s, b: b.mean((1, 3)) >= 0.5), "majority"),
     ("shrink", tiled, "tiles"),
     ("shrink", shrink_but("any_membrane", lambda m, s, b: b.mean((1, 3))), "area_for_any"),
     ("shrink", lambda m, s, rule: m[::s, ::s], "strided_for_all"),
