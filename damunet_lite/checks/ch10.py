@@ -108,8 +108,8 @@ def extra_parameters(answer: Any) -> Verdict:
     mistakes = {
         "only_scale_convs": (
             own,
-            "those are the new convolutions. The next one, the level's first, reads twice what "
-            "it read: that makes it larger too.",
+            "those are the new convolutions. The next one, the level's first, reads f channels "
+            "more than it did: that makes it larger too.",
         ),
         "only_wider": (
             wider, "the wider first convolutions are right; the new ones on the copies are missing."
