@@ -50,6 +50,16 @@ def pytest_report_header(config):
     )
 
 
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["missing_data"] = _missing_data
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    _missing_data.extend(getattr(node, "workeroutput", {}).get("missing_data", []))
+
+
 def pytest_terminal_summary(terminalreporter):
     if _missing_data:
         terminalreporter.section("notebooks ran on the synthetic stack, outputs NOT compared")
