@@ -190,6 +190,19 @@ def test_a_score_below_a_baseline_is_named(tmp_path):
     assert [c["holds"] for c in tables.claims(records)[:3]] == [False, False, False]
 
 
+def test_an_aim_over_five_folds_stays_open_until_there_are_five(tmp_path):
+    # .98 on the last fold alone; the mean of all five is .94
+    one = tables.claims(tables.load_records(write(tmp_path / "one", ten()[4:5])))
+    assert [c["holds"] for c in one] == [None, None, None, None]
+    assert one[0]["evidence"] == "U-Net: 0.980 over 1 fold (4)"
+    assert one[-1]["evidence"] == "none below, 0 of 5 folds complete"
+    both = tables.claims(tables.load_records(write(tmp_path / "both", ten())))
+    assert [c["holds"] for c in both] == [False, False, False, None]
+    four = ten() + [record(n, f, 0.9) for n in ("att_unet", "datt_unet") for f in range(5)]
+    whole = tables.claims(tables.load_records(write(tmp_path / "four", four)))
+    assert [c["holds"] for c in whole] == [False, False, False, True]
+
+
 def test_the_worst_slice_comes_first(tmp_path):
     worst = tables.worst_slices(tables.load_records(write(tmp_path, ten())))
     assert (worst[0]["row"], worst[0]["slice"]) == ("U-Net", 0)
