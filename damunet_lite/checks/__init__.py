@@ -15,6 +15,7 @@ function and :func:`compare` on what comes out::
 """
 
 import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,6 +124,7 @@ def compare(
     mistakes: Mapping[str, tuple[Any, str]] | None = None,
     tolerance: float = 1e-4,
     what: str = "the result",
+    look: str | None = None,
 ) -> None:
     """Go on if the value is the wanted one; otherwise end the checker with a diagnosis.
 
@@ -138,6 +140,18 @@ def compare(
         Largest absolute difference that counts as equal.
     what : str
         How to call the value in the general message.
+    look : str, optional
+        For a number to be predicted: what to look at again. The general message then says on which
+        side the answer lies and ends with this, and does not give the wanted number away.
+
+    Examples
+    --------
+    >>> @checker
+    ... def dozen(answer):
+    ...     compare(answer, 12, what="the number of eggs", look="Count both rows of the box.")
+    ...     return right("Two rows of six.")
+    >>> dozen(6)
+    Not yet. the number of eggs is too small: 6. Count both rows of the box.
     """
     if _untouched(value):
         raise _Stop(not_yet("There is no answer yet: replace the three dots.", UNTOUCHED))
@@ -151,10 +165,15 @@ def compare(
     for mistake, (wrong, message) in (mistakes or {}).items():
         if _equal(got, wrong, tolerance):
             raise _Stop(not_yet(message, mistake))
+    verb, has = ("are", "have") if _plural(what) else ("is", "has")
     if got.shape != np.shape(wanted):
-        text = f"{what} has shape {got.shape}, wanted {np.shape(wanted)}."
+        text = f"{what} {has} shape {got.shape}, wanted {np.shape(wanted)}."
         raise _Stop(not_yet(text, WRONG_SHAPE))
-    raise _Stop(not_yet(f"{what} is {_shown(got)}, wanted {_shown(np.asarray(wanted, float))}."))
+    if look is None:
+        text = f"{what} {verb} {_shown(got)}, wanted {_shown(np.asarray(wanted, float))}."
+    else:
+        text = f"{what} {verb} {_side(got, wanted)}: {_shown(got)}. {look}"
+    raise _Stop(not_yet(text))
 
 
 def elements(answer: Any, wanted: Sequence[float], what: str = "the list") -> Sequence[Any]:
@@ -190,5 +209,20 @@ def _equal(got: np.ndarray, wanted: Any, tolerance: float) -> bool:
     )
 
 
+def _plural(what: str) -> bool:
+    """Whether the noun that ``what`` begins with is one of many: "the weights for decay 1"."""
+    head = re.split(r",| (?:of|for|with|without|after|in) ", what)[0]
+    return " and " in head or bool(re.search(r"[^s]s$", head))
+
+
+def _side(got: np.ndarray, wanted: Any) -> str:
+    if np.all(got > wanted):
+        return "too large"
+    return "too small" if np.all(got < wanted) else "not right"
+
+
 def _shown(array: np.ndarray) -> str:
+    """Rounded; whole numbers without the point that NumPy puts behind them."""
+    if np.all(np.abs(array) < 1e15) and np.array_equal(array, np.round(array)):
+        array = array.astype(int)
     return np.array2string(array, precision=4, threshold=12, separator=", ")

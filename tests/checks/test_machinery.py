@@ -26,7 +26,8 @@ def half(answer):
         (lambda x: 2 * x, "double", "twice"),
         (lambda x: np.array([2.0]), "wrong_shape", "(1,)"),
         (lambda x: "two", "wrong_shape", "str"),
-        (lambda x: 3.0, "other", "3., wanted 2."),
+        (lambda x: 3.0, "other", "the result is 3, wanted 2."),
+        (lambda x: 2.25, "other", "2.25, wanted 2."),
         (lambda x: np.nan, "other", "nan"),
     ],
 )
@@ -81,3 +82,42 @@ def test_a_list_of_answers_is_refused_unless_it_has_as_many_numbers(answer, mist
 @pytest.mark.parametrize("answer", [[3, 4], (3, 4), np.array([3.0, 4.0])])
 def test_a_list_of_right_answers_passes(answer):
     assert sides(answer)
+
+
+@checker
+def guesses(answer, what="the guess"):
+    compare(answer, 812.5, what=what, look="Look again.")
+    return right("that many")
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (900, "the guess is too large: 900. Look again."),
+        (0.5, "the guess is too small: 0.5. Look again."),
+        (np.nan, "the guess is not right: nan. Look again."),
+        ([1, 2], "the guess has shape (2,), wanted ()."),
+    ],
+)
+def test_a_prediction_is_told_its_side_and_not_the_solution(answer, text):
+    verdict = guesses(answer)
+    assert not verdict
+    assert verdict.message == text
+    assert "812" not in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("what", "verb"),
+    [
+        ("the weights", "are"),
+        ("the weights for decay 1", "are"),
+        ("the list of weights", "is"),
+        ("mean and standard deviation", "are"),
+        ("the loss", "is"),
+        ("(tp, fn, fp)", "is"),
+    ],
+)
+def test_the_verb_fits_its_noun(what, verb):
+    assert guesses(1, what).message.startswith(f"{what} {verb} too small")
+    has = "have" if verb == "are" else "has"
+    assert guesses([1, 2], what).message.startswith(f"{what} {has} shape")
