@@ -124,10 +124,15 @@ def block_parameters(answer) -> Verdict:
             first + second,
             "The normalisations are missing: each has four numbers for every channel.",
         ),
-        "trainable_only": (
+        "half_the_norms": (
             first + second + 4 * filters,
-            "Only scale and offset of the normalisations are counted. The running mean and "
-            "variance are stored too, and count_params counts them.",
+            "Half of the normalisations' numbers are missing: either one of the two is forgotten, "
+            "or their running means and variances, which count_params counts too.",
+        ),
+        "norm_of_inputs": (
+            first + second + 4 * inputs + 4 * filters,
+            "The first normalisation is counted with the block's input channels. It comes after "
+            "the first convolution, so it has the channels which that one wrote.",
         ),
         "bias": (
             first + second + 10 * filters,
@@ -136,6 +141,20 @@ def block_parameters(answer) -> Verdict:
         "bias_no_norm": (
             first + second + 2 * filters,
             "That counts two biases and no normalisation; here it is the other way round.",
+        ),
+        "bias_trainable": (
+            first + second + 6 * filters,
+            "Two things: the convolutions here have no bias, and a normalisation stores four "
+            "numbers for each channel, not only scale and offset.",
+        ),
+        "kernel_side": (
+            (first + second) / 3 + 8 * filters,
+            "A 3 x 3 kernel has nine weights for each pair of channels, not three.",
+        ),
+        "swapped": (
+            9 * inputs * filters + 9 * inputs * inputs + 8 * inputs,
+            "inputs and filters have changed places: the second convolution has `filters` channels "
+            "on both sides.",
         ),
         "one_convolution": (
             first + 4 * filters,
@@ -148,24 +167,37 @@ def block_parameters(answer) -> Verdict:
             "block's input.",
         ),
     }
-    compare(value, first + second + 8 * filters, mistakes, 0.5, what="the number of parameters")
+    what = "the number of parameters for 5 inputs and 7 filters"
+    compare(value, first + second + 8 * filters, mistakes, 0.5, what=what)
+    what = "the number of parameters for 3 inputs and 4 filters"
+    compare(run(answer, 3, 4), 284, tolerance=0.5, what=what)
     return right("Nine weights for each pair of channels; the normalisations hardly count.")
 
 
-def _field(layers, *, late: bool = False) -> int:
+def _field(layers, *, late: bool = False, own: bool = False) -> int:
+    """The field; ``late``: strides counted too early, ``own``: each layer with the last stride."""
     field, stride = 1, 1
     for kernel, step in layers:
         stride *= step if late else 1
         field += (kernel - 1) * stride
-        stride *= 1 if late else step
+        stride = step if own else stride * (1 if late else step)
+    return field
+
+
+def _field_backwards(layers) -> int:
+    """The recursion that begins at the last layer, along the layers as given."""
+    field = 1
+    for kernel, step in layers:
+        field = (field - 1) * step + kernel
     return field
 
 
 @checker
 def receptive_field(answer) -> Verdict:
     """``answer(layers)``: side in pixels of what one output pixel of a chain sees."""
-    layers = [(3, 1), (5, 1), (2, 2), (3, 1), (3, 3), (5, 1)]
+    layers = [(3, 1), (5, 1), (2, 2), (3, 1), (3, 3), (7, 1)]
     value = run(answer, list(layers))
+    whole = 3 + 5 + 2 + 2 * (3 + 3) + 6 * 7
     mistakes = {
         "no_stride": (
             1 + sum(kernel - 1 for kernel, _ in layers),
@@ -186,12 +218,44 @@ def receptive_field(answer) -> Verdict:
             "The layers with a stride see more than one pixel too: their kernel counts as well.",
         ),
         "kernels_whole": (
-            1 + sum(k * s for k, s in zip((3, 5, 2, 3, 3, 5), (1, 1, 1, 2, 2, 6), strict=True)),
+            1 + whole,
             "A kernel of side k adds k - 1 steps, not k: the pixel in the middle is counted "
             "already.",
         ),
     }
+    mistakes |= {
+        "stride_replaced": (
+            _field(layers, own=True),
+            "The worth of a step is replaced by each layer's stride. It is the product of all "
+            "strides so far: multiply, so that a later layer of stride 1 leaves it as it is.",
+        ),
+        "wrong_way": (
+            _field_backwards(layers),
+            "That rule, field = (field - 1) * stride + kernel, is right from the last layer to "
+            "the first. The list runs from the first to the last.",
+        ),
+        "field_multiplied": (
+            59,
+            "A stride does not enlarge what has been seen so far. It makes the steps after it "
+            "wider: multiply the worth of a step, not the field.",
+        ),
+        "stride_added": (
+            90,
+            "The strides are added up. They multiply: after strides 2 and 3 a step is worth 6 "
+            "pixels.",
+        ),
+        "whole_kernels_from_zero": (
+            whole,
+            "Start with 1, and let a kernel of side k add k - 1 steps, not k.",
+        ),
+        "first_layer": (
+            3,
+            "That is the field after the first layer: does `return` stand inside the loop?",
+        ),
+    }
     compare(value, _field(layers), mistakes, 0.5, what="the receptive field")
+    short = [(3, 1), (2, 2), (3, 1)]
+    compare(run(answer, short), 8, tolerance=0.5, what="the field of [(3, 1), (2, 2), (3, 1)]")
     return right("Each layer adds kernel - 1 steps; a pooling widens the steps after it.")
 
 
@@ -216,5 +280,41 @@ def running_share(answer) -> Verdict:
             "Keras it is the weight of the old one.",
         ),
     }
-    compare(value, 1 - momentum**steps, mistakes, 1e-6, what="the share")
+    mistakes |= {
+        "step_short": (
+            1 - momentum ** (steps - 1),
+            "One step is missing: after the first step the share is 1 - momentum already.",
+        ),
+        "step_over": (
+            1 - momentum ** (steps + 1),
+            "One step too many: before the first step the share is 0.",
+        ),
+        "one_step": (
+            1 - momentum,
+            "That is the share after one step; `steps` is not used.",
+        ),
+        "last_batch": (
+            (1 - momentum) * momentum ** (steps - 1),
+            "That is what the first batch still weighs. Add up what all batches have given.",
+        ),
+        "seen_late": (
+            momentum * (1 - momentum**steps),
+            "The newest batch counts 1 - momentum in full; only what is older has been "
+            "multiplied by momentum.",
+        ),
+        "times": (
+            1 - momentum * steps,
+            "The gap is multiplied by momentum once more in every step: a power, not a product "
+            "with the number of steps.",
+        ),
+        "other_left": (
+            (1 - momentum) ** steps,
+            "The gap is multiplied by momentum, not by 1 - momentum, and the share reached is "
+            "what the gap has lost.",
+        ),
+        "percent": (100 * (1 - momentum**steps), "That is in percent: give a share from 0 to 1."),
+    }
+    compare(value, 1 - momentum**steps, mistakes, 1e-6, "the share for momentum 0.8 and 3 steps")
+    what = "the share for momentum 0.5 and 2 steps"
+    compare(run(answer, 0.5, 2), 0.75, tolerance=1e-6, what=what)
     return right("The gap shrinks by the factor momentum with every step.")

@@ -40,6 +40,37 @@ def coefficients(answer) -> Verdict:
             "ReLU comes after the sum: clipped one by one, neither input can veto the other.",
         ),
         "no_bias": (_sigmoid(_relu(_THETA_X + _PHI_G) @ _PSI), "The bias of psi is missing."),
+        "bias_inside": (
+            _sigmoid(_relu(_THETA_X + _PHI_G + _BIAS) @ _PSI),
+            "The bias stands inside the ReLU. It belongs to psi: add it after the weighted sum.",
+        ),
+        "relu_after_psi": (
+            _sigmoid(_relu((_THETA_X + _PHI_G) @ _PSI + _BIAS)),
+            "The ReLU comes after psi here, so no coefficient can fall below one half. Clip the "
+            "sum of theta_x and phi_g, channel by channel, before psi adds the channels up.",
+        ),
+        "relu_before_bias": (
+            _sigmoid(_relu((_THETA_X + _PHI_G) @ _PSI) + _BIAS),
+            "The ReLU comes after psi's sum over the channels. Clip the sum of theta_x and phi_g "
+            "first, each inner channel by itself.",
+        ),
+        "relu_twice": (
+            _sigmoid(_relu(logits)),
+            "There is a second ReLU in front of the sigmoid, so no coefficient can fall below one "
+            "half.",
+        ),
+        "unweighted": (
+            _sigmoid(_relu(_THETA_X + _PHI_G).sum(axis=-1) + _BIAS),
+            "The inner channels are added up without their weights psi.",
+        ),
+        "bias_subtracted": (
+            _sigmoid(logits - 2 * _BIAS),
+            "The bias is subtracted: it is added to the weighted sum.",
+        ),
+        "minus_forgotten": (
+            1 - wanted,
+            "The map is upside down: the sigmoid is 1 / (1 + exp(-z)), with a minus.",
+        ),
         "multiplied": (
             _sigmoid(_relu(_THETA_X * _PHI_G) @ _PSI + _BIAS),
             "theta_x and phi_g are multiplied here; this gate is additive.",
@@ -79,6 +110,31 @@ def double(answer) -> Verdict:
             "Old values and midpoints alternate, which shifts the map by a quarter of a pixel. "
             "The new centres lie at -1/4, 1/4, 3/4, 5/4 and so on.",
         ),
+        "zero_rim": (
+            (np.append(0, near[:-1]) + 2 * near + np.append(near[1:], 0)) / 4,
+            "Zeros stand beyond the rim, so the first and the last value have lost a quarter. The "
+            "rim repeats: beyond it stands the outermost value once more.",
+        ),
+        "wrapped": (
+            (np.roll(near, 1) + 2 * near + np.roll(near, -1)) / 4,
+            "The row is closed to a ring: its first value has the last one for a neighbour. The "
+            "rim repeats instead.",
+        ),
+        "rim_lost": (
+            wanted[1:-1],
+            "The first and the last value are missing: repeat the outermost values before you "
+            "average.",
+        ),
+        "halves": (
+            (left + after) / 2,
+            "Own pixel and neighbour count one half each. The new centre lies nearer to its own "
+            "old pixel: three quarters and one quarter.",
+        ),
+        "extrapolated": (
+            np.array([-0.1, 0.3, 0.7, 0.8, 0.6, 0.4]),
+            "The line goes on beyond the outermost centres. The rim repeats: the first and the "
+            "last new value are the old ones.",
+        ),
         "swapped": (
             np.interp(np.arange(6) / 2 - 0.25, np.arange(3), row)[[1, 0, 3, 2, 5, 4]],
             "The weights are the wrong way round: the old pixel in which the new one lies counts "
@@ -86,13 +142,15 @@ def double(answer) -> Verdict:
         ),
     }
     compare(value, wanted, mistakes, what="the doubled row")
+    what = "the doubled row of two values"
+    compare(run(answer, np.array([4.0, 8.0])), [4, 5, 7, 8], what=what)
     return right("Three quarters of the own pixel, one quarter of the neighbour; the rim repeats.")
 
 
 @checker
 def gate_parameters(answer) -> Verdict:
     """``answer(channels, gate_channels, inter)``: parameters of an attention gate."""
-    channels, gate_channels, inter = 5, 11, 3
+    channels, gate_channels, inter = 5, 11, 7
     value = run(answer, channels, gate_channels, inter)
     wanted = 4 * channels * inter + inter + gate_channels * inter + inter + inter + 1
     mistakes = {
@@ -107,6 +165,33 @@ def gate_parameters(answer) -> Verdict:
             "phi is counted as a 2 x 2 convolution; the gating signal has the right size already, "
             "so it is 1 x 1.",
         ),
+        "swapped": (
+            4 * gate_channels * inter + channels * inter + 3 * inter + 1,
+            "The channels of x and g have changed places: theta, 2 x 2, reads `channels`, and phi "
+            "reads `gate_channels`.",
+        ),
+        "phi_reads_x": (
+            wanted - (gate_channels - channels) * inter,
+            "phi is counted with the channels of x. It reads the gating signal.",
+        ),
+        "theta_two": (
+            wanted - 2 * channels * inter,
+            "A 2 x 2 kernel has four weights for each pair of channels, not two.",
+        ),
+        "psi_bias": (wanted - 1, "One is missing: psi has a bias too."),
+        "only_psi_bias": (
+            wanted - 2 * inter,
+            "The biases of theta and phi are missing: `inter` numbers each.",
+        ),
+        "one_bias_each": (
+            wanted - 2 * inter + 2,
+            "A convolution has one bias for each channel that it writes, not one in all: theta and "
+            "phi have `inter` each.",
+        ),
+        "three_by_three": (
+            wanted + 5 * channels * inter,
+            "theta is counted as a 3 x 3 convolution; its kernel is 2 x 2.",
+        ),
         "no_psi": (wanted - inter - 1, "psi is missing: from `inter` channels to one, with bias."),
         "with_mix": (
             wanted + channels * channels + channels,
@@ -118,7 +203,10 @@ def gate_parameters(answer) -> Verdict:
             "psi writes one channel, not one for each channel of x: all channels share a map.",
         ),
     }
-    compare(value, wanted, mistakes, 0.5, what="the number of parameters")
+    what = "the number of parameters for (5, 11, 7)"
+    compare(value, wanted, mistakes, 0.5, what=what)
+    what = "the number of parameters for (2, 3, 4)"
+    compare(run(answer, 2, 3, 4), 57, tolerance=0.5, what=what)
     return right(
         "A third of one 3 x 3 convolution, here; one map serves all the channels of the skip."
     )

@@ -38,6 +38,38 @@ def channel_weights(answer) -> Verdict:
             _sigmoid(_sigmoid(_mlp(mean) + _mlp(maximum))),
             "The sigmoid was applied twice, so no channel can fall below one half.",
         ),
+        "sigmoids_averaged": (
+            (_sigmoid(_mlp(mean)) + _sigmoid(_mlp(maximum))) / 2,
+            "Each path has its own sigmoid here, and the mean of both is taken: add the two "
+            "answers of the network first, then one sigmoid.",
+        ),
+        "sigmoids_multiplied": (
+            _sigmoid(_mlp(mean)) * _sigmoid(_mlp(maximum)),
+            "Each path has its own sigmoid here, and they are multiplied: add the two answers of "
+            "the network first, then one sigmoid.",
+        ),
+        "sigmoid_of_sigmoids": (
+            _sigmoid(_sigmoid(_mlp(mean)) + _sigmoid(_mlp(maximum))),
+            "Each path has its own sigmoid, and a third one follows: take the sigmoid once, of "
+            "the sum of the two answers.",
+        ),
+        "averaged": (
+            _sigmoid((_mlp(mean) + _mlp(maximum)) / 2),
+            "The two answers are averaged; CBAM adds them.",
+        ),
+        "over_channels": (
+            _sigmoid(_mlp(_FEATURES.mean(axis=-1)) + _mlp(_FEATURES.max(axis=-1))),
+            "The pooling runs over the channels. Pool over height and width: one number for each "
+            "channel is left.",
+        ),
+        "sum_for_mean": (
+            _sigmoid(_mlp(_FEATURES.sum(axis=(0, 1))) + _mlp(maximum)),
+            "That is the sum over the pixels where the mean is wanted.",
+        ),
+        "weighted_map": (
+            _FEATURES * _sigmoid(_mlp(mean) + _mlp(maximum)),
+            "The weights are right and already multiplied with x: return the weights alone.",
+        ),
         "pooled_first": (
             _sigmoid(_mlp(mean + maximum)),
             "Mean and maximum were added before the network. With a ReLU inside, that is not the "
@@ -162,7 +194,31 @@ def reordered_kernel(answer) -> Verdict:
     mistakes = {
         "unchanged": (
             kernel,
-            "Nothing has moved: the weights of the maximum would be laid on the mean.",
+            "Nothing has moved: the weights of the maximum would be laid on the mean. (The last "
+            "axis counts the maps written; there is one, so reversing it changes nothing.)",
+        ),
+        "rows": (
+            kernel[::-1],
+            "kernel[::-1] reverses the first axis, the rows: the kernel stands on its head. The "
+            "input maps are the third axis.",
+        ),
+        "columns": (
+            kernel[:, ::-1],
+            "The columns were reversed. The input maps are the third axis.",
+        ),
+        "transposed_too": (
+            kernel.transpose(1, 0, 2, 3)[:, :, ::-1],
+            "The input maps are right, but rows and columns were swapped as well.",
+        ),
+        "all_axes": (
+            kernel.T,
+            "kernel.T turns the order of all four axes round. None of them changes its place; "
+            "along the third the two maps do.",
+        ),
+        "last_axes": (
+            kernel.swapaxes(2, 3),
+            "Maps read and maps written have changed places. The axes stay; along the third, the "
+            "two maps change places.",
         ),
         "flipped": (
             kernel[::-1, ::-1],

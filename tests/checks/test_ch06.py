@@ -67,6 +67,50 @@ def field_without_poolings(layers):
     return seen
 
 
+def field_replaced(layers):
+    seen, worth = 1, 1
+    for kernel, stride in layers:
+        seen += (kernel - 1) * worth
+        worth = stride
+    return seen
+
+
+def field_added(layers):
+    seen, worth = 1, 1
+    for kernel, stride in layers:
+        seen += (kernel - 1) * worth
+        worth += stride
+    return seen
+
+
+def field_wrong_way(layers):
+    seen = 1
+    for kernel, stride in layers:
+        seen = (seen - 1) * stride + kernel
+    return seen
+
+
+def field_multiplied(layers):
+    seen = 1
+    for kernel, stride in layers:
+        seen = seen * stride + kernel - 1
+    return seen
+
+
+def field_from_the_end(layers):
+    seen = 1
+    for kernel, stride in reversed(layers):
+        seen = (seen - 1) * stride + kernel
+    return seen
+
+
+def share_by_steps(momentum, steps):
+    mean = 0.0
+    for _ in range(steps):
+        mean = momentum * mean + (1 - momentum)
+    return mean
+
+
 def convs(inputs, filters):
     return 9 * inputs * filters + 9 * filters**2
 
@@ -95,7 +139,12 @@ WRONG = [
     ("enlarge", "stride_one", lambda v, k, s: enlarge(v, k, 1)),
     ("enlarge", "no_overlap", lambda v, k, s: np.kron(v, k)),
     ("block_parameters", "no_norm", convs),
-    ("block_parameters", "trainable_only", lambda i, f: convs(i, f) + 4 * f),
+    ("block_parameters", "half_the_norms", lambda i, f: convs(i, f) + 4 * f),
+    ("block_parameters", "norm_of_inputs", lambda i, f: convs(i, f) + 4 * i + 4 * f),
+    ("block_parameters", "bias_trainable", lambda i, f: convs(i, f) + 6 * f),
+    ("block_parameters", "kernel_side", lambda i, f: 3 * i * f + 3 * f * f + 8 * f),
+    ("block_parameters", "swapped", lambda i, f: convs(f, i) + 8 * i),
+    ("block_parameters", "other", lambda i, f: 812),
     ("block_parameters", "bias", lambda i, f: convs(i, f) + 10 * f),
     ("block_parameters", "bias_no_norm", lambda i, f: convs(i, f) + 2 * f),
     ("block_parameters", "one_convolution", lambda i, f: 9 * i * f + 4 * f),
@@ -105,15 +154,44 @@ WRONG = [
     ("receptive_field", "without_one", lambda ls: field(ls) - 1),
     ("receptive_field", "pooling_ignored", field_without_poolings),
     ("receptive_field", "kernels_whole", field_whole_kernels),
+    ("receptive_field", "stride_replaced", field_replaced),
+    ("receptive_field", "stride_added", field_added),
+    ("receptive_field", "wrong_way", field_wrong_way),
+    ("receptive_field", "field_multiplied", field_multiplied),
+    ("receptive_field", "whole_kernels_from_zero", lambda ls: field_whole_kernels(ls) - 1),
+    ("receptive_field", "first_layer", lambda ls: ls[0][0]),
+    ("receptive_field", "other", lambda ls: 52),
     ("running_share", "what_is_left", lambda m, n: m**n),
     ("running_share", "linear", lambda m, n: n * (1 - m)),
     ("running_share", "other_convention", lambda m, n: 1 - (1 - m) ** n),
+    ("running_share", "step_short", lambda m, n: 1 - m ** (n - 1)),
+    ("running_share", "step_over", lambda m, n: share_by_steps(m, n + 1)),
+    ("running_share", "one_step", lambda m, n: 1 - m),
+    ("running_share", "last_batch", lambda m, n: (1 - m) * m ** (n - 1)),
+    ("running_share", "seen_late", lambda m, n: sum((1 - m) * m**k for k in range(1, n + 1))),
+    ("running_share", "times", lambda m, n: 1 - m * n),
+    ("running_share", "other_left", lambda m, n: (1 - m) ** n),
+    ("running_share", "percent", lambda m, n: 100 * share_by_steps(m, n)),
+    ("running_share", "other", lambda m, n: 0.488),
 ]
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)
 def test_the_solution_passes(name):
     assert getattr(ch06, name)(SOLUTIONS[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("running_share", share_by_steps),
+        ("running_share", lambda m, n: sum((1 - m) * m**k for k in range(n))),
+        ("receptive_field", field_from_the_end),
+        ("block_parameters", lambda i, f: float(9 * f * (i + f) + 8 * f)),
+    ],
+)
+def test_other_right_ways_pass(name, answer):
+    assert getattr(ch06, name)(answer)
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)

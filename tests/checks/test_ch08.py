@@ -32,6 +32,15 @@ def sigmoids_added(x, s, e):
     return sum(sigmoid(network(v, s, e)) for v in pooled(x))
 
 
+def paths(x, squeeze, excite):
+    return [sigmoid(network(v, squeeze, excite)) for v in pooled(x)]
+
+
+def over_channels(x, squeeze, excite):
+    pools = x.mean(-1), x.max(-1)
+    return sigmoid(sum(network(v, squeeze, excite) for v in pools))
+
+
 def pixels(x, mean_weight, maximum_weight):
     return mean_weight * x.mean(axis=2) + maximum_weight * x.max(axis=2)
 
@@ -51,6 +60,14 @@ SOLUTIONS = {
 WRONG = [
     ("channel_weights", "sigmoids_added", sigmoids_added),
     ("channel_weights", "sigmoid_twice", lambda x, s, e: sigmoid(sigmoid(both(x, s, e)))),
+    ("channel_weights", "sigmoids_averaged", lambda *a: np.mean(paths(*a), axis=0)),
+    ("channel_weights", "sigmoids_multiplied", lambda *a: np.prod(paths(*a), axis=0)),
+    ("channel_weights", "sigmoid_of_sigmoids", lambda *a: sigmoid(sum(paths(*a)))),
+    ("channel_weights", "averaged", lambda *a: sigmoid(both(*a) / 2)),
+    ("channel_weights", "over_channels", over_channels),
+    ("channel_weights", "sum_for_mean", lambda x, s, e: sigmoid(
+        network(x.sum((0, 1)), s, e) + network(x.max((0, 1)), s, e))),
+    ("channel_weights", "weighted_map", lambda x, s, e: x * sigmoid(both(x, s, e))),
     ("channel_weights", "pooled_first", lambda x, s, e: sigmoid(network(sum(pooled(x)), s, e))),
     ("channel_weights", "mean_only", lambda x, s, e: sigmoid(network(pooled(x)[0], s, e))),
     ("channel_weights", "maximum_only", lambda x, s, e: sigmoid(network(pooled(x)[1], s, e))),
@@ -81,6 +98,11 @@ WRONG = [
         lambda c, r, k: parameters(c, r, k) + (c - 2) * k * k,
     ),
     ("reordered_kernel", "unchanged", lambda k: k),
+    ("reordered_kernel", "rows", lambda k: k[::-1]),
+    ("reordered_kernel", "columns", lambda k: k[:, ::-1]),
+    ("reordered_kernel", "transposed_too", lambda k: k.swapaxes(0, 1)[:, :, ::-1]),
+    ("reordered_kernel", "all_axes", lambda k: k.T),
+    ("reordered_kernel", "last_axes", lambda k: np.swapaxes(k, -1, -2)),
     ("reordered_kernel", "flipped", lambda k: np.flip(k, (0, 1))),
     ("reordered_kernel", "flipped_too", lambda k: np.flip(k)),
     ("reordered_kernel", "transposed", lambda k: np.swapaxes(k, 0, 1)),
@@ -91,6 +113,24 @@ WRONG = [
 @pytest.mark.parametrize("name", SOLUTIONS)
 def test_the_solution_passes(name):
     assert getattr(ch08, name)(SOLUTIONS[name])
+
+
+def test_reversing_the_last_axis_is_told_to_change_nothing():
+    verdict = ch08.reordered_kernel(lambda kernel: kernel[..., ::-1])
+    assert verdict.mistake == "unchanged"
+    assert "last axis" in verdict.message
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda k: np.flip(k, axis=2),
+        lambda k: np.roll(k, 1, axis=2),
+        lambda k: np.concatenate([k[:, :, 1:], k[:, :, :1]], axis=2),
+    ],
+)
+def test_other_ways_to_exchange_the_maps_pass(answer):
+    assert ch08.reordered_kernel(answer)
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)
