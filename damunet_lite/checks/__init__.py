@@ -211,7 +211,7 @@ def _equal(got: np.ndarray, wanted: Any, tolerance: float) -> bool:
 
 def _plural(what: str) -> bool:
     """Whether the noun that ``what`` begins with is one of many: "the weights for decay 1"."""
-    head = re.split(r",| (?:of|for|with|without|after|in) ", what)[0]
+    head = re.split(r",| (?:of|for|with|without|after|through|at|in|on|to|by) ", what)[0]
     return " and " in head or bool(re.search(r"[^s]s$", head))
 
 

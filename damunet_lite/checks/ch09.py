@@ -1,4 +1,4 @@
-"""Checkers of chapter 9: fading gradients, side heads, their weights, their targets."""
+"""Checkers of chapter 9: fading gradients, companions, side heads, their weights and targets."""
 
 from typing import Any
 
@@ -24,42 +24,61 @@ def chain_pulls(answer: Any) -> Verdict:
     faded = [-(weight ** (depth - 1 - k)) for k in range(depth)]
     wanted = _pulls(weight, alpha, depth)
     mistakes = {
-        "no_heads": (faded, "this is the chain without side heads: alpha is not used."),
+        "no_companions": (faded, "this is the chain without companions: alpha is not used."),
         "floor": (
             [-max(-f, alpha) for f in faded],
             "a companion's pull is added to what comes back; it is no lower limit to it.",
         ),
         "not_passed_on": (
             [f - alpha for f in faded[:-1]] + [-1.0],
-            "each head pulls at its own layer only. What it sends to a layer goes on to all "
+            "each companion pulls at its own layer only. What it sends to a layer goes on to all "
             "the layers before, times the weight: take the sum that you have already.",
         ),
         "local_only": (
             [*local, -1.0],
-            "only the heads pull: what comes back from the layer above is missing.",
+            "only the companions pull: what comes back from the layer above is missing.",
         ),
-        "head_before_weight": (
-            _scaled_heads(weight, alpha, depth),
-            "the head's pull was multiplied by the weight too. The head sits on the output of "
-            "this layer: add it after the multiplication.",
+        "companion_before_weight": (
+            _scaled_companions(weight, alpha, depth),
+            "the companion's pull was multiplied by the weight too. The companion sits on the "
+            "output of this layer: add its pull after the multiplication.",
+        ),
+        "alpha_added": (
+            _pulls(weight, -alpha, depth),
+            "alpha was added, so the companion pulls the other way. Its error is 1 - 2 = -1 as "
+            "well: subtract alpha.",
         ),
         "end_weighed": (
             _ending_with(-alpha, weight, alpha, depth),
-            "the last layer has the main head, whose weight is 1, not alpha.",
+            "the last layer has the main loss, whose weight is 1, not alpha.",
         ),
-        "both_at_the_end": (
+        "companion_at_the_end": (
             _ending_with(-1 - alpha, weight, alpha, depth),
-            "the last layer has no side head: its output is the main one already.",
+            "the last layer has a companion here. It has none: its output goes to the main loss "
+            "already. Begin with -1.",
+        ),
+        "companion_at_the_end_only": (
+            [f * (1 + alpha) for f in faded],
+            "one companion only, on the last layer. It is the other way round: all layers have "
+            "one but the last.",
+        ),
+        "added_at_the_end": (
+            _ending_with(-1 + alpha, weight, alpha, depth),
+            "alpha was added to the last layer's -1. That layer has no companion: begin with -1.",
+        ),
+        "one_layer_more": (
+            _pulls(weight, alpha, depth + 1),
+            "one number too many: the last layer's -1 is one of the `depth` slopes.",
         ),
         "reversed": (wanted[::-1], "right numbers, first layer last: layer 1 comes first."),
         "sign": ([-v for v in wanted], "the error is output minus target, 1 - 2 = -1."),
     }
     compare(run(answer, weight, alpha, depth), wanted, mistakes, what="the list of gradients")
-    compare(run(answer, 0.5, 0.0, 3), [-0.25, -0.5, -1.0], what="the gradients without heads")
-    return right("What a head gives to one layer, all the layers before it inherit.")
+    compare(run(answer, 0.5, 0.0, 3), [-0.25, -0.5, -1.0], what="the gradients without companions")
+    return right("What a companion gives to one layer, all the layers before it inherit.")
 
 
-def _scaled_heads(weight, alpha, depth):
+def _scaled_companions(weight, alpha, depth):
     pulls = [-1.0]
     for _ in range(depth - 1):
         pulls.insert(0, weight * (pulls[0] - alpha))
@@ -75,18 +94,23 @@ def _ending_with(last, weight, alpha, depth):
 
 @checker
 def equal_pull(answer: Any) -> Verdict:
-    """Exercise 9.2: weight of the heads that pulls alike at all layers of a chain of 0.8."""
+    """Exercise 9.2: weight of the companions that pulls alike at all layers, in a chain of 0.8."""
     mistakes = {
-        "weight": (0.8, "that is the chain's weight, what a layer passes on; the head has to "
+        "weight": (0.8, "that is the chain's weight, what a layer passes on; the companion has to "
                         "add what is lost."),
+        "negative": (-0.2, "the size is right, the sign is not: both pulls are negative, and the "
+                           "rule subtracts a positive alpha."),
         "from_the_example": (0.5, "that was right for the chain of 0.5; here the weight is 0.8."),
         "one": (1.0, "with 1 the pull grows towards the first layer: -1, -1.8, -2.44 and on."),
         "product": (0.64, "0.64 is what two layers pass on. Ask for one step only."),
-        "sum_to_one": (0.25, "that is the share of four heads that sum to 1; it is not enough "
-                             "or too much, depending on the weight."),
+        "before_the_weight": (0.25, "that solves 1 = 0.8 x (1 + alpha), in which alpha is "
+                                    "multiplied by the weight too. The companion sits on the "
+                                    "layer's output: nothing multiplies its pull."),
     }
-    compare(answer, 0.2, mistakes, 1e-6, "the weight")
-    return right("1 = 0.8 + 0.2: what a layer loses, its head gives back.")
+    look = "Write the rule for one layer, with -1 on both sides."
+    compare(answer, 0.2, mistakes, 1e-6, "alpha", look)
+    return right("1 = 0.8 + 0.2: what a layer loses, its companion gives back. (The bias that "
+                 "keeps every output at 1 is 0.2 as well, by the same sum.)")
 
 
 @checker
@@ -207,19 +231,28 @@ def shrink(answer: Any) -> Verdict:
 def painted_width(answer: Any) -> Verdict:
     """Exercise 9.5: ``[strided share, any_membrane width]`` of a membrane 3 pixels wide, step 8."""
     share, width = elements(answer, [3 / 8, 10.0], "the pair")
+    swapped = "the two numbers have changed places: the share comes first, then the width."
     compare(
         share, 3 / 8,
         {
+            "swapped": (10.0, swapped),
+            "percent": (37.5, "that is in percent: give a share from 0 to 1."),
+            "positions": (3.0, "that is the number of positions: divide by all eight."),
             "always_seen": (1.0, "a strided target looks at one column in eight: it can miss."),
             "one_in_eight": (1 / 8, "that is a membrane of one pixel; this one has three columns "
                                     "that the stride may hit."),
             "complement": (5 / 8, "that is the share of positions at which it is missed."),
         },
+        tolerance=6e-3,
         what="the strided share",
+        look="At how many of the eight positions does a column that the stride looks at hit the "
+             "membrane?",
     )
     compare(
         width, 10.0,
         {
+            "swapped": (3 / 8, swapped),
+            "in_blocks": (1.25, "that is in coarse pixels: each is 8 pixels of the image wide."),
             "one_block": (8.0, "at two of the eight positions it straddles two blocks, and both "
                                "become membrane."),
             "two_blocks": (16.0, "it straddles two blocks only at two of the eight positions."),
@@ -228,5 +261,7 @@ def painted_width(answer: Any) -> Verdict:
             "half": (12.0, "one block or two, but not equally often: six positions against two."),
         },
         what="the mean width",
+        look="Count the positions at which the membrane touches one block, and those at which it "
+             "touches two.",
     )
     return right("w pixels become w + 7 on average, so thin cells disappear and gaps close.")

@@ -19,7 +19,7 @@ def not_passed_on(weight, alpha, depth):
     return [f - alpha for f in faded[:-1]] + [faded[-1]]
 
 
-def head_before_weight(weight, alpha, depth):
+def companion_before_weight(weight, alpha, depth):
     pulls = [-1.0]
     while len(pulls) < depth:
         pulls.insert(0, weight * (pulls[0] - alpha))
@@ -76,13 +76,18 @@ UNTOUCHED = {
     "painted_width": [..., ...],
 }
 WRONG = [
-    ("chain_pulls", lambda w, a, n: [-(w ** (n - 1 - k)) for k in range(n)], "no_heads"),
+    ("chain_pulls", lambda w, a, n: [-(w ** (n - 1 - k)) for k in range(n)], "no_companions"),
+    ("chain_pulls", lambda w, a, n: chain_pulls(w, -a, n), "alpha_added"),
+    ("chain_pulls", lambda w, a, n: [-(1 + a) * w ** (n - 1 - k) for k in range(n)],
+     "companion_at_the_end_only"),
+    ("chain_pulls", ending_with(lambda a: a - 1), "added_at_the_end"),
+    ("chain_pulls", lambda w, a, n: chain_pulls(w, a, n + 1), "one_layer_more"),
     ("chain_pulls", lambda w, a, n: [-max(w ** (n - 1 - k), a) for k in range(n)], "floor"),
     ("chain_pulls", not_passed_on, "not_passed_on"),
     ("chain_pulls", lambda w, a, n: [-a] * (n - 1) + [-1], "local_only"),
-    ("chain_pulls", head_before_weight, "head_before_weight"),
+    ("chain_pulls", companion_before_weight, "companion_before_weight"),
     ("chain_pulls", ending_with(lambda a: -a), "end_weighed"),
-    ("chain_pulls", ending_with(lambda a: -1 - a), "both_at_the_end"),
+    ("chain_pulls", ending_with(lambda a: -1 - a), "companion_at_the_end"),
     ("chain_pulls", lambda *args: chain_pulls(*args)[::-1], "reversed"),
     ("chain_pulls", lambda *args: [-v for v in chain_pulls(*args)], "sign"),
     ("chain_pulls", lambda w, a, n: [-1.0], "wrong_shape"),
@@ -90,7 +95,8 @@ WRONG = [
     ("equal_pull", 0.5, "from_the_example"),
     ("equal_pull", 1, "one"),
     ("equal_pull", 0.64, "product"),
-    ("equal_pull", 0.25, "sum_to_one"),
+    ("equal_pull", 0.25, "before_the_weight"),
+    ("equal_pull", -0.2, "negative"),
     ("equal_pull", 0.3, "other"),
     ("weights", lambda n, d: [d**k for k in range(n)], "not_normalised"),
     ("weights", lambda n, d: weights(n, d)[::-1], "reversed"),
@@ -110,6 +116,13 @@ WRONG = [
     ("painted_width", [1, 10], "always_seen"),
     ("painted_width", [0.125, 10], "one_in_eight"),
     ("painted_width", [0.625, 10], "complement"),
+    ("painted_width", [10, 0.375], "swapped"),
+    ("painted_width", [0.375, 0.375], "swapped"),
+    ("painted_width", [37.5, 10], "percent"),
+    ("painted_width", [3, 10], "positions"),
+    ("painted_width", [0.375, 1.25], "in_blocks"),
+    ("painted_width", [0.5, 10], "other"),
+    ("painted_width", [0.375, 9], "other"),
     ("painted_width", [0.375, 8], "one_block"),
     ("painted_width", [0.375, 16], "two_blocks"),
     ("painted_width", [0.375, 3], "kept"),
@@ -137,6 +150,32 @@ def test_a_typical_mistake_gets_its_own_message(name, answer, mistake):
     verdict = getattr(ch09, name)(answer)
     assert not verdict
     assert verdict.mistake == mistake, verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "told", "solution"),
+    [
+        ("equal_pull", 0.3, "alpha is too large: 0.3", "0.2"),
+        ("painted_width", [0.5, 10], "the strided share is too large", "0.375"),
+        ("painted_width", [0.375, 9], "the mean width is too small", "10"),
+    ],
+)
+def test_a_wrong_prediction_is_not_told_the_solution(name, answer, told, solution):
+    message = getattr(ch09, name)(answer).message
+    assert told in message
+    assert solution not in message
+
+
+def test_a_chain_has_companions_and_no_heads():
+    answers = [answer for name, answer, _ in WRONG if name == "chain_pulls"]
+    said = [str(ch09.chain_pulls(answer)) for answer in [*answers, chain_pulls]]
+    said += [str(ch09.equal_pull(answer)) for answer in (0.2, 0.25, 0.3, 0.5, 0.8, 1)]
+    assert not [text for text in said if "head" in text]
+
+
+@pytest.mark.parametrize("share", [0.375, 0.38, 3 / 8])
+def test_a_rounded_share_passes(share):
+    assert ch09.painted_width((share, 10.0))
 
 
 def test_what_the_exercises_ask_for_is_what_the_package_does():

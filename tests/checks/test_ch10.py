@@ -30,6 +30,16 @@ def tiled(image):
     return image.reshape(2, len(image) // 2, 2, -1).mean((0, 2))
 
 
+def square_only(image):
+    half = len(image) // 2
+    return image.reshape(half, 2, half, 2).mean((1, 3))
+
+
+def sides_swapped(image):
+    height, width = image.shape
+    return image.reshape(width // 2, 2, height // 2, 2).mean((1, 3))
+
+
 def parameters(base_filters, depth, first=1, last=None, bias=1, convs=1):
     filters = [base_filters * 2**level for level in range(first, last or depth)]
     return sum((9 + bias) * f + convs * 9 * f * f for f in filters)
@@ -61,6 +71,19 @@ WRONG = [
      "factor_two_always"),
     ("pyramid", lambda image, levels: image, "wrong_shape"),
     ("pyramid", lambda image, levels: [image], "wrong_shape"),
+    ("pyramid", lambda image, levels: [image, halve(image), halve(image[:4])], "wrong_shape"),
+    ("pyramid", pyramid_by(square_only), "squares_only"),
+    ("pyramid", pyramid_by(sides_swapped), "squares_only"),
+    ("pyramid", lambda image, levels: pyramid(image, levels + 1), "one_level_more"),
+    ("pyramid", lambda image, levels: pyramid(image, levels - 1), "one_level_less"),
+    ("pyramid", lambda image, levels: pyramid(image, levels + 1)[1:], "begins_halved"),
+    ("pyramid", pyramid_by(lambda image: (image[::2] + image[1::2]) / 2), "rows_only"),
+    ("pyramid", pyramid_by(lambda image: (image[:, ::2] + image[:, 1::2]) / 2), "columns_only"),
+    ("pyramid", pyramid_by(lambda image: image[1::2, 1::2]), "other_corner"),
+    ("pyramid", pyramid_by(lambda image: blocks(image).min((1, 3))), "minimum"),
+    ("pyramid", lambda image, levels: [image, halve(image), image[::4, ::4]], "not_from_the_copy"),
+    ("pyramid", lambda image, levels: 1 / 0, "raised"),
+    ("pyramid", 3, "raised"),
     ("dips", [0.24, 0.06], "unchanged"),
     ("dips", [0.03, 0.06], "one_pixel"),
     ("dips", [0.01125, 0.06], "area"),
@@ -70,6 +93,15 @@ WRONG = [
     ("dips", [0.09, 0.09], "same_as_best"),
     ("dips", [0.09, 0], "zero"),
     ("dips", 0.09, "wrong_shape"),
+    ("dips", [0.06, 0.09], "swapped"),
+    ("dips", [9, 6], "percent"),
+    ("dips", [0.09, 6], "percent"),
+    ("dips", [0.375, 0.25], "share"),
+    ("dips", [0.09, 0.25], "share"),
+    ("dips", [37.5, 25], "share_in_percent"),
+    ("dips", [0.09, 25], "share_in_percent"),
+    ("dips", [0.2, 0.06], "other"),
+    ("dips", [0.09, 0.01], "other"),
     ("extra_parameters", lambda b, d: sum(10 * b * 2**k for k in range(1, d)), "only_scale_convs"),
     ("extra_parameters", lambda b, d: sum(9 * b * b * 4**k for k in range(1, d)), "only_wider"),
     ("extra_parameters", lambda b, d: parameters(b, d, bias=0), "no_bias"),
@@ -77,6 +109,13 @@ WRONG = [
     ("extra_parameters", lambda b, d: parameters(b, d, last=d + 1), "with_bottom"),
     ("extra_parameters", lambda b, d: parameters(b, d, convs=2), "both_convs"),
     ("extra_parameters", lambda b, d: parameters(b, d, convs=0.5), "old_width"),
+    ("extra_parameters", lambda b, d: parameters(b, d, last=d - 1), "level_missing"),
+    ("extra_parameters", lambda b, d: (d - 1) * (10 * b + 9 * b * b), "not_doubling"),
+    ("extra_parameters", lambda b, d: 3120, "other"),
+    ("two_ways", [68, 56], "swapped"),
+    ("two_ways", [56, 56], "direct"),
+    ("two_ways", [50, 68], "other"),
+    ("two_ways", [56, 60], "other"),
     ("two_ways", [7, 68], "coarse_pixels"),
     ("two_ways", [40, 68], "no_scale_conv"),
     ("two_ways", [24, 68], "scale_conv_only"),
@@ -91,6 +130,10 @@ WRONG = [
     ("safe_share", 0.3398, "complement"),
     ("safe_share", 0.390625, "tile_128"),
     ("safe_share", 208**2, "pixels"),
+    ("safe_share", 66, "percent"),
+    ("safe_share", 66.02, "percent"),
+    ("safe_share", 0.5, "other"),
+    ("safe_share", "two thirds", "other"),
 ]
 
 
@@ -112,6 +155,43 @@ def test_a_typical_mistake_gets_its_own_message(name, answer, mistake):
     verdict = getattr(ch10, name)(answer)
     assert not verdict
     assert verdict.mistake == mistake, verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "told", "solution"),
+    [
+        ("dips", [0.2, 0.06], "the best dip is too large: 0.2", "0.09"),
+        ("dips", [0.09, 0.01], "the worst dip is too small: 0.01", "0.06"),
+        ("two_ways", [50, 68], "the direct way is too small: 50", "56"),
+        ("two_ways", [56, 70], "the way through the levels is too large: 70", "68"),
+        ("safe_share", 0.5, "the share is too small: 0.5", "66"),
+    ],
+)
+def test_a_wrong_prediction_is_not_told_the_solution(name, answer, told, solution):
+    message = getattr(ch10, name)(answer).message
+    assert told in message
+    assert solution not in message
+
+
+@pytest.mark.parametrize(
+    "smaller",
+    [
+        lambda image: (image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2])
+        / 4,
+        lambda image: blocks(image).mean(3).mean(1),
+    ],
+)
+def test_other_ways_to_average_pass(smaller):
+    assert ch10.pyramid(pyramid_by(smaller))
+    assert ch10.pyramid(lambda image, levels: tuple(pyramid_by(smaller)(image, levels)))
+
+
+def test_the_price_is_said_to_lie_where_it_lies():
+    message = ch10.extra_parameters(parameters).message
+    copies, wider = 10 * (64 + 128 + 256), 9 * (64**2 + 128**2 + 256**2)
+    assert f"{copies + wider:,}" in message
+    assert wider > 100 * copies
+    assert "first convolutions, which were there before" in message.replace("\n", " ")
 
 
 def test_the_parameters_are_those_of_the_network():

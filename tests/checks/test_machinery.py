@@ -114,6 +114,7 @@ def test_a_prediction_is_told_its_side_and_not_the_solution(answer, text):
         ("the list of weights", "is"),
         ("mean and standard deviation", "are"),
         ("the loss", "is"),
+        ("the way through the levels", "is"),
         ("(tp, fn, fp)", "is"),
     ],
 )
