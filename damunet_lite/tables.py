@@ -282,8 +282,8 @@ def recorded() -> dict[str, Any]:
     Returns
     -------
     dict
-        ``records`` (compact, in the order of the table), ``costs`` (one dict a row), ``gallery``
-        (predictions of the worst slices, for :func:`gallery_masks`).
+        ``records`` (compact, in the order of the table), ``costs`` (what :func:`costs` gives),
+        ``gallery`` (predictions of the worst slices, for :func:`gallery_masks`).
 
     Examples
     --------
@@ -522,6 +522,17 @@ def complete_folds(records: Sequence[dict[str, Any]], base_filters: int = 32) ->
     return len(set.intersection(*(set(by_fold(records, row, "v_rand")) for row in rows)))
 
 
+def best_width(records: Sequence[dict[str, Any]]) -> int:
+    """Base filters at which all four networks have most folds; the wider where it is a tie.
+
+    Examples
+    --------
+    >>> best_width([])
+    32
+    """
+    return max(widths(records), key=lambda width: (complete_folds(records, width), width))
+
+
 def score_table(
     records: Sequence[dict[str, Any]], base_filters: int = 32
 ) -> list[dict[str, Any]]:
@@ -644,8 +655,10 @@ def ablation_table(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def worst_slices(records: Sequence[dict[str, Any]], count: int = 10) -> list[dict[str, Any]]:
-    """Test slices with the lowest V_rand among the rows of the full-width table.
+def worst_slices(
+    records: Sequence[dict[str, Any]], count: int = 10, base_filters: int = 32
+) -> list[dict[str, Any]]:
+    """Test slices with the lowest V_rand among the rows of the table of one width.
 
     Returns
     -------
@@ -659,7 +672,7 @@ def worst_slices(records: Sequence[dict[str, Any]], count: int = 10) -> list[dic
     []
     """
     found = []
-    rows = set(rows_at(records))
+    rows = set(rows_at(records, base_filters))
     for record in records:
         row, config = variant(record["config"]), record["config"]
         if row not in rows or config["seed"]:
@@ -788,8 +801,8 @@ def _kernel_flop(layer: Any, places: int) -> int:
 
 def costs(
     records: Sequence[dict[str, Any]], speed: dict[str, Any] | None = None
-) -> dict[str, dict[str, Any]]:
-    """Parameters, GFLOP and seconds per image for each row of the full-width table.
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Parameters, GFLOP and seconds per image for each row of the table of each width.
 
     Parameters
     ----------
@@ -800,16 +813,24 @@ def costs(
     Returns
     -------
     dict of str to dict
-        Row to ``parameters``, ``gflop`` (512 x 512, forward) and ``seconds`` (None if they were
-        not measured).
+        Base filters (as text, as JSON has its keys) to row to ``parameters``, ``gflop``
+        (512 x 512, forward) and ``seconds`` (None if they were not measured).
+
+    Examples
+    --------
+    >>> costs([])["32"]["U-Net"]
+    {'parameters': 7768353, 'gflop': 96.27, 'seconds': None}
     """
-    found = {}
-    for row in rows_at(records):
-        parameters, gflop = _size(row)
-        found[row.name] = {
-            "parameters": parameters, "gflop": gflop,
-            "seconds": (speed or {}).get("seconds", {}).get(row.name),
-        }
+    measured = (speed or {}).get("seconds", {})
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for width in map(str, widths(records)):
+        found[width] = {}
+        for row in rows_at(records, int(width)):
+            parameters, gflop = _size(row)
+            seconds = measured.get(width, {}).get(row.name)
+            found[width][row.name] = {
+                "parameters": parameters, "gflop": gflop, "seconds": seconds
+            }
     return found
 
 
@@ -843,16 +864,18 @@ def measure_speed(records: Sequence[dict[str, Any]], repeats: int = 3) -> dict[s
     Returns
     -------
     dict
-        ``seconds`` (row to float) and ``environment``. Processor seconds, since they hardly
-        change when something else runs; on two idle cores the clock shows about half of them.
+        ``seconds`` (base filters to row to float) and ``environment``. Processor seconds, since
+        they hardly change when something else runs; on two idle cores the clock shows about half
+        of them.
     """
     import time
 
     from damunet_lite import devices
 
     image = np.random.default_rng(0).random((1, 512, 512, 1)).astype("float32")
-    seconds = {}
-    for row in rows_at(records):
+    seconds: dict[str, dict[str, float]] = {}
+    rows = [row for width in widths(records) for row in rows_at(records, width)]
+    for row in rows:
         network = _network_of(row)
         network.compile(jit_compile=devices.prefers_jit())
         network.predict_on_batch(image)
@@ -861,7 +884,8 @@ def measure_speed(records: Sequence[dict[str, Any]], repeats: int = 3) -> dict[s
             started = time.process_time()
             network.predict_on_batch(image)
             taken.append(time.process_time() - started)
-        seconds[row.name] = round(float(np.median(taken)), 2)
+        at_width = seconds.setdefault(str(row.base_filters), {})
+        at_width[row.name] = round(float(np.median(taken)), 2)
     return {"seconds": seconds, "environment": devices.describe()}
 
 
@@ -930,6 +954,41 @@ def difference_lines(
         pair = f"{found['second']} - {found['first']}"
         lines.append([pair, f"{found['mean']:+.3f}", interval, _folds(found["folds"])])
     return lines
+
+
+def short_lines(records: Sequence[dict[str, Any]], base_filters: int = 32) -> list[list[str]]:
+    """The article's table, filled: two scores, and what each network gains over the plain U-Net.
+
+    Examples
+    --------
+    >>> short_lines([])[3]
+    ['U-Net', '?', '?', '']
+    """
+    gains = {
+        pair["second"]: pair for pair in differences(records, base_filters)
+        if pair["first"] == "U-Net" and pair["score"] == "v_rand"
+    }
+    lines = [["network", "V_rand", "Dice membrane", "V_rand, more than U-Net"]]
+    for row in score_table(records, base_filters):
+        gain = ""
+        if row["row"] in gains:
+            found = gains[row["row"]]
+            gain = f"{found['mean']:+.3f}"
+            if found["sd"] is not None:
+                gain += f" ({found['low']:+.3f} to {found['high']:+.3f})"
+        lines.append([row["row"], _cell(row["v_rand"]), _cell(row["dice_membrane"]), gain])
+    return lines
+
+
+def _short(records) -> str:
+    width = best_width(records)
+    complete = complete_folds(records, width)
+    return (
+        f"{markdown(short_lines(records, width))}\n"
+        f"Mean ± standard deviation over {complete} of {FOLDS} folds, {width} base filters, one "
+        "seed; in brackets the 95 % interval of the paired difference. Thresholds come from "
+        "validation slices.\n"
+    )
 
 
 def markdown(lines: Sequence[Sequence[str]]) -> str:
@@ -1202,13 +1261,13 @@ def gallery_figure(gallery: Sequence[dict[str, Any]], stack: Any) -> Any:
 # ------------------------------------------------------------------ all of it
 
 
-def _report(records, speed_cost) -> str:
+def _report(records, cost) -> str:
     parts = ["# Results\n\nMade by `python -m damunet_lite table` from the records beside this "
              "folder; do not edit.\n\nMean ± standard deviation over folds; thresholds chosen on "
              "validation slices, pixel scores at 0.5; seed 0.\n"]
     for width in widths(records):
-        cost = speed_cost if width == _FULL_WIDTH else None
-        parts.append(f"## {width} base filters\n\n{markdown(score_lines(records, width, cost))}")
+        lines = score_lines(records, width, cost[str(width)])
+        parts.append(f"## {width} base filters\n\n{markdown(lines)}")
         for score in ("v_rand", "v_info", "dice_membrane"):
             lines = difference_lines(records, score, width)
             if len(lines) > 1:
@@ -1238,12 +1297,14 @@ def _report_rest(records) -> list[str]:
         for a in ablation_table(records)
     ]
     parts.append("## Ablation\n\n" + (markdown(changed) if len(changed) > 1 else "No run yet.\n"))
+    width = best_width(records)
     worst = [["network", "fold", "slice", "V_rand", "split part", "merge part"]] + [
         [w["row"], str(w["fold"]), str(w["slice"]),
          *(f"{w[key]:.3f}" for key in ("v_rand", "split", "merge"))]
-        for w in worst_slices(records)
+        for w in worst_slices(records, base_filters=width)
     ]
-    parts.append("## Worst slices\n\n" + (markdown(worst) if len(worst) > 1 else "No run yet.\n"))
+    lines = markdown(worst) if len(worst) > 1 else "No run yet.\n"
+    parts.append(f"## Worst slices, {width} base filters\n\n{lines}")
     parts.append("## Runs that are missing\n")
     for part, names in missing(records).items():
         total = len(plan()[part])
@@ -1293,7 +1354,7 @@ def write_tables(results: str | os.PathLike, out: str | os.PathLike | None = Non
     Returns
     -------
     list of Path
-        ``tables.md``, ``tables.json``, ``runs.csv`` and PNG files.
+        ``tables.md``, ``short.md``, ``tables.json``, ``runs.csv`` and PNG files.
 
     Raises
     ------
@@ -1308,6 +1369,7 @@ def write_tables(results: str | os.PathLike, out: str | os.PathLike | None = Non
     cost = costs(records, _speed(results))
     texts = {
         "tables.md": _report(records, cost),
+        "short.md": _short(records),
         "tables.json": json.dumps(_summary(records, cost), indent=1) + "\n",
         "runs.csv": _csv(records),
     }
@@ -1362,5 +1424,6 @@ def _summary(records, cost) -> dict[str, Any]:
         "differences": {str(width): differences(records, width) for width in widths(records)},
         "aims": {str(width): claims(records, width) for width in widths(records)},
         "seeds": seed_table(records), "ablation": ablation_table(records),
-        "worst_slices": worst_slices(records), "costs": cost, "missing": missing(records),
+        "worst_slices": worst_slices(records, base_filters=best_width(records)),
+        "costs": cost, "missing": missing(records),
     }

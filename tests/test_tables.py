@@ -203,6 +203,21 @@ def test_an_aim_over_five_folds_stays_open_until_there_are_five(tmp_path):
     assert [c["holds"] for c in whole] == [False, False, False, True]
 
 
+def test_the_short_table_says_what_each_network_gains(tmp_path):
+    records = tables.load_records(write(tmp_path, ten()))
+    unet, _, _, damu = tables.short_lines(records)[3:]
+    assert unet == ["U-Net", "0.940 ± 0.032", "0.790 ± 0.000", ""]
+    # differences .01 .02 .01 .02 .01: mean .014, t interval worked out in chapter 13
+    assert damu == ["DAMU-Net", "0.954 ± 0.032", "0.790 ± 0.000", "+0.014 (+0.007 to +0.021)"]
+
+
+def test_the_table_is_drawn_at_the_width_with_most_folds(tmp_path):
+    narrow = [record(n, f, 0.9, options={"base_filters": 16}) for f in (0, 1)
+              for n in ("unet", "att_unet", "datt_unet", "damu_net")]
+    assert tables.best_width(tables.load_records(write(tmp_path / "a", ten()))) == 32
+    assert tables.best_width(tables.load_records(write(tmp_path / "b", ten() + narrow))) == 16
+
+
 def test_the_worst_slice_comes_first(tmp_path):
     worst = tables.worst_slices(tables.load_records(write(tmp_path, ten())))
     assert (worst[0]["row"], worst[0]["slice"]) == ("U-Net", 0)
@@ -271,7 +286,7 @@ def test_pictures_in_the_results_are_small():
 
 def test_tables_of_the_book_are_made_from_its_records(tmp_path):
     tables.write_tables(RESULTS, tmp_path)
-    for name in ("tables.md", "tables.json", "runs.csv"):
+    for name in ("tables.md", "short.md", "tables.json", "runs.csv"):
         kept = RESULTS / "tables" / name
         assert kept.read_bytes() == (tmp_path / name).read_bytes(), "python -m damunet_lite table"
 

@@ -22,11 +22,13 @@ from damunet_lite import data, inference, metrics, training
 from damunet_lite.training import CropBatches, RunError, TrainConfig, build, train
 
 # Dropout draws random numbers, so a run that forgets the state of its generators shows here.
+# One level, since most of a test's time goes into building the network; no side head, therefore.
 CONFIG = TrainConfig(
-    "datt_unet", {"base_filters": 2, "depth": 2, "dropout": 0.2}, "focal_tversky",
+    "datt_unet", {"base_filters": 2, "depth": 1, "dropout": 0.2}, "focal_tversky",
     data="synthetic", fold=1, steps=6, batch_size=2, crop=32, warmup=2, evaluate_every=2,
     precision="float32", tta=False,
 )
+TWO_HEADS = replace(CONFIG, network_options={**CONFIG.network_options, "depth": 2})
 FILES = {
     "best.keras", "config.json", "contact_sheet.png", "history.csv", "last.npz", "metrics.json"
 }
@@ -185,7 +187,7 @@ def run_to_the_end(folder, config):
 
 @pytest.mark.slow
 def test_killed_run_ends_as_if_left_alone(tmp_path):
-    config = replace(CONFIG, steps=24)
+    config = replace(TWO_HEADS, steps=24)
     reference, folder = tmp_path / "reference", tmp_path / "killed"
     run_to_the_end(reference, config)
 
@@ -443,7 +445,7 @@ def test_damaged_state(finished, tmp_path):
 
 def test_state_of_another_network(finished, tmp_path):
     shutil.copy(finished[0] / "last.npz", tmp_path)
-    other = build(replace(CONFIG, network="unet"))
+    other = build(TWO_HEADS)
     with pytest.raises(RunError, match=r"does not fit the network; choose another run folder"):
         training._load_state(tmp_path, other)
     wider = build(replace(CONFIG, network_options={**CONFIG.network_options, "base_filters": 3}))
@@ -680,7 +682,7 @@ def test_configuration_survives_json():
 
 
 def test_settings_reach_the_network():
-    network = build(replace(CONFIG, head_decay=1.0, target_rule="strided", jit=False))
+    network = build(replace(TWO_HEADS, head_decay=1.0, target_rule="strided", jit=False))
     assert network._head_arguments["head_weights"] == {"main": 0.5, "side2": 0.5}
     assert network._head_arguments["target_rule"] == "strided"
     assert network._head_arguments["loss"].name == "focal_tversky"
