@@ -317,6 +317,60 @@ def test_slides_take_prose_into_the_notes_and_formulas_onto_the_slide():
     assert r"\(a&lt;b\)" in made.notes
 
 
+def test_what_ends_a_section_is_not_said_under_the_next_heading():
+    chapter = made_up(1, 20, 1, [])
+    chapter.notebook["cells"] += [
+        {"cell_type": "markdown", "metadata": {}, "source": "## One\n\nOne begins."},
+        {"cell_type": "markdown", "metadata": {},
+         "source": "One ends.\n\n## Two\n\nTwo begins.\n\n## Quiz\n\n**1.** Why?\n\n- a) so"},
+    ]
+    *_, one, two, question = slides.make_slides(chapter)
+    assert (one.title, two.title, question.title) == ("One", "Two", "Question 1")
+    assert "Two begins." in two.body
+    assert "One ends." not in two.body + two.notes
+    assert "a) so" in question.body
+    assert "a) so" not in two.body + two.notes
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
+def test_quiz_options_stand_on_their_own_slides_alone(chapter):
+    text = {slide.title: BeautifulSoup(slide.body + slide.notes, "html.parser").get_text()
+            for slide in slides.make_slides(chapter) if slide.kind != "Hands up"}
+    for question in chapter.questions:
+        first = re.sub(r"[*`$]", "", question.text).split("\n")[0][:40]
+        assert not [title for title, said in text.items() if first in said]
+
+
+def with_code(source: str, output: str, **metadata: dict) -> dict:
+    return {"cell_type": "code", "metadata": metadata, "source": source,
+            "outputs": [{"output_type": "stream", "name": "stdout", "text": [output]}]}
+
+
+def test_a_heading_shares_its_slide_and_code_alone_is_passed_over_when_telling():
+    chapter = made_up(1, 20, 1, [5])
+    long = "\n".join(f"x{i} = {i}" for i in range(16))
+    chapter.notebook["cells"][1:1] = [
+        with_code("import x", ""), with_code("import y", ""),
+        {"cell_type": "markdown", "metadata": {}, "source": "## One\n\nIt begins."},
+        with_code("print(1)", "1\n"), with_code("print(2)", "2\n"),
+        {"cell_type": "markdown", "metadata": {}, "source": "## Two\n\nLong code."},
+        with_code(long, "done\n"), with_code(long, "a\nb\nc\n"),
+    ]
+    made = slides.make_slides(chapter)
+    one, code, two, table = made[2:6]
+    assert "It begins." in one.body
+    assert "print(1)" in one.body
+    assert not one.code_only
+    assert code.code_only
+    assert "print(2)" in code.body
+    assert "x3" not in two.body + table.body
+    assert "done" not in two.body + table.body, "says nothing without its code"
+    assert "Long code." in two.body
+    assert "a\nb\nc" in table.body
+    assert slides.told(chapter) == 5
+    assert slides.to_html("One", made).count(" data-code>") == 1
+
+
 @pytest.fixture
 def browser():
     webdriver = pytest.importorskip("selenium.webdriver")
@@ -362,6 +416,59 @@ def test_slides_in_a_browser_without_network(material, browser):
         lambda driver: driver.find_elements(By.CSS_SELECTOR, "mjx-container svg"))
     severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert not severe
+
+
+@pytest.mark.slow
+def test_a_chapter_is_told_without_its_code_and_with_notes_in_a_second_window(material, browser):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    chapter = next(c for c in CHAPTERS if c.number == 4)
+    browser.get((material.folder / "slides" / f"{chapter.slug}.html").as_uri())
+    browser.switch_to.active_element.send_keys("c")
+    seen = [1]
+    while len(seen) <= slides.told(chapter):
+        browser.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
+        shown = browser.find_element(By.CSS_SELECTOR, "section.now")
+        assert shown.get_attribute("data-code") is None
+        seen.append(int(browser.find_element(By.CSS_SELECTOR, "nav .where").text.split()[0]))
+    assert seen[-1] > len(seen), "slides of code alone were passed over"
+    assert "Exercise" in browser.find_element(By.CSS_SELECTOR, "section.now .kind").text
+    first = browser.current_window_handle
+    browser.switch_to.active_element.send_keys("p")
+    (second,) = set(browser.window_handles) - {first}
+    browser.switch_to.window(second)
+    body = browser.find_element(By.TAG_NAME, "body")
+    assert BeautifulSoup(chapter.exercises[0].instructor, "html.parser").text[:40] in body.text
+    body.send_keys(Keys.ARROW_RIGHT)
+    assert f"Slide {seen[-1] + 1}:" in browser.find_element(By.TAG_NAME, "body").text
+    browser.switch_to.window(first)
+    where = browser.find_element(By.CSS_SELECTOR, "nav .where")
+    assert where.text.startswith(f"{seen[-1] + 1} of ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
+def test_no_slide_is_cut_off_on_a_small_projector(material, browser, chapter):
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+        "width": 1280, "height": 720, "deviceScaleFactor": 1, "mobile": False})
+    browser.get((material.folder / "slides" / f"{chapter.slug}.html").as_uri())
+    cut = browser.execute_script("""
+        const cut = [], sections = [...document.querySelectorAll("section")];
+        const on = document.querySelectorAll("nav button")[1];
+        for (const section of sections) {
+          const box = section.firstElementChild;
+          if (!section.querySelector(".live")) {
+            const tall = section.scrollHeight > section.clientHeight + 1;
+            const wide = [...section.querySelectorAll("pre, table, p, li, h2, mjx-container")]
+              .some((e) => e.getBoundingClientRect().right > innerWidth);
+            const small = Number(box.style.zoom || 1) < 0.6;
+            if (tall || wide || small) cut.push(section.getAttribute("aria-label"));
+          }
+          on.click();
+        }
+        return cut;""")
+    assert not cut
 
 
 # --- the bundle -------------------------------------------------------------------------

@@ -20,6 +20,9 @@ from damunet_lite.workshop.chapters import Chapter, WorkshopError, role, without
 HERE = Path(__file__).parent
 LONGEST_CODE, LONGEST_OUTPUT = 14, 14
 LONGEST_LEAD = 45
+LONGEST_WITH_LEAD = 16
+LEAST_ALONE = 3
+"""Lines of output that say something without the code that printed them."""
 MATHJAX = "mathjax/tex-svg.js"
 SKIPPED = ("Quiz", "Key claims", "What did not work", "Where next")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:)[^)]*\)")
@@ -39,12 +42,15 @@ class Slide:
         HTML of the speaker's notes.
     kind : str
         Shown small above: "Exercise, 5 minutes" and so on.
+    code_only : bool
+        Whether it is passed over when a chapter is told and not coded.
     """
 
     title: str
     body: str
     notes: str = ""
     kind: str = ""
+    code_only: bool = False
 
 
 def make_slides(chapter: Chapter) -> list[Slide]:
@@ -55,26 +61,51 @@ def make_slides(chapter: Chapter) -> list[Slide]:
     chapter : Chapter
     """
     render = _renderer()
-    slides = list(_opening(chapter, render))
-    heading = chapter.title
-    code_cells = 0
-    for cell in chapter.notebook["cells"][1:]:
-        if cell["cell_type"] == "markdown":
-            if role(cell).get("role") == "task":
-                continue
-            found = re.search(r"^#{2,3} (.+)$", cell["source"], re.MULTILINE)
-            heading = found.group(1).strip() if found else heading
-            if heading.strip() not in SKIPPED:
-                slides += _prose(cell["source"], heading, bool(found), render)
-            continue
-        code_cells += 1
-        if code_cells > 1 and "role" not in role(cell):
-            slides += _code(cell, heading, opening=code_cells == 2)
+    slides = [*_opening(chapter, render), *_lesson(chapter, render)]
     slides += _exercises(chapter, render)
     slides += _quiz(chapter, render)
     if chapter.claims:
         claims = "\n".join(f"- {claim}" for claim in chapter.claims)
         slides.append(Slide("Key claims", f"<h2>Key claims</h2>{render(claims)}"))
+    return slides
+
+
+def told(chapter: Chapter) -> int:
+    """How many slides are shown when a chapter is told: those before the exercises, without code.
+
+    Parameters
+    ----------
+    chapter : Chapter
+    """
+    render = _renderer()
+    shown = [*_opening(chapter, render), *_lesson(chapter, render)]
+    return sum(not slide.code_only for slide in shown)
+
+
+def _lesson(chapter: Chapter, render: Callable[[str], str]) -> list[Slide]:
+    """What lies between the goals and the exercises."""
+    slides: list[Slide] = []
+    heading = chapter.title
+    code_cells = 0
+    lead = False
+    for cell in chapter.notebook["cells"][1:]:
+        info = role(cell)
+        if cell["cell_type"] == "markdown" and info.get("role") != "task":
+            for part in _sections(cell["source"], heading):
+                heading = part[0]
+                made = [] if heading in SKIPPED else list(_prose(*part, render))
+                slides += [slide for slide, _ in made]
+                lead = bool(made) and made[-1][1]
+        elif cell["cell_type"] == "markdown" or "role" in info:
+            lead = False
+        if cell["cell_type"] != "code":
+            continue
+        code_cells += 1
+        if code_cells > 1 and "role" not in info and heading not in SKIPPED:
+            opener = slides.pop() if lead and _fits_a_lead(cell) else None
+            shown = list(_code(cell, heading, render, code_cells == 2, opener))
+            slides += shown
+            lead = lead and not shown
     return slides
 
 
@@ -135,6 +166,8 @@ def to_html(title: str, slides: list[Slide]) -> str:
 <button type="button" aria-label="Previous slide">&larr;</button>
 <button type="button" aria-label="Next slide">&rarr;</button>
 <button type="button" aria-pressed="false">Notes (n)</button>
+<button type="button" aria-pressed="false">Without code (c)</button>
+<button type="button">Presenter (p)</button>
 <span class="where" role="status"></span>
 </nav>
 <script>{_asset("slides.js")}</script>
@@ -174,8 +207,10 @@ def _section(number: int, slide: Slide) -> str:
     kind = f'<p class="kind">{html.escape(slide.kind)}</p>' if slide.kind else ""
     notes = f"<aside><strong>Notes.</strong> {slide.notes}</aside>" if slide.notes else ""
     label = html.escape(f"Slide {number}: {slide.title}", quote=True)
+    code = " data-code" if slide.code_only else ""
     return (
-        f'<section tabindex="-1" role="group" aria-roledescription="slide" aria-label="{label}">'
+        f'<section tabindex="-1" role="group" aria-roledescription="slide" aria-label="{label}"'
+        f"{code}>"
         f"<div>{kind}{slide.body}{notes}</div></section>"
     )
 
@@ -187,7 +222,9 @@ def _index(chapters: list[Chapter]) -> str:
     )
     return _page("Slides", f"""<main><section><div><h1>Slides</h1>
 <p>Open a chapter in any browser; no network is needed. Keys: arrows, space, page up and down, Home
-and End; n for the speaker's notes, f for the full screen. Printing gives one slide a page.</p>
+and End; n for the speaker's notes below a slide, p for a second window that has the notes, the
+title of the next slide and the time, f for the full screen, c to pass over slides that are code
+alone, as when a chapter is told. Printing gives one slide a page.</p>
 <ul>
 {items}
 </ul></div></section></main>""")
@@ -213,11 +250,30 @@ def _opening(chapter: Chapter, render: Callable[[str], str]) -> Iterator[Slide]:
         yield Slide("Goals", f"<h2>At the end you can</h2>{render(goals)}")
 
 
+def _sections(source: str, heading: str) -> Iterator[tuple[str, bool, str]]:
+    """Heading, whether it begins here, and text, of each part of a Markdown cell.
+
+    What stands before a cell's first heading still belongs to the one of the cell before.
+
+    Examples
+    --------
+    >>> list(_sections("The end of one.\\n\\n## Two\\n\\nBegins.", "One"))
+    [('One', False, 'The end of one.'), ('Two', True, 'Begins.')]
+    """
+    before, *parts = re.split(r"^#{1,4} (.+)$", without_details(source), flags=re.MULTILINE)
+    if before.strip():
+        yield heading, False, before.strip()
+    for title, text in zip(parts[::2], parts[1::2], strict=True):
+        yield title.strip(), True, text.strip()
+
+
 def _prose(
-    source: str, heading: str, opens: bool, render: Callable[[str], str]
-) -> Iterator[Slide]:
-    """A slide for a section's opening, formula, list or table; the rest goes into the notes."""
-    text = re.sub(r"^#{1,4} .+$", "", without_details(source), flags=re.MULTILINE).strip()
+    heading: str, opens: bool, text: str, render: Callable[[str], str]
+) -> Iterator[tuple[Slide, bool]]:
+    """A slide for a section's opening, formula, list or table; the rest goes into the notes.
+
+    With it comes whether it is a heading with a sentence or two, which may share its slide.
+    """
     blocks = [block for block in re.split(r"\n\s*\n", text) if block.strip()]
     shown = [b for b in blocks if re.match(r"\$\$|[-*] |\d+\. |\|", b.strip())]
     if not opens and not shown:
@@ -226,7 +282,7 @@ def _prose(
     if blocks and blocks[0] not in shown:
         body += render(_lead(blocks[0]))
     body += "".join(render(block) for block in shown[:3])
-    yield Slide(heading, body, render(text) if text else "")
+    yield Slide(heading, body, render(text) if text else ""), not shown
 
 
 def _lead(paragraph: str) -> str:
@@ -240,23 +296,48 @@ def _lead(paragraph: str) -> str:
     return " ".join(kept)
 
 
-def _code(cell: dict[str, Any], heading: str, opening: bool) -> Iterator[Slide]:
-    """Code with what it printed; of a cell that draws, its figures with what it printed."""
+def _fits_a_lead(cell: dict[str, Any]) -> bool:
+    """Whether what a cell shows leaves room for a heading's first sentences."""
+    figures = list(_figures(cell))
+    if figures:
+        return "Live figure" not in dict(figures)
+    printed = _printed(cell)
+    lines = cell["source"].strip().count("\n") + 1
+    return lines + (printed.count("\n") + 1 if printed else 0) <= LONGEST_WITH_LEAD
+
+
+def _code(
+    cell: dict[str, Any], heading: str, render: Callable[[str], str], opening: bool,
+    opener: Slide | None,
+) -> Iterator[Slide]:
+    """Code with what it printed; of a cell that draws, its figures with what it printed.
+
+    The first of them goes onto the opener, where there is one.
+    """
     printed = _printed(cell)
     lines = cell["source"].strip().split("\n")
-    title = f"<h2>{html.escape(heading)}</h2>"
+    title = f"<h2>{_inline(heading, render)}</h2>"
+    start, notes = (opener.body, opener.notes) if opener else (title, "")
     shown = ""
     if printed and len(printed.split("\n")) <= LONGEST_OUTPUT:
         shown = f'<pre class="output" tabindex="0">{html.escape(printed)}</pre>'
     figures = list(_figures(cell))
     for number, (kind, figure) in enumerate(figures):
         beside = shown if number == len(figures) - 1 and len(printed.split("\n")) <= 4 else ""
-        yield Slide(heading, title + figure + beside, kind=kind)
-    if not figures and not opening and len(lines) <= LONGEST_CODE:
+        first = number == 0
+        yield Slide(
+            heading, (start if first else title) + figure + beside, notes if first else "", kind
+        )
+    if figures:
+        return
+    if not opening and len(lines) <= LONGEST_CODE:
         code = html.escape(cell["source"].strip())
-        yield Slide(heading, f'{title}<pre tabindex="0"><code>{code}</code></pre>{shown}')
-    elif shown and not figures:
-        yield Slide(heading, title + shown)
+        body = f'{start}<pre tabindex="0"><code>{code}</code></pre>{shown}'
+        yield Slide(heading, body, notes, code_only=opener is None)
+    elif shown and printed.count("\n") + 1 >= LEAST_ALONE:
+        yield Slide(heading, start + shown, notes)
+    elif opener:
+        yield opener
 
 
 def _figures(cell: dict[str, Any]) -> Iterator[tuple[str, str]]:
