@@ -208,6 +208,9 @@ def _add_workshop(commands) -> None:
     command.add_argument(
         "--force", action="store_true", help="replace material that was changed by hand, too"
     )
+    command.add_argument(
+        "--start", metavar="H:MM", help="when a day starts, for the run sheets (default: 0:00)"
+    )
     command.set_defaults(run=_workshop)
 
 
@@ -327,7 +330,8 @@ def _workshop(arguments: argparse.Namespace) -> None:
     from damunet_lite import workshop
 
     material = workshop.write(
-        arguments.folder, arguments.checkout, arguments.wheels, _say, arguments.force
+        arguments.folder, arguments.checkout, arguments.wheels, _say, arguments.force,
+        arguments.start,
     )
     print(f"{material.folder}: student, instructor, blank, slides, run_sheets, offline_bundle.zip")
 

@@ -5,6 +5,7 @@ The full form, which fetches packages, installs from the bundle without network 
 """
 
 import ast
+import importlib.util
 import json
 import re
 import shutil
@@ -247,6 +248,8 @@ def test_minutes_add_up_with_a_break_every_hour(form, chapters):
         assert sheets.longest_stretch(day) <= 60
         assert all(item.minutes > 0 for item in day)
         assert day[-1].kind != "break"
+        for before, after in zip(day, day[1:], strict=False):
+            assert (before.kind, after.kind) != ("break", "checkpoint")
         if form.minutes > 300:
             assert [item.title for item in day if item.kind == "break"].count("Lunch") == 1
     taught = [item for day in sheet.days for item in day if item.kind == "teach"]
@@ -264,10 +267,60 @@ def test_minutes_are_those_of_the_chapters(form):
             assert item.minutes == (chapter.minutes_read if whole else
                                     (chapter.minutes_read + 1) // 2)
         if item.kind == "run":
-            assert item.minutes == by_number[item.chapter].minutes_run
+            assert item.minutes == max(sheets.LEAST_RUN, by_number[item.chapter].minutes_run)
         if item.kind == "exercise":
             assert item.exercise in by_number[item.chapter].exercises
             assert item.minutes == item.exercise.minutes
+
+
+def test_sections_share_the_minutes_of_a_chapter():
+    chapter = made_up(1, 20, 1, [5])
+    chapter.notebook["cells"] += [
+        {"cell_type": "markdown", "metadata": {}, "source": "## One\n\n" + "word " * 30},
+        {"cell_type": "code", "metadata": {}, "source": "\n".join("abcdef")},
+        {"cell_type": "markdown", "metadata": {}, "source": "w w w\n\n## Two\n\n" + "word " * 21},
+        {"cell_type": "markdown", "metadata": {}, "source": "## Quiz\n\n**1.** Why?"},
+        {"cell_type": "markdown", "metadata": {}, "source": "## Key claims\n\n- a"},
+    ]
+    # The first code cell installs the package: nobody teaches it.
+    assert chapter.sections == [("One", 33), ("Two", 21)]
+    form = sheets.Format("Hour", "hour", 1, 60, (1,))
+    text = sheets.to_markdown(sheets.plan(form, [chapter]))
+    assert "**Chapter 1** (20 minutes): One 12 · Two 8\n" in text
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
+def test_every_chapter_has_sections_to_pace(chapter):
+    assert len(chapter.sections) >= 4
+    lengths = [length for _, length in chapter.sections]
+    assert min(lengths) > 0
+    assert sum(sheets._shares(chapter.minutes_read, lengths)) == chapter.minutes_read
+
+
+def test_a_day_can_start_when_the_clock_says(tmp_path, capsys):
+    sheet = sheets.plan(sheets.FORMATS[0], CHAPTERS)
+    text = sheets.to_markdown(sheet, sheets.parse_clock("9:30"))
+    assert "The day starts at 9:30." in text
+    assert "| 9:30 | 9:35 | 5 | Welcome" in text
+    assert "| 10:55 | 11:00 | 5 | Survey" in text
+    assert "| | | **90** | in all |" in text
+    assert main(["workshop", str(tmp_path / "out"), "--start", "9.30"]) == 1
+    assert "start: got '9.30', wanted a time of day such as 9:30" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="24:00"):
+        sheets.parse_clock("24:00")
+
+
+def test_what_to_leave_out_is_listed_by_day_and_keeps_the_first_exercise():
+    sheet = sheets.plan(sheets.FORMATS[2], CHAPTERS)
+    text = sheets.to_markdown(sheet).partition("## When you are late")[2]
+    first, second = text.split("**Day 2**")
+    assert "**Day 1**" in first
+    assert "Chapter 2, told" in first
+    assert "Chapter 8, told" in second
+    assert "Chapter 8, told" not in first
+    for chapter in sheet.chapters:
+        assert chapter.exercises[0].title not in text
+    assert sheet.chapters[0].exercises[1].title in first
 
 
 def test_too_much_is_refused():
@@ -480,6 +533,8 @@ def test_the_bundle_has_what_a_room_without_network_needs(material, tmp_path):
     root = tmp_path / bundle.NAME
     files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
     assert {"START_HERE.html", "install.py", "start.py", "requirements.txt", "LICENSE",
+            "package/pyproject.toml", "package/damunet_lite/__init__.py",
+            "package/damunet_lite/js/common.js",
             f"notebooks/{notebooks.PREFLIGHT}"} <= files
     assert {f"notebooks/{slug}.ipynb" for slug in IDS} <= files
     assert ("book/index.html" in files) == (ROOT / "_build" / "html" / "index.html").is_file()
@@ -558,6 +613,32 @@ def test_wheels_that_are_given_are_taken_with_the_package_as_it_is_now(tmp_path,
 def test_wheels_that_cannot_be_had_are_an_error_in_one_line(tmp_path):
     with pytest.raises(WorkshopError, match=r"pip download failed: .*leave --wheels out"):
         bundle._pip("download", "--no-index", "--dest", str(tmp_path), "no-such-package")
+
+
+@pytest.mark.parametrize("wheels", [False, True])
+def test_the_package_never_comes_from_an_index(tmp_path, monkeypatch, wheels):
+    """Nobody owns its name there, so anybody could."""
+    shutil.copy(ROOT / "damunet_lite" / "workshop" / "in_bundle" / "install.py", tmp_path)
+    (tmp_path / "requirements.txt").write_text("jupyterlab\n")
+    if wheels:
+        (tmp_path / "wheels").mkdir()
+    spec = importlib.util.spec_from_file_location("install", tmp_path / "install.py")
+    install = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(install)
+    asked = []
+    monkeypatch.setattr(install.venv, "create", lambda *_, **__: None)
+    monkeypatch.setattr(install.subprocess, "run", lambda words: (
+        asked.extend(words) or subprocess.CompletedProcess(words, 0)))
+    assert install.main() == 0
+    assert ("--no-index" in asked) == ("damunet-lite" in asked) == wheels
+    assert (str(tmp_path / "package") in asked) != wheels
+
+
+def test_the_requirements_of_the_bundle_do_not_name_the_package(material):
+    with zipfile.ZipFile(material.bundle) as archive:
+        text = archive.read(f"{bundle.NAME}/requirements.txt").decode()
+    assert "damunet" not in text
+    assert "jupyterlab" in text
 
 
 def test_the_scripts_in_the_bundle_say_what_comes_first(tmp_path):

@@ -49,6 +49,7 @@ def write(
     wheels: bool | Path = False,
     report: Callable[[str], None] = lambda line: None,
     force: bool = False,
+    start: str | None = None,
 ) -> Material:
     """Write everything a teacher needs into a folder.
 
@@ -70,6 +71,8 @@ def write(
         Takes one line about each part.
     force : bool
         Replace files that were changed, too.
+    start : str, optional
+        When a day starts, such as "9:30", for the run sheets; without it they count from 0:00.
 
     Returns
     -------
@@ -80,6 +83,8 @@ def write(
     WorkshopError
         If there is no copy of the repository, a notebook lacks what is needed, a package that
         makes the material is missing, or a file would be replaced that somebody changed.
+    ValueError
+        If `start` is no time of day.
     OSError
         If the folder cannot be written.
 
@@ -90,13 +95,14 @@ def write(
         ...
     damunet_lite.workshop.chapters.WorkshopError: /nowhere holds no chapters/...
     """
+    minutes = None if start is None else sheets.parse_clock(start)
     checkout = find_checkout(checkout)
     chapters = read_chapters(checkout)
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     report(f"{len(chapters)} chapters from {checkout}")
     with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:
-        planned = _write_parts(Path(scratch), chapters, checkout, wheels, report)
+        planned = _write_parts(Path(scratch), chapters, checkout, wheels, report, minutes)
         _move_in(Path(scratch), folder, force)
     return Material(
         folder, [chapter.slug for chapter in chapters], planned, folder / "offline_bundle.zip"
@@ -105,7 +111,7 @@ def write(
 
 def _write_parts(
     folder: Path, chapters: list[Chapter], checkout: Path, wheels: bool | Path,
-    report: Callable[[str], None],
+    report: Callable[[str], None], start: int | None,
 ) -> list[sheets.Sheet]:
     for kind in notebooks.KINDS:
         paths = notebooks.write_all(chapters, folder / kind, kind)
@@ -114,9 +120,10 @@ def _write_parts(
     report(f"slides     {len(slides.write_slides(chapters, folder / 'slides', licence)) - 1} files")
     planned = [sheets.plan(form, chapters) for form in sheets.FORMATS]
     (folder / "run_sheets").mkdir()
+    told = {chapter.number: slides.told(chapter) for chapter in chapters}
     for sheet in planned:
         path = folder / "run_sheets" / f"{sheet.format.slug}.md"
-        text = sheets.to_markdown(sheet)
+        text = sheets.to_markdown(sheet, start, told)
         path.write_text(text, encoding="utf-8")
         page = slides.to_page(f"Run sheet: {sheet.format.name.lower()}", text)
         path.with_suffix(".html").write_text(page, encoding="utf-8")

@@ -65,6 +65,7 @@ def write_bundle(
             "notebooks": _add_notebooks(chapters, root),
             "data": _add_data(root),
             "networks": _add_networks(root),
+            "package": _add_package(checkout, root / "package"),
             "wheels": _add_wheels(checkout, root, wheels),
         }
         for name, found in parts.items():
@@ -73,7 +74,7 @@ def write_bundle(
         partial = Path(scratch) / "bundle.zip"
         _zip(root, partial)
         os.replace(partial, target)
-    report(f"{'in all':10} {target.stat().st_size / 1e6:.1f} MB, {target}")
+    report(f"{'in all':10} {target.stat().st_size / 1e6:.1f} MB, {target.name}")
     return target
 
 
@@ -119,9 +120,19 @@ def _add_networks(root: Path) -> str:
     return ", ".join(path.name for path in found)
 
 
+def _add_package(checkout: Path, folder: Path) -> str:
+    """Copy the package's source, from which pip installs where there are no wheels."""
+    folder.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(checkout / name, folder)
+    shutil.copytree(checkout / "damunet_lite", folder / "damunet_lite",
+                    ignore=shutil.ignore_patterns("__pycache__"))
+    return f"{_megabytes(folder):.1f} MB"
+
+
 def _add_wheels(checkout: Path, root: Path, wheels: bool | Path) -> str:
     if not wheels:
-        return "left out (--wheels fetches them): computers must be installed beforehand"
+        return "left out (--wheels fetches them): installing needs network, 0.7 GB once"
     folder = root / "wheels"
     if isinstance(wheels, Path):
         shutil.copytree(wheels, folder)
@@ -166,11 +177,7 @@ def build_wheel(checkout: Path, folder: Path) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         # Built from a copy: setuptools leaves a folder behind where it builds.
         copy = Path(scratch) / "package"
-        copy.mkdir()
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
-            shutil.copy(checkout / name, copy)
-        shutil.copytree(checkout / "damunet_lite", copy / "damunet_lite",
-                        ignore=shutil.ignore_patterns("__pycache__"))
+        _add_package(checkout, copy)
         built = Path(scratch) / "built"
         _pip("wheel", "--no-deps", "--wheel-dir", str(built), str(copy))
         wheel = next(built.glob("damunet_lite-*.whl"))
@@ -218,7 +225,7 @@ def _add_instructions(checkout: Path, root: Path, parts: dict[str, str]) -> None
     for name in ("install.py", "start.py"):
         shutil.copy(HERE / "in_bundle" / name, root)
     (root / "requirements.txt").write_text(
-        "\n".join(["damunet-lite", *EXTRAS]) + "\n", encoding="utf-8"
+        "\n".join(EXTRAS) + "\n", encoding="utf-8"
     )
     page = (HERE / "in_bundle" / "START_HERE.html").read_text(encoding="utf-8")
     inside = "\n".join(f"<tr><th>{name}</th><td>{found}</td></tr>" for name, found in parts.items())

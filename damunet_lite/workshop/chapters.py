@@ -12,6 +12,9 @@ PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 DETAILS = re.compile(
     r"<details>\s*<summary>\s*(?P<title>.*?)\s*</summary>(?P<body>.*?)</details>\s*", re.DOTALL
 )
+HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+CLOSING = ("Quiz", "Key claims", "What did not work", "Where next")
+LINE_OF_CODE = 5
 LISTED = re.compile(r"^\s*-\s*file:\s*chapters/(\w+)\s*$", re.MULTILINE)
 
 
@@ -150,6 +153,32 @@ class Chapter:
             title = headings[0].strip() if headings else task.partition("\n")[0].strip("# ")
             task = task[task.index(title):].partition("\n")[2].strip()
             found.append(Exercise(key, title, wanted, task, info.get("instructor", "")))
+        return found
+
+    @cached_property
+    def sections(self) -> list[tuple[str, int]]:
+        """Headings of the text and how long each part is, in words; a line of code counts as five.
+
+        Exercises and what ends a chapter are left out: they have minutes of their own.
+        """
+        found: list[tuple[str, int]] = []
+        code = 0
+        for cell in self.notebook["cells"][1:]:
+            if "role" in role(cell):
+                continue
+            if cell["cell_type"] == "code":
+                code += 1
+                lines = [line for line in cell["source"].split("\n") if line.strip()]
+                if found and code > 1:
+                    found[-1] = (found[-1][0], found[-1][1] + LINE_OF_CODE * len(lines))
+                continue
+            before, *parts = HEADING.split(without_details(cell["source"]))
+            if found:
+                found[-1] = (found[-1][0], found[-1][1] + len(before.split()))
+            for title, text in zip(parts[::2], parts[1::2], strict=True):
+                if title.strip() in CLOSING:
+                    return found
+                found.append((title.strip(), len(text.split())))
         return found
 
     def _roles(self, wanted: str) -> dict[str, dict]:

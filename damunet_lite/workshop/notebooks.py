@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from damunet_lite.workshop.chapters import Chapter, role, without_details
+from damunet_lite.workshop.chapters import CLOSING, Chapter, role, without_details
 
 SOLVED = "Answer|Solution"
 BOOK_LINK = re.compile(r"\[([^\]]*)\]\(\.\./(book/[\w/]+)\.md(#[\w-]*)?\)")
@@ -209,6 +209,12 @@ def _overview(chapter: Chapter) -> str:
         "> |---|---|",
     ]
     lines += [f"> | {e.title} | {e.minutes} |" for e in chapter.exercises]
+    if chapter.sections:
+        lines += [">", "> | section | share of the teaching |", "> |---|---|"]
+        whole = max(1, sum(length for _, length in chapter.sections))
+        lines += [
+            f"> | {title} | {length / whole:.0%} |" for title, length in chapter.sections
+        ]
     return "\n".join(lines)
 
 
@@ -216,8 +222,7 @@ def _headings(cell: dict[str, Any], task: bool) -> str:
     if task:
         return without_details(cell["source"]).strip()
     lines = [line for line in cell["source"].split("\n") if re.match(r"#{1,4} ", line)]
-    kept = [line for line in lines if line.lstrip("# ") not in ("Quiz", "Key claims",
-                                                                 "What did not work", "Where next")]
+    kept = [line for line in lines if line.lstrip("# ") not in CLOSING]
     return "\n\n".join(kept)
 
 

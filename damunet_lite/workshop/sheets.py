@@ -1,7 +1,7 @@
 """Run sheets: a workshop minute by minute, with its minutes from the chapters themselves."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from damunet_lite.workshop.chapters import Chapter, Exercise
@@ -10,6 +10,8 @@ LONGEST_STRETCH = 60
 EARLY_BREAK = 45
 BREAK, LUNCH = 10, 60
 WELCOME, SHORT_WELCOME, SURVEY, CHECKPOINT = 10, 5, 5, 3
+LEAST_RUN = 3
+"""Minutes until a room has found a notebook, started it and come to the same place."""
 SHORT = 120
 LUNCH_FROM = 150
 OWN_WORK = 45
@@ -116,6 +118,10 @@ def _teaching(form: Format, chapter: Chapter) -> int:
     return chapter.minutes_read if chapter.number in form.taught else -(-chapter.minutes_read // 2)
 
 
+def _running(chapter: Chapter) -> int:
+    return max(LEAST_RUN, chapter.minutes_run)
+
+
 def _split(chapters: Sequence[Chapter], form: Format) -> list[Sequence[Chapter]]:
     """Chapters of each day, in order, about as many minutes on one day as on the other."""
     total = sum(_teaching(form, chapter) for chapter in chapters)
@@ -161,7 +167,7 @@ def _items(
         items.append(Item(
             "teach", f"Chapter {number}, {chapter.title}{how}", _teaching(form, chapter), number
         ))
-        items.append(Item("run", "Everyone runs the notebook", chapter.minutes_run, number))
+        items.append(Item("run", "Everyone runs the notebook", _running(chapter), number))
         items += [
             Item("exercise", exercise.title, exercise.minutes, number, exercise)
             for exercise in chapter.exercises
@@ -174,12 +180,18 @@ def _items(
 
 
 def _with_breaks(items: Sequence[Item], form: Format) -> list[Item]:
-    """Put breaks where a stretch would become too long, rather between chapters than within."""
+    """Put breaks where a stretch would become too long, rather between chapters than within.
+
+    A checkpoint stays with what goes before it: the room meets, and then it goes for coffee.
+    """
     placed: list[Item] = []
     stretch, lunch_due = 0, form.minutes > 2 * LUNCH_FROM
-    for item in items:
+    for item, following in zip(items, [*items[1:], None], strict=True):
         new_chapter = item.kind == "teach" and stretch >= EARLY_BREAK
-        if stretch and (stretch + item.minutes > LONGEST_STRETCH or new_chapter):
+        ahead = item.minutes
+        if following is not None and following.kind == "checkpoint":
+            ahead += following.minutes
+        if stretch and (stretch + ahead > LONGEST_STRETCH or new_chapter):
             lunch = lunch_due and _total(placed) >= LUNCH_FROM
             lunch_due = lunch_due and not lunch
             placed.append(Item("break", "Lunch" if lunch else "Break", LUNCH if lunch else BREAK))
@@ -236,32 +248,45 @@ def longest_stretch(items: Iterable[Item]) -> int:
 # ------------------------------------------------------------------ as Markdown
 
 
-def to_markdown(sheet: Sheet) -> str:
+def to_markdown(
+    sheet: Sheet, start: int | None = None, slides: Mapping[int, int] | None = None
+) -> str:
     """The run sheet as a page to print.
 
     Parameters
     ----------
     sheet : Sheet
+    start : int, optional
+        When each day starts, in minutes after midnight; without it, times count from the start.
+    slides : mapping, optional
+        How many slides each chapter has that is told from them.
     """
     form = sheet.format
     length = f"{form.minutes} minutes" + (f" on each of {form.days} days" if form.days > 1 else "")
+    clock = "Times count from the start of the day." if start is None else (
+        f"The day starts at {_clock(start)}."
+    )
     lines = [
         f"# Run sheet: {form.name.lower()}",
         "",
         f"{length}, breaks included; no stretch is longer than {LONGEST_STRETCH} minutes. Minutes "
         "of teaching, running and exercises are those that the chapters give; a chapter told from "
-        "its slides takes half of its reading time. Times count from the start of the day.",
+        "its slides takes half of its reading time, and running a notebook together takes at "
+        f"least {LEAST_RUN} minutes. {clock}",
         "",
         "## Goals",
         "",
         "At the end, everyone can",
         "",
-        *(f"- {goal}" for chapter in sheet.chapters for goal in chapter.goals[:3]),
     ]
+    for chapter in sheet.chapters:
+        goals = chapter.goals[: 3 if chapter.number in form.taught else 1]
+        lines += [f"- {goal.rstrip('.;')} (chapter {chapter.number})" for goal in goals]
     for number, day in enumerate(sheet.days, start=1):
         name = f"Day {number}" if len(sheet.days) > 1 else "Minute by minute"
-        lines += ["", f"## {name}", "", *_table(day)]
-    lines += ["", "## Checkpoints, where the room meets again", ""]
+        lines += ["", f"## {name}", "", *_table(day, start or 0)]
+    lines += ["", "## Chapters, section by section", "", *_pace(sheet, slides or {}), ""]
+    lines += ["## Checkpoints, where the room meets again", ""]
     for chapter in sheet.chapters:
         lines += _checkpoint(chapter)
     lines += ["## Exercises: what goes wrong, what to say, how to shorten", ""]
@@ -273,24 +298,82 @@ def to_markdown(sheet: Sheet) -> str:
     return re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?:)[^)]*\)", r"\1", "\n".join(lines))
 
 
+def parse_clock(text: str) -> int:
+    """Minutes after midnight of a time of day.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+
+    Examples
+    --------
+    >>> parse_clock("9:30")
+    570
+    """
+    found = re.fullmatch(r"(\d{1,2}):(\d\d)", text)
+    if not found or int(found[1]) > 23 or int(found[2]) > 59:
+        raise ValueError(f"start: got {text!r}, wanted a time of day such as 9:30")
+    return 60 * int(found[1]) + int(found[2])
+
+
+def _pace(sheet: Sheet, slides: Mapping[int, int]) -> list[str]:
+    """How the minutes of each chapter fall to its sections."""
+    lines = [
+        "Minutes for each section, by its length; a little early at each is right on time at the "
+        "end.",
+        "",
+    ]
+    for chapter in sheet.chapters:
+        minutes = _teaching(sheet.format, chapter)
+        if not chapter.sections:
+            continue
+        parts = _shares(minutes, [length for _, length in chapter.sections])
+        told = ""
+        if chapter.number in sheet.format.told and chapter.number in slides:
+            told = f", {slides[chapter.number]} slides with the key c"
+        text = " · ".join(
+            f"{title} {part or '½'}"
+            for (title, _), part in zip(chapter.sections, parts, strict=True)
+        )
+        lines += [f"**Chapter {chapter.number}** ({minutes} minutes{told}): {text}", ""]
+    return lines[:-1]
+
+
+def _shares(whole: int, lengths: Sequence[int]) -> list[int]:
+    """Whole minutes for each length, which add up.
+
+    Examples
+    --------
+    >>> _shares(10, [100, 100, 50, 1])
+    [4, 4, 2, 0]
+    """
+    exact = [whole * length / max(1, sum(lengths)) for length in lengths]
+    shares = [int(part) for part in exact]
+    by_rest = sorted(range(len(exact)), key=lambda i: shares[i] - exact[i])
+    for i in by_rest[: whole - sum(shares)]:
+        shares[i] += 1
+    return shares
+
+
 def _exercises(sheet: Sheet) -> list[Item]:
     return [item for day in sheet.days for item in day if item.exercise]
 
 
-def _table(day: Sequence[Item]) -> list[str]:
+def _table(day: Sequence[Item], start: int) -> list[str]:
     lines = ["| from | to | minutes | what |", "|---|---|---|---|"]
-    now = 0
+    now = start
     for item in day:
         title = f"**{item.title}**" if item.kind in ("teach", "break") else item.title
         end = now + item.minutes
         lines.append(f"| {_clock(now)} | {_clock(end)} | {item.minutes} | {title} |")
         now = end
-    lines.append(f"| | | **{now}** | in all |")
+    lines.append(f"| | | **{now - start}** | in all |")
     return lines
 
 
 def _clock(minutes: int) -> str:
-    """Hours and minutes since the start.
+    """Hours and minutes, since the start or since midnight.
 
     Examples
     --------
@@ -313,19 +396,22 @@ def _checkpoint(chapter: Chapter) -> list[str]:
 
 def _drops(sheet: Sheet) -> list[str]:
     """What to leave out, in this order, and the minutes it gives back."""
-    by_chapter: dict[int | None, list[Item]] = {}
-    for item in _exercises(sheet):
-        by_chapter.setdefault(item.chapter, []).append(item)
-    extra = [item for items in by_chapter.values() for item in reversed(items[1:])]
-    lines = ["Leave out in this order, counted from where you are; never a break, and never a "
-             "checkpoint."]
-    lines.append("")
-    lines += [f"1. {item.title}: {item.minutes} minutes." for item in extra]
-    told = [chapter for chapter in sheet.chapters if chapter.number in sheet.format.told]
-    lines += [
-        f"1. Chapter {chapter.number}, told from the slides: show its first figure and its key "
-        f"claims only; {max(1, _teaching(sheet.format, chapter) - 5)} minutes."
-        for chapter in reversed(told)
-    ]
-    lines.append("1. Running the notebooks: run yours, and let the others watch.")
+    lines = ["Leave out in this order, beginning where you are; never a break, and never a "
+             "checkpoint. The minutes are those that you get back."]
+    for number, day in enumerate(sheet.days, start=1):
+        by_chapter: dict[int | None, list[Item]] = {}
+        for item in day:
+            by_chapter.setdefault(item.chapter, []).append(item)
+        lines += ["", f"**Day {number}**"] if len(sheet.days) > 1 else []
+        lines.append("")
+        for items in by_chapter.values():
+            extra = [item for item in items if item.exercise][:0:-1]
+            lines += [f"1. {item.title}: {item.minutes} minutes." for item in extra]
+        here = [chapter for chapter in sheet.chapters if chapter.number in by_chapter]
+        lines += [
+            f"1. Chapter {chapter.number}, told from the slides: show only its first figure and "
+            f"its key claims: {max(1, _teaching(sheet.format, chapter) - 5)} minutes."
+            for chapter in reversed(here) if chapter.number in sheet.format.told
+        ]
+        lines.append("1. Running the notebooks: run yours, and let the others watch.")
     return lines

@@ -15,7 +15,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from damunet_lite.workshop.chapters import Chapter, WorkshopError, role, without_details
+from damunet_lite.workshop.chapters import (
+    CLOSING,
+    Chapter,
+    WorkshopError,
+    role,
+    without_details,
+)
 
 HERE = Path(__file__).parent
 LONGEST_CODE, LONGEST_OUTPUT = 14, 14
@@ -24,7 +30,6 @@ LONGEST_WITH_LEAD = 16
 LEAST_ALONE = 3
 """Lines of output that say something without the code that printed them."""
 MATHJAX = "mathjax/tex-svg.js"
-SKIPPED = ("Quiz", "Key claims", "What did not work", "Where next")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:)[^)]*\)")
 
 
@@ -93,7 +98,7 @@ def _lesson(chapter: Chapter, render: Callable[[str], str]) -> list[Slide]:
         if cell["cell_type"] == "markdown" and info.get("role") != "task":
             for part in _sections(cell["source"], heading):
                 heading = part[0]
-                made = [] if heading in SKIPPED else list(_prose(*part, render))
+                made = [] if heading in CLOSING else list(_prose(*part, render))
                 slides += [slide for slide, _ in made]
                 lead = bool(made) and made[-1][1]
         elif cell["cell_type"] == "markdown" or "role" in info:
@@ -101,7 +106,7 @@ def _lesson(chapter: Chapter, render: Callable[[str], str]) -> list[Slide]:
         if cell["cell_type"] != "code":
             continue
         code_cells += 1
-        if code_cells > 1 and "role" not in info and heading not in SKIPPED:
+        if code_cells > 1 and "role" not in info and heading not in CLOSING:
             opener = slides.pop() if lead and _fits_a_lead(cell) else None
             shown = list(_code(cell, heading, render, code_cells == 2, opener))
             slides += shown

@@ -1,6 +1,7 @@
 """Install everything into a new environment beside this file: python install.py
 
-Takes packages from wheels/ alone if it is here, without network; otherwise pip asks the network.
+Takes packages from wheels/ alone if it is here, without network. Otherwise pip asks the network for
+them; the book's own package always comes from this folder and never from an index.
 """
 
 import subprocess
@@ -21,11 +22,16 @@ def main() -> int:
     venv.create(PLACE, with_pip=True, clear=True)
     words = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
     if (HERE / "wheels").is_dir():
-        words += ["--no-index", "--find-links", str(HERE / "wheels")]
+        words += ["--no-index", "--find-links", str(HERE / "wheels"), "damunet-lite"]
+    else:
+        words.append(str(HERE / "package"))
     print("Installing, one to five minutes ...", flush=True)
     done = subprocess.run([*words, "-r", str(HERE / "requirements.txt")])
     if done.returncode:
-        print("Not installed. The wheels fit one platform and one Python: see START_HERE.html.")
+        why = "The wheels fit one platform and one Python" if (HERE / "wheels").is_dir() else (
+            "Without the folder wheels this needs network"
+        )
+        print(f"Not installed. {why}: see START_HERE.html.")
         return 1
     print("Installed. Next: python start.py check")
     return 0
