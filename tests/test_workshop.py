@@ -278,15 +278,17 @@ def test_sections_share_the_minutes_of_a_chapter():
     chapter.notebook["cells"] += [
         {"cell_type": "markdown", "metadata": {}, "source": "## One\n\n" + "word " * 30},
         {"cell_type": "code", "metadata": {}, "source": "\n".join("abcdef")},
-        {"cell_type": "markdown", "metadata": {}, "source": "w w w\n\n## Two\n\n" + "word " * 21},
+        {"cell_type": "code", "metadata": {}, "source": "a\n\nb",
+         "outputs": [{"data": {"image/png": ""}}]},
+        {"cell_type": "markdown", "metadata": {}, "source": "w w w\n\n## Two\n\n" + "word " * 27},
         {"cell_type": "markdown", "metadata": {}, "source": "## Quiz\n\n**1.** Why?"},
         {"cell_type": "markdown", "metadata": {}, "source": "## Key claims\n\n- a"},
     ]
     # The first code cell installs the package: nobody teaches it.
-    assert chapter.sections == [("One", 33), ("Two", 21)]
+    assert chapter.sections == [("One", 30 + 10 + 30 + 3), ("Two", 27)]
     form = sheets.Format("Hour", "hour", 1, 60, (1,))
     text = sheets.to_markdown(sheets.plan(form, [chapter]))
-    assert "**Chapter 1** (20 minutes): One 12 · Two 8\n" in text
+    assert "**Chapter 1** (20 minutes): One 15 · Two 5\n" in text
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)

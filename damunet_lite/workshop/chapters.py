@@ -14,7 +14,7 @@ DETAILS = re.compile(
 )
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 CLOSING = ("Quiz", "Key claims", "What did not work", "Where next")
-LINE_OF_CODE = 5
+LINE_OF_CODE, FIGURE, LIVE_FIGURE = 5, 30, 200
 LISTED = re.compile(r"^\s*-\s*file:\s*chapters/(\w+)\s*$", re.MULTILINE)
 
 
@@ -157,8 +157,9 @@ class Chapter:
 
     @cached_property
     def sections(self) -> list[tuple[str, int]]:
-        """Headings of the text and how long each part is, in words; a line of code counts as five.
+        """Headings of the text and how long each part is, in words.
 
+        A line of code counts as five words, a figure as thirty, one that moves as two hundred.
         Exercises and what ends a chapter are left out: they have minutes of their own.
         """
         found: list[tuple[str, int]] = []
@@ -170,7 +171,8 @@ class Chapter:
                 code += 1
                 lines = [line for line in cell["source"].split("\n") if line.strip()]
                 if found and code > 1:
-                    found[-1] = (found[-1][0], found[-1][1] + LINE_OF_CODE * len(lines))
+                    length = LINE_OF_CODE * len(lines) + _figures_in_words(cell)
+                    found[-1] = (found[-1][0], found[-1][1] + length)
                 continue
             before, *parts = HEADING.split(without_details(cell["source"]))
             if found:
@@ -192,6 +194,14 @@ class Chapter:
         )
         match = re.search(rf"^## {heading}\s*$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
         return match.group(1).strip() if match else ""
+
+
+def _figures_in_words(cell: dict[str, Any]) -> int:
+    kinds = [output.get("data", {}) for output in cell.get("outputs", [])]
+    return sum(
+        LIVE_FIGURE if "text/html" in kind else FIGURE if "image/png" in kind else 0
+        for kind in kinds
+    )
 
 
 def role(cell: dict[str, Any]) -> dict[str, Any]:

@@ -320,8 +320,7 @@ def parse_clock(text: str) -> int:
 def _pace(sheet: Sheet, slides: Mapping[int, int]) -> list[str]:
     """How the minutes of each chapter fall to its sections."""
     lines = [
-        "Minutes for each section, by its length; a little early at each is right on time at the "
-        "end.",
+        "Minutes for each section, in proportion to its text, code and figures.",
         "",
     ]
     for chapter in sheet.chapters:
