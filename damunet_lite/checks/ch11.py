@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from damunet_lite.checks import (
     UNTOUCHED,
     WRONG_SHAPE,
@@ -57,40 +59,56 @@ def block_parameters(answer: Any) -> Verdict:
     return right("Five blocks of the encoder and four of the heads are counted with it.")
 
 
+_ROWS = {
+    "deep": 4, "same": 2, "far": 4, "above": 1, "gate_a": 3, "gate_b": 2, "gate_c": 2, "gate_d": 2,
+}  # fmt: skip
+_GATING = [("deep", "gate_a"), ("same", "gate_b"), ("far", "gate_c"), ("above", "gate_d")]
+_BOTH_WAYS = "exactly one row deeper is wanted."
+_MISFED: dict[frozenset[str], tuple[str, str]] = {
+    frozenset("a"): ("inverted", "that is the one gate that is fed well: name the others."),
+    frozenset({"same", "far", "above"}): (
+        "sources", "those are the sources: name the gates they feed."
+    ),
+    frozenset("bc"): (
+        "from_above",
+        "a signal from the row above passed, since one row apart was enough for it: the gate's "
+        "row has to be the source's less one, with its sign.",
+    ),
+    frozenset("c"): (
+        "only_far",
+        f"signals from the gate's own row and from above it are wrong, too: {_BOTH_WAYS}",
+    ),
+    frozenset("bd"): ("only_near", f"a signal from two rows deeper is wrong, too: {_BOTH_WAYS}"),
+    frozenset("b"): (
+        "only_same", f"signals from above and from two rows deeper are wrong, too: {_BOTH_WAYS}"
+    ),
+    frozenset("acd"): (
+        "same_row", "you asked for a signal from the gate's own row: it comes from one row deeper."
+    ),
+    frozenset("abc"): (
+        "direction",
+        "the gate that is fed from above passed and the good one did not: rows are counted "
+        "downwards, so deeper is a larger number.",
+    ),
+    frozenset("abcd"): ("all", "every gate came out: one of them is fed well."),
+    frozenset(): ("none", "no gate came out: three of the checker's four are fed wrongly."),
+}  # fmt: skip
+
+
 @checker
 def misfed(answer: Any) -> Verdict:
     """Exercise 11.2: ``answer(rows, gating)`` names the gates with a signal from a wrong row."""
-    rows = {"deep": 4, "same": 2, "far": 4, "gate_a": 3, "gate_b": 2, "gate_c": 2}
-    gating = [("deep", "gate_a"), ("same", "gate_b"), ("far", "gate_c")]
-    found = run(answer, rows, gating)
-    if not isinstance(found, Iterable) or not all(isinstance(name, str) for name in found):
+    found = run(answer, dict(_ROWS), list(_GATING))
+    named = list(found) if isinstance(found, Iterable) and not isinstance(found, str) else [None]
+    if not all(isinstance(name, str) for name in named):
         return not_yet("return a list of names of gates.", WRONG_SHAPE)
-    mistakes: dict[frozenset[str], tuple[str, str]] = {
-        frozenset({"gate_a"}): (
-            "inverted",
-            "that is the one gate that is fed well: name the others.",
-        ),
-        frozenset({"same", "far"}): ("sources", "those are the sources: name the gates they feed."),
-        frozenset({"gate_c"}): (
-            "only_far",
-            "a signal from the gate's own row is wrong too: exactly one row deeper is wanted.",
-        ),
-        frozenset({"gate_b"}): (
-            "only_near",
-            "a signal from two rows deeper is wrong too: exactly one row deeper is wanted.",
-        ),
-        frozenset({"gate_a", "gate_b", "gate_c"}): (
-            "direction",
-            "every gate came out: rows are counted downwards, so deeper is a larger number.",
-        ),
-    }
-    given = frozenset(found)
-    if given == {"gate_b", "gate_c"}:
+    letters = frozenset(name.removeprefix("gate_") for name in named)
+    if letters == {"b", "c", "d"}:
         return right("Four lines that a reviewer could have run.")
-    if given in mistakes:
-        mistake, message = mistakes[given]
-        return not_yet(message, mistake)
-    return not_yet(f"got {sorted(given)}, wanted gate_b and gate_c in the checker's example.")
+    if letters in _MISFED:
+        return not_yet(_MISFED[letters][1], _MISFED[letters][0])
+    example = ", ".join(f"{g} (row {_ROWS[g]}) reads row {_ROWS[s]}" for s, g in _GATING)
+    return not_yet(f"got {sorted(set(named))} where {example}. Which are not fed from one deeper?")
 
 
 @checker
@@ -147,10 +165,16 @@ def unused(answer: Any) -> Verdict:
         ),
         "blocks_only": (wanted - _LOGITS, "conv6 to conv8, yes; their three heads go with them."),
         "all": (_LISTING, "that is the whole network."),
-        "share": (wanted / _LISTING, "that is the share: we ask for the number."),
     }
-    compare(answer, wanted, mistakes, 0.5, "the number")
+    look = "Add up conv6, conv7, conv8 and the three side heads, and nothing else."
+    if isinstance(answer, (int, float)) and 0 < answer <= 100:
+        return not_yet("that is a share, or a percentage: we ask for the number.", "share")
+    compare(answer, wanted, mistakes, 0.5, "the number of parameters", look)
     return right("23 % of the network teaches, and then has nothing to do.")
+
+
+def _said(base_filters: int, depth: int) -> str:
+    return f"base_filters={base_filters}, depth={depth}"
 
 
 @checker
@@ -162,6 +186,11 @@ def scale_cost(answer: Any) -> Verdict:
         return sum(each)
 
     widths = [16, 32]
+    costs = {pair: run(answer, *pair) for pair in ((8, 3), (8, 4), (16, 3))}
+    for other, name in (((8, 4), "depth"), ((16, 3), "base_filters")):
+        if np.array_equal(costs[8, 3], costs[other]):
+            text = f"the cost is the same for {_said(8, 3)} and for {_said(*other)}: use `{name}`."
+            return not_yet(text, f"{name}_ignored")
     mistakes = {
         "no_widening": (
             cost(widths, widening=False),
@@ -176,7 +205,10 @@ def scale_cost(answer: Any) -> Verdict:
         ),
         "bottom": (cost([*widths, 64]), "the bottom gets no image: levels 2 to depth do."),
         "one_level_short": (cost(widths[:1]), "level number depth gets an image, too."),
+        "same_widths": (
+            cost([8, 8]), "every level counted with base_filters: the channels double downwards."
+        ),
     }
-    compare(run(answer, 8, 3), cost(widths), mistakes, 0.5, "the cost of 8 filters, depth 3")
-    compare(run(answer, 32, 4), 778_624, tolerance=0.5, what="the cost of 32 filters, depth 4")
+    compare(costs[8, 3], cost(widths), mistakes, 0.5, f"the cost for {_said(8, 3)}")
+    compare(run(answer, 32, 4), 778_624, tolerance=0.5, what=f"the cost for {_said(32, 4)}")
     return right("778,624 at full width: a tenth of a U-Net.")

@@ -48,7 +48,14 @@ WRONG = [
     ("misfed", lambda rows, gating: [g for s, g in gating if rows[s] <= rows[g]], "only_near"),
     ("misfed", lambda rows, gating: [g for s, g in gating if rows[s] + 1 != rows[g]], "direction"),
     ("misfed", lambda rows, gating: len(gating), "wrong_shape"),
-    ("misfed", lambda rows, gating: [], "other"),
+    ("misfed", lambda rows, gating: "gate_b", "wrong_shape"),
+    ("misfed", lambda rows, gating: [g for s, g in gating if abs(rows[s] - rows[g]) != 1],
+     "from_above"),
+    ("misfed", lambda rows, gating: [g for s, g in gating if rows[s] == rows[g]], "only_same"),
+    ("misfed", lambda rows, gating: [g for s, g in gating if rows[s] != rows[g]], "same_row"),
+    ("misfed", lambda rows, gating: [g for s, g in gating], "all"),
+    ("misfed", lambda rows, gating: [], "none"),
+    ("misfed", lambda rows, gating: ["gate_d"], "other"),
     ("changed_parts", {"conv4"}, "only_itself"),
     ("changed_parts", {"conv4", "center", "gate1"}, "behind_concatenation"),
     ("changed_parts", CHANGED - {"signal2"}, "behind_concatenation"),
@@ -66,13 +73,20 @@ WRONG = [
     ("unused", 1_276_739 - 451, "blocks_only"),
     ("unused", 5_638_503, "all"),
     ("unused", 1_276_739 / 5_638_503, "share"),
+    ("unused", 23, "share"),
+    ("unused", 22.6, "share"),
+    ("unused", 1_276_000, "other"),
     ("scale_cost", lambda b, d: sum(10 * b * 2**i for i in range(1, d)), "no_widening"),
     ("scale_cost", lambda b, d: sum(9 * (b * 2**i) ** 2 for i in range(1, d)), "no_own"),
     ("scale_cost", lambda b, d: scale_cost(b, d) - sum(b * 2**i for i in range(1, d)), "no_bias"),
     ("scale_cost", lambda b, d: scale_cost(b, d) + 10 * b + 9 * b * b, "first_level"),
     ("scale_cost", lambda b, d: scale_cost(b, d + 1), "bottom"),
     ("scale_cost", lambda b, d: scale_cost(b, d - 1), "one_level_short"),
-]
+    ("scale_cost", lambda b, d: scale_cost(b, 4), "depth_ignored"),
+    ("scale_cost", lambda b, d: scale_cost(32, d), "base_filters_ignored"),
+    ("scale_cost", lambda b, d: (d - 1) * scale_cost(b // 2, 2), "same_widths"),
+    ("scale_cost", lambda b, d: scale_cost(b, d) + 1, "other"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)
@@ -93,6 +107,20 @@ def test_a_typical_mistake_gets_its_own_message(name, answer, mistake):
     verdict = getattr(ch11, name)(answer)
     assert not verdict
     assert verdict.mistake == mistake, verdict
+
+
+def test_other_right_answers_pass():
+    assert ch11.misfed(lambda rows, gating: {g for s, g in gating if rows[s] - rows[g] != 1})
+    assert ch11.misfed(lambda rows, gating: (g for s, g in gating if rows[g] != rows[s] - 1))
+    assert ch11.changed_parts(list(CHANGED))
+    assert ch11.unused(1_276_739.0)
+
+
+def test_a_number_to_be_predicted_is_not_given_away():
+    for answer in (1_276_000, 2_000_000):
+        message = ch11.unused(answer).message
+        assert "1276739" not in message.replace(",", "")
+    assert "too small" in ch11.unused(1_276_000).message
 
 
 def parts(model):
