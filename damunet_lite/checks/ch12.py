@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from damunet_lite.checks import (
+    OTHER,
     WRONG_SHAPE,
     Verdict,
     checker,
@@ -34,6 +35,15 @@ def rate(answer: Any) -> Verdict:
             [value(step, start=0) for step in at],
             "the warm-up starts at a tenth of the peak, not at 0.",
         ),
+        "flat_warmup": (
+            [peak / 10, value(40)],
+            "the warm-up stays at a tenth of the peak: it has to rise to the peak in a straight "
+            "line.",
+        ),
+        "overshoots": (
+            [peak / 10 + peak * 5 / warmup, value(40)],
+            "the warm-up ends above the peak: from a tenth, only nine tenths are missing.",
+        ),
         "cosine_from_step_0": (
             [value(5), value(40, until=steps, offset=0)],
             "the cosine begins when the warm-up ends: count its steps from there.",
@@ -56,32 +66,81 @@ def rate(answer: Any) -> Verdict:
         ),
     }
     got = [run(answer, step, steps, warmup, peak) for step in at]
-    compare(got, wanted, mistakes, 1e-7, "the rates of steps 5 and 40 of 100")
+    shares = {key: (np.divide(rates, peak), text) for key, (rates, text) in mistakes.items()}
+    if all(np.shape(one) == () for one in got) and np.asarray(got).dtype.kind in "iuf":
+        got = np.divide(got, peak)
+    what = "the rates of steps 5 and 40 of 100, as shares of the peak,"
+    compare(got, np.divide(wanted, peak), shares, 1e-4, what)
     compare(run(answer, 100, steps, warmup, peak), 0.0, tolerance=1e-9, what="the last rate")
+    _varied(answer)
     return right("The schedule of every run in this book.")
 
 
-def _draw(answer: Any, seed: int, step: int) -> np.ndarray:
-    """Slices that the reader's function draws, whatever the global generator is doing."""
-    try:
-        return np.asarray(run(answer, seed, step, 30, 4), dtype=int)
-    except (TypeError, ValueError):
-        return np.empty(0, int)
+_USUAL = {"steps": 100, "warmup": 20, "peak": 0.001}
+
+
+def _schedule(step: int, steps: int, warmup: int, peak: float) -> float:
+    if step < warmup:
+        return peak / 10 + 0.9 * peak * step / warmup
+    return peak * 0.5 * (1 + np.cos(np.pi * (step - warmup) / (steps - warmup)))
+
+
+def _varied(answer: Any) -> None:
+    """End the checker if a number stands where one of the three arguments should."""
+    for name, other in (("peak", 0.004), ("warmup", 10), ("steps", 300)):
+        for step in (5, 40, 60):
+            options = _USUAL | {name: other}
+            got = run(answer, step, *options.values())
+            good = _schedule(step, **options)
+            text = (
+                f"right for {name}={_USUAL[name]}, but with {name}={other} the rate of step {step} "
+                f"is {_short(got)}, wanted {good:.4g}: compute it from `{name}`, with no number "
+                "in its place."
+            )
+            compare(got, good, {"fixed": (got, text)}, 1e-6 * options["peak"])
+    for step in (0, 50):
+        options = _USUAL | {"warmup": 0}
+        try:
+            got = answer(step, *options.values())
+        except ZeroDivisionError:
+            got = np.nan
+        text = (
+            f"without a warm-up (warmup=0) the rate of step {step} is {_short(got)}, wanted "
+            f"{_schedule(step, **options):.4g}: the cosine begins at once, and nothing may be "
+            "divided by warmup."
+        )
+        compare(got, _schedule(step, **options), {"zero_warmup": (got, text)}, 1e-9)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, (int, float, np.number)) else str(value)
+
+
+def _draw(answer: Any, seed: int, step: int, n: int = 30, size: int = 4) -> np.ndarray:
+    """Slices that the reader's function draws; none if these are no whole numbers."""
+    value = run(answer, seed, step, n, size)
+    whole = isinstance(value, (list, tuple, np.ndarray)) and np.asarray(value).dtype.kind in "iu"
+    return np.asarray(value) if whole else np.empty(0, int)
 
 
 @checker
 def batch_slices(answer: Any) -> Verdict:
     """Exercise 12.2: ``answer(seed, step, n, size)`` draws slices from seed and step alone."""
     first = _draw(answer, 0, 3)
-    if first.shape != (4,) or first.min() < 0 or first.max() > 29:
+    if first.shape != (4,):
         return not_yet("return `size` whole numbers from 0 to n - 1.", WRONG_SHAPE)
     draws = {pair: _draw(answer, *pair).tolist() for pair in ((0, 1), (1, 0), (0, 2), (2, 0))}
     sequence = [_draw(answer, 0, step).tolist() for step in range(4)]
+    later = {tuple(_draw(answer, 1, step).tolist()) for step in range(4)}
+    constant = len({tuple(batch) for batch in sequence}) == 1
     tests = (
         (sequence[3] != first.tolist(), "remembers",
          "asked twice for step 3 of seed 0 it gave two answers: a generator made outside, or "
          "NumPy's own, remembers what was drawn before. Make a new one in each call."),
-        (len({tuple(batch) for batch in sequence}) == 1, "seed_only",
+        (constant and len(later) > 1, "product",
+         "with seed 0 every step gets the same slices, with seed 1 it does not: a product with 0 "
+         "forgets the step. Seed with the pair."),
+        (constant, "seed_only",
          "every step gets the same slices: the step has to go into the generator, too."),
         (draws[0, 1] == draws[1, 0] and draws[0, 2] == draws[2, 0], "sum",
          "seed 0 at step 1 equals seed 1 at step 0: runs with neighbouring seeds would see "
@@ -92,7 +151,50 @@ def batch_slices(answer: Any) -> Verdict:
     for hit, mistake, message in tests:
         if hit:
             return not_yet(message, mistake)
+    for faults in (_range, _shared):
+        if (verdict := faults(answer)) is not None:
+            return verdict
     return right("Step 237 can be drawn without the 236 before it.")
+
+
+def _range(answer: Any) -> Verdict | None:
+    """Whether all of five slices are drawn, and nothing else."""
+    if len(_draw(answer, 0, 3, 30, 6)) != 6:
+        return not_yet("asked for size=6 it gave another number of slices.", "fixed_size")
+    drawn = np.unique([_draw(answer, 0, step, 5, 4) for step in range(40)])
+    if drawn.min() < 0 or drawn.max() > 4:
+        outside = drawn[(drawn < 0) | (drawn > 4)]
+        text = f"with n=5 it drew slice {outside[-1]}: the last one is n - 1, so 4 here."
+        return not_yet(text, "out_of_range")
+    missing = sorted(set(range(5)) - set(drawn.tolist()))
+    ends = {
+        4: "`integers` and `range` leave out their upper end by themselves, so give n, not n - 1.",
+        0: "the numbers begin at 0.",
+    }
+    if missing:
+        text = f"forty batches of 4 from n=5 never had slice {missing[-1]}"
+        return not_yet(f"{text}: {ends.get(missing[-1], 'each should have its turn.')}", "never")
+    return None
+
+
+# Factors with which seed and step are commonly made one number.
+_FACTORS = (*range(1, 21), 42, 50, 64, 99, 100, 101, 128, 256, 350, 512, 999, 1000, 1001, 10_000)
+
+
+def _shared(answer: Any) -> Verdict | None:
+    """Whether a batch comes again under another seed, at another step."""
+    one = _draw(answer, 1, 0, 1000, 8).tolist()
+    next_step = _draw(answer, 0, 1, 1000, 8).tolist()
+    for k in _FACTORS:
+        other = None
+        if _draw(answer, 0, k, 1000, 8).tolist() == one:
+            other = f"seed 1 at step 0 and seed 0 at step {k}"
+        elif _draw(answer, k, 0, 1000, 8).tolist() == next_step:
+            other = f"seed 0 at step 1 and seed {k} at step 0"
+        if other:
+            text = f"{other} draw the same: two runs share batches. Seed with the pair as it is."
+            return not_yet(text, "shared")
+    return None
 
 
 @checker
@@ -112,8 +214,21 @@ def chosen(answer: Any) -> Verdict:
         "last": ((200, 0.94), "that is the last step: the best on validation was earlier."),
         "mixed": ((100, 0.96), "step of one, score of the other: report what that step scored."),
         "index": ((1, 0.9), "that is the index; the step stands in `steps`."),
+        "index_validation": ((1, 0.95), "that is the index, and the score of the slices that "
+                                        "chose it: give the step, and its test score."),
+        "lowest": ((50, 0.7), "that is the worst step on validation: scores are better if high."),
+        "swapped": ((0.9, 100), "both are right, in the other order: the step comes first."),
+        "step_alone": (100, "the step is right; return its test score with it."),
+        "score_alone": (0.9, "the score is right; return the step with it, first."),
     }
-    compare(run(answer, steps, validation, test), (100, 0.9), mistakes, 1e-6, "(step, score)")
+    value = run(answer, steps, validation, test)
+    if np.shape(value) == (2,):
+        text = (
+            f"you gave step {value[0]} with score {value[1]}. Validation is best at step 100, and "
+            "what that step scored on the test slices is 0.9."
+        )
+        mistakes[OTHER] = (value, text)
+    compare(value, (100, 0.9), mistakes, 1e-6, "(step, score)")
     return right("Less than the best test score, and worth more.")
 
 
@@ -137,5 +252,6 @@ def computed_steps(answer: Any) -> Verdict:
             "it goes on from the last saved state; nothing starts anew.",
         ),
     }
-    compare(answer, 437, mistakes, 0.5, "the number of steps")
+    look = "Draw a line for each of the three starts: from which state, and up to where?"
+    compare(answer, 437, mistakes, 0.5, "the number of steps", look)
     return right("87 steps twice: a quarter of the run, and the price of saving every 50.")

@@ -28,6 +28,10 @@ def batch_slices(seed, step, n, size):
     return np.random.default_rng([seed, step]).integers(0, n, size)
 
 
+def drawn(seeded, n, size):
+    return np.random.default_rng(seeded).integers(0, n, size)
+
+
 GENERATOR = np.random.default_rng(0)
 
 
@@ -54,6 +58,16 @@ WRONG = [
     ("rate", after_warmup(lambda s, n, w, p: p * (1 + np.cos(180 * (s - w) / (n - w))) / 2),
      "degrees"),
     ("rate", lambda s, n, w, p: p, "other"),
+    ("rate", lambda s, n, w, p: p / 10 if s < w else rate(s, n, w, p), "flat_warmup"),
+    ("rate", lambda s, n, w, p: p / 10 + p * s / w if s < w else rate(s, n, w, p), "overshoots"),
+    ("rate", lambda s, n, w, p: rate(s, n, w, 0.001), "fixed"),
+    ("rate", lambda s, n, w, p: rate(s, n, 20, p), "fixed"),
+    ("rate", lambda s, n, w, p: rate(s, 100, w, p) if s < 100 else 0.0, "fixed"),
+    ("rate", lambda s, n, w, p: 0.0001 + (p - 0.0001) * s / w if s < w else rate(s, n, w, p),
+     "fixed"),
+    ("rate", lambda s, n, w, p: rate(s, n, w, p) + 0 / w, "zero_warmup"),
+    ("rate", lambda s, n, w, p: rate(s, n, w or 20, p), "zero_warmup"),
+    ("rate", lambda s, n, w, p: "fast", "wrong_shape"),
     ("batch_slices", lambda seed, step, n, size: GENERATOR.integers(0, n, size), "remembers"),
     ("batch_slices", lambda seed, step, n, size: np.random.default_rng(seed).integers(0, n, size),
      "seed_only"),
@@ -61,6 +75,16 @@ WRONG = [
      lambda seed, step, n, size: np.random.default_rng(seed + step).integers(0, n, size), "sum"),
     ("batch_slices", lambda seed, step, n, size: np.random.default_rng(step).integers(0, n, size),
      "step_only"),
+    ("batch_slices", lambda seed, step, n, size: drawn(seed * step, n, size), "product"),
+    ("batch_slices", lambda seed, step, n, size: drawn([seed, step], n - 1, size), "never"),
+    ("batch_slices", lambda seed, step, n, size: drawn([seed, step], n - 1, size) + 1, "never"),
+    ("batch_slices", lambda seed, step, n, size: drawn([seed, step], n + 1, size), "out_of_range"),
+    ("batch_slices", lambda seed, step, n, size: drawn([seed, step], 30, size), "out_of_range"),
+    ("batch_slices", lambda seed, step, n, size: drawn([seed, step], n, 4), "fixed_size"),
+    ("batch_slices", lambda seed, step, n, size: drawn(1000 * seed + step, n, size), "shared"),
+    ("batch_slices", lambda seed, step, n, size: drawn(seed + 100 * step, n, size), "shared"),
+    ("batch_slices", lambda seed, step, n, size: (n - 1) * drawn([seed, step], n, size) / n,
+     "wrong_shape"),
     ("batch_slices", lambda seed, step, n, size: [step], "wrong_shape"),
     ("batch_slices", lambda seed, step, n, size: "slices", "wrong_shape"),
     ("chosen", lambda s, v, t: (s[int(np.argmax(t))], max(t)), "peeked"),
@@ -68,7 +92,14 @@ WRONG = [
     ("chosen", lambda s, v, t: (s[-1], t[-1]), "last"),
     ("chosen", lambda s, v, t: (s[int(np.argmax(v))], max(t)), "mixed"),
     ("chosen", lambda s, v, t: (int(np.argmax(v)), t[int(np.argmax(v))]), "index"),
+    ("chosen", lambda s, v, t: (int(np.argmax(v)), max(v)), "index_validation"),
+    ("chosen", lambda s, v, t: (s[int(np.argmin(v))], t[int(np.argmin(v))]), "lowest"),
+    ("chosen", lambda s, v, t: chosen(s, v, t)[::-1], "swapped"),
+    ("chosen", lambda s, v, t: chosen(s, v, t)[0], "step_alone"),
+    ("chosen", lambda s, v, t: chosen(s, v, t)[1], "score_alone"),
+    ("chosen", lambda s, v, t: (s[2], v[2]), "other"),
     ("computed_steps", 350, "nothing_lost"),
+    ("computed_steps", 400, "first_only"),
     ("computed_steps", 387, "score_counts"),
     ("computed_steps", 87, "only_lost"),
     ("computed_steps", 363, "from_the_kill"),
@@ -95,6 +126,40 @@ def test_a_typical_mistake_gets_its_own_message(name, answer, mistake):
     verdict = getattr(ch12, name)(answer)
     assert not verdict
     assert verdict.mistake == mistake, verdict
+
+
+def by_interpolation(step, steps, warmup, peak):
+    if step <= warmup and warmup:
+        return np.interp(step, [0, warmup], [peak / 10, peak])
+    return peak * np.cos(np.pi / 2 * (step - warmup) / (steps - warmup)) ** 2
+
+
+def test_other_right_answers_pass():
+    assert ch12.rate(by_interpolation)
+    for slices in (
+        lambda seed, step, n, size: np.random.default_rng((step, seed)).choice(n, size),
+        lambda seed, step, n, size: np.random.default_rng([seed, step]).permutation(
+            np.tile(np.arange(n), 10))[:size].tolist(),
+        lambda seed, step, n, size: np.random.default_rng(
+            np.random.SeedSequence(seed, spawn_key=(step,))).integers(n, size=size),
+    ):
+        verdict = ch12.batch_slices(slices)
+        assert verdict, verdict
+    assert ch12.chosen(lambda s, v, t: np.array(chosen(s, v, t)))
+
+
+def test_a_fixed_number_is_named_with_both_rates():
+    message = ch12.rate(lambda s, n, w, p: rate(s, n, 20, p)).message
+    assert "warmup=10" in message
+    assert "0.000325, wanted 0.00055" in message
+    message = ch12.rate(lambda s, n, w, p: 0.9 * rate(s, n, w, p)).message
+    assert "[0.2925, 0.7682], wanted [0.325 , 0.8536]" in message
+
+
+def test_the_steps_to_be_predicted_are_not_given_away():
+    message = ch12.computed_steps(400.7).message
+    assert "437" not in message
+    assert "too small" in message
 
 
 def test_the_schedule_is_that_of_the_package():
