@@ -6,10 +6,27 @@ import math
 import numpy as np
 from scipy import stats
 
-from damunet_lite.checks import UNTOUCHED, Verdict, checker, compare, not_yet, right, run
+from damunet_lite.checks import (
+    UNTOUCHED,
+    WRONG_SHAPE,
+    Verdict,
+    checker,
+    compare,
+    elements,
+    not_yet,
+    right,
+    run,
+)
 
-_SCORES = {0: 0.90, 1: 0.95, 2: 0.93, 4: 0.97}
+# In no order, as runs finish: whoever keeps it is told so.
+_SCORES = {2: 0.93, 0: 0.90, 4: 0.97, 1: 0.95}
 _OTHER = {4: 0.99, 1: 0.94, 3: 0.80, 2: 0.96}
+
+
+_ORDER = (
+    "The differences are right, but stand in the order in which the runs finished. Sort the folds."
+)
+_SOME_ZERO = {0: 0.0, 1: 0.5, 2: 0.25}, {0: 0.25, 1: 0.0, 2: 0.75}
 
 
 @checker
@@ -35,6 +52,14 @@ def paired(answer) -> Verdict:
             [-value for value in wanted],
             "The sign is turned around: second minus first, so that a gain is positive.",
         ),
+        "order_of_first": (
+            [_OTHER[fold] - score for fold, score in _SCORES.items() if fold in _OTHER],
+            _ORDER,
+        ),
+        "order_of_second": (
+            [score - _SCORES[fold] for fold, score in _OTHER.items() if fold in _SCORES],
+            _ORDER,
+        ),
         "missing_as_zero": (
             [_OTHER.get(fold, 0) - _SCORES.get(fold, 0) for fold in every],
             "A fold that has not been run is not a score of 0. Leave it out of both.",
@@ -50,11 +75,26 @@ def paired(answer) -> Verdict:
         ),
     }
     compare(value, wanted, mistakes, 1e-9, "the list of differences")
+    text = (
+        "A score of exactly 0 was left out. 0 is a score, that of a segmentation that is all "
+        "wrong: ask whether the fold is in the dictionary, not whether its score counts as true."
+    )
+    zeros = {"zero_lost": ([0.5], text), "zero_lost_first": ([-0.5, 0.5], text),
+             "zero_lost_second": ([0.25, 0.5], text)}
+    value = run(answer, *map(dict, _SOME_ZERO))
+    compare(value, [0.25, -0.5, 0.5], zeros, 1e-9, "the list where some scores are 0,")
     return right("Only what both have met may be compared; here that is three folds.")
 
 
 _A = np.array([0.93, 0.96, 0.91, 0.95, 0.97, 0.94])
 _B = np.array([0.95, 0.97, 0.95, 0.94, 0.99, 0.98])
+
+
+_FOUR_DEGREES = float(stats.t.ppf(0.975, 4))
+_TOO_FEW = (
+    "2.776 is Student's t for five folds, which have four degrees of freedom. The checker's arrays "
+    "have six: compute the factor from the number of folds."
+)
 
 
 def _interval(differences: np.ndarray, factor: float, ddof: int = 1) -> tuple[float, float]:
@@ -82,6 +122,8 @@ def interval(answer) -> Verdict:
             "1.96 belongs to a spread that is known. Yours is estimated from six numbers: take "
             "Student's t with five degrees of freedom.",
         ),
+        "five_folds": (_interval(d, _FOUR_DEGREES), _TOO_FEW),
+        "five_folds_rounded": (_interval(d, 2.776), _TOO_FEW),
         "one_sided": (
             _interval(d, float(stats.t.ppf(0.95, n - 1))),
             "With the quantile at 0.95 you leave out 5 % on each side, 10 % in all. Both tails "
@@ -108,15 +150,35 @@ def interval(answer) -> Verdict:
         "unpaired_pooled": ((pooled.low, pooled.high), unpaired),
     }
     compare(value, wanted, mistakes, 1e-6, "the interval")
+    fixed = {
+        "fixed_factor": (
+            _interval(d[:3], t),
+            "Right for six folds, not for three: fewer folds have a larger factor. Compute it from "
+            "the number of folds.",
+        ),
+        "fixed_n": (
+            _interval(d[:3], t * math.sqrt(3 / 6)),
+            "Right for six folds, not for three: take the number of folds from the array.",
+        ),
+    }
+    value = run(answer, _A[:3].copy(), _B[:3].copy())
+    wanted = _interval(d[:3], float(stats.t.ppf(0.975, 2)))
+    compare(value, wanted, fixed, 1e-6, "the interval of three folds")
     return right("It leaves out 0, by a little. Unpaired, the same twelve numbers would not.")
+
+
+def _close(pair, wrong) -> bool:
+    """Whether two numbers are, within rounding by hand, one of the wrong pairs."""
+    try:
+        return any(np.allclose(pair, one, rtol=0, atol=6e-3) for one in wrong)
+    except (TypeError, ValueError):
+        return False
 
 
 @checker
 def pencil(answer) -> Verdict:
     """Mean, standard deviation, and whether 0 is inside, for 3, -1, 2, 4, 2 hundredths."""
-    if answer is None or answer is Ellipsis or any(a is None or a is Ellipsis for a in answer):
-        return not_yet("There is no answer yet: replace the three dots.", UNTOUCHED)
-    mean, sd, inside = answer
+    mean, sd, inside = elements(answer, [2.0, 1.87, True], "the answer")
     mistakes = {
         "variance": ((2.0, 3.5), "3.5 is the variance. Its root is the standard deviation."),
         "population_sd": (
@@ -133,7 +195,18 @@ def pencil(answer) -> Verdict:
             "That is the mean of the deviations. Square them first.",
         ),
     }
-    compare((mean, sd), (2.0, math.sqrt(3.5)), mistakes, 6e-3, "mean and standard deviation")
+    if _close((mean, sd), [wrong for wrong, _ in mistakes.values()]):
+        compare((mean, sd), (2.0, math.sqrt(3.5)), mistakes, 6e-3)
+    look = "Add up the five differences, one of them negative, and divide by 5."
+    compare(mean, 2.0, tolerance=6e-3, what="the mean", look=look)
+    look = "Deviations from the mean, squared, added up, divided by 4; then the root."
+    compare(sd, math.sqrt(3.5), tolerance=6e-3, what="the standard deviation", look=look)
+    if not isinstance(inside, (bool, np.bool_)):
+        return not_yet(
+            f"Mean and spread are right. The third is to be True or False, not {inside!r}: without "
+            "quotation marks, since Python takes every text for true, even 'False'.",
+            "not_a_bool",
+        )
     if not inside:
         return not_yet(
             "Mean and spread are right. The interval reaches 2.776 * 1.871 / sqrt(5) = 2.32 to "
@@ -143,7 +216,8 @@ def pencil(answer) -> Verdict:
     return right("Four gains, one loss, and still 0 is inside: five folds are few.")
 
 
-_FIVE = (0.91, 0.95, 0.93, 0.97, 0.94)
+# Mean and median differ, of the scores and of the best of two.
+_FIVE = (0.91, 0.93, 0.95, 0.98, 0.94)
 
 
 @checker
@@ -159,6 +233,13 @@ def best_of(answer) -> Verdict:
         "mean": (
             float(np.mean(_FIVE)),
             "That is the mean of single runs. Whoever runs two and shows one shows the better.",
+        ),
+        "median": (
+            float(np.median([max(choice) for choice in itertools.combinations(_FIVE, 2)])),
+            "That is the median of the best ones. \"On average\" asks for their mean.",
+        ),
+        "median_of_scores": (
+            float(np.median(_FIVE)), "That is the median of single runs. Two were made here."
         ),
         "best_of_all": (
             max(_FIVE),
@@ -202,8 +283,17 @@ _READING = {
 @checker
 def reading(answer) -> Verdict:
     """Which of five statements follow from an interval of -0.010 to +0.030 over five folds."""
-    if answer is None or answer is Ellipsis or Ellipsis in answer:
-        return not_yet("There is no answer yet: replace the three dots.", UNTOUCHED)
+    untouched = not_yet("There is no answer yet: replace the three dots.", UNTOUCHED)
+    if answer is None or answer is Ellipsis:
+        return untouched
+    if not isinstance(answer, (set, frozenset, list, tuple)):
+        return not_yet(
+            "Give a set of letters in quotation marks, such as {'a', 'b'}, not "
+            f"{type(answer).__name__}.",
+            WRONG_SHAPE,
+        )
+    if Ellipsis in answer:
+        return untouched
     chosen = {str(letter).strip().lower() for letter in answer}
     unknown = chosen - set(_READING)
     if unknown:

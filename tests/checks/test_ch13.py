@@ -38,8 +38,16 @@ def test_a_right_answer_passes(name):
 
 def test_answers_rounded_by_hand_pass():
     assert ch13.pencil((2.0, 1.87, True))
+    assert ch13.pencil((2, 1.871, np.True_))
     assert ch13.reading(["E", "C"])
     assert ch13.interval(lambda a, b: stats.ttest_rel(b, a).confidence_interval(0.95))
+
+
+def test_numbers_to_be_predicted_are_not_given_away():
+    assert "the mean is too large: 2.5." in ch13.pencil((2.5, 1.871, True)).message
+    message = ch13.pencil((2, 1.3, False)).message
+    assert "the standard deviation is too small: 1.3." in message
+    assert "1.87" not in message
 
 
 @pytest.mark.parametrize(
@@ -65,9 +73,20 @@ WRONG = [
     ("paired", lambda a, b: np.mean(paired(a, b)), "mean"),
     ("paired", lambda a, b: np.mean(list(b.values())) - np.mean(list(a.values())),
      "difference_of_means"),
+    ("paired", lambda a, b: [b[f] - a[f] for f in a if f in b], "order_of_first"),
+    ("paired", lambda a, b: [b[f] - a[f] for f in b if f in a], "order_of_second"),
+    ("paired", lambda a, b: [b[f] - a[f] for f in sorted(a) if a.get(f) and b.get(f)],
+     "zero_lost"),
+    ("paired", lambda a, b: [b[f] - a[f] for f in sorted(b) if a.get(f)], "zero_lost_first"),
+    ("paired", lambda a, b: [b[f] - a[f] for f in sorted(a) if b.get(f)], "zero_lost_second"),
     ("paired", lambda a, b: [b[f] - a[f] for f in range(5)], "raised"),
     ("interval", lambda a, b: interval(a, b, 1.96), "normal"),
     ("interval", lambda a, b: interval(a, b, stats.norm.ppf(0.975)), "normal"),
+    ("interval", lambda a, b: interval(a, b, 2.776), "five_folds_rounded"),
+    ("interval", lambda a, b: interval(a, b, stats.t.ppf(0.975, 4)), "five_folds"),
+    ("interval", lambda a, b: interval(a, b, stats.t.ppf(0.975, 5)), "fixed_factor"),
+    ("interval",
+     lambda a, b: interval(a, b, stats.t.ppf(0.975, 5) * (len(a) / 6) ** 0.5), "fixed_n"),
     ("interval", lambda a, b: interval(a, b, stats.t.ppf(0.95, len(a) - 1)), "one_sided"),
     ("interval", lambda a, b: interval(a, b, stats.t.ppf(0.975, len(a))), "degrees"),
     ("interval", lambda a, b: interval(a, b, ddof=0), "population_sd"),
@@ -84,7 +103,18 @@ WRONG = [
     ("pencil", (2, float(np.mean(np.abs(np.array([3, -1, 2, 4, 2]) - 2))), True),
      "mean_deviation"),
     ("pencil", (2, 1.871, False), "conclusion"),
+    ("pencil", (2, 1.871, "True"), "not_a_bool"),
+    ("pencil", (2, 1.871, "False"), "not_a_bool"),
+    ("pencil", (2.5, 1.871, True), "other"),
+    ("pencil", (2, 1.2345, True), "other"),
+    ("pencil", ("two", 1.871, True), "wrong_shape"),
+    ("pencil", 2, "wrong_shape"),
+    ("pencil", (2, 1.871), "wrong_shape"),
     ("best_of", lambda s, k: np.mean(s), "mean"),
+    ("best_of", lambda s, k: np.median([max(c) for c in itertools.combinations(s, k)]), "median"),
+    ("best_of", lambda s, k: np.median(s), "median_of_scores"),
+    ("best_of", lambda s, k: np.mean([np.median(c) for c in itertools.combinations(s, k)]),
+     "mean"),
     ("best_of", lambda s, k: max(s), "best_of_all"),
     ("best_of", lambda s, k: np.mean([max(c) for c in itertools.product(s, repeat=k)]),
      "with_replacement"),
@@ -96,6 +126,9 @@ WRONG = [
     ("reading", {"e"}, "missing_c"),
     ("reading", {"c"}, "missing_e"),
     ("reading", {"f"}, "letters"),
+    ("reading", "c, e", "wrong_shape"),
+    ("reading", "ce", "wrong_shape"),
+    ("reading", 3, "wrong_shape"),
 ]
 
 
