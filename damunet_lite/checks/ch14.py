@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from damunet_lite.checks import Verdict, checker, compare, right, run
+from damunet_lite.checks import Verdict, checker, compare, elements, not_yet, right, run
 
 _LABELS = np.array(
     [
@@ -12,13 +12,43 @@ _LABELS = np.array(
         [3, 0, 4, 4, 4, 4],
     ]
 )
-_VALIDATION = np.array([[0.80, 0.82, 0.90, 0.70], [0.84, 0.86, 0.91, 0.95]])
-_TEST = np.array([[0.93, 0.74, 0.80, 0.83], [0.90, 0.82, 0.84, 0.70]])
-_CUTS = np.array([0.3, 0.5, 0.6, 0.7])
+# Mean, median and best single value over the slices choose three different columns.
+_VALIDATION = np.array([
+    [0.65, 0.72, 0.71, 0.69, 0.61], [0.81, 0.63, 0.70, 0.93, 0.96], [0.82, 0.75, 0.85, 0.76, 0.65],
+])
+_TEST = np.array([
+    [0.95, 0.97, 0.97, 0.93, 0.70], [0.93, 0.81, 0.94, 0.66, 0.84], [0.79, 0.94, 0.86, 0.64, 0.64],
+])
+_CUTS = np.array([0.3, 0.5, 0.6, 0.7, 0.8])
+_NO_BACKGROUND = np.array([[1, 1, 2, 2, 2], [1, 3, 3, 3, 3]])
 
 
 def _up(pixels: int) -> int:
     return -(-pixels // 16) * 16
+
+
+def _same(value, other) -> bool:
+    try:
+        return bool(np.allclose(value, other, rtol=0, atol=1e-4))
+    except TypeError:
+        return False
+
+
+def _sizes(value, wanted, mistakes, image: str) -> None:
+    """Compare zoom, rows and columns one by one, without giving them away."""
+    if np.shape(value) == (3,):
+        mistaken = {name: mistake for name, mistake in mistakes.items() if _same(value, mistake[0])}
+        if mistaken:
+            compare(value, wanted, mistaken)
+    looks = (
+        "The zoom is the old width of a pixel over the new one, 4 nm.",
+        "Rows times zoom, rounded to whole pixels, then up to the next multiple of 16.",
+        "Columns times zoom, rounded to whole pixels, then up to the next multiple of 16.",
+    )
+    elements(value, wanted, "the answer")
+    names = "the zoom", "the number of padded rows", "the number of padded columns"
+    for name, got, good, look in zip(names, value, wanted, looks, strict=True):
+        compare(got, good, what=f"{name} for {image}", look=look)
 
 
 @checker
@@ -57,14 +87,28 @@ def working_size(answer) -> Verdict:
             "A side that is a multiple of 16 already needs no padding.",
         ),
     }
-    compare(value, (zoom, _up(zoomed[0]), _up(zoomed[1])), mistakes, what="the working size")
+    _sizes(value, (zoom, _up(zoomed[0]), _up(zoomed[1])), mistakes, "300 x 1000 pixels of 6.5 nm")
     value = run(answer, 200, 480, 4.0)
     one_more = {
         "always_one_more": (
             (1.0, 208, 496), "A side that is a multiple of 16 already needs no padding."
         )
     }
-    compare(value, (1.0, 208, 480), one_more, what="the size for 200 x 480 pixels of 4 nm")
+    _sizes(value, (1.0, 208, 480), one_more, "200 x 480 pixels of 4 nm")
+    value = run(answer, 266, 985, 6.5)
+    rounding = {
+        "cut": (
+            (zoom, 432, 1600),
+            "A fraction of a pixel is cut off: 985 pixels become 1600.625, and `ndimage.zoom` "
+            "rounds that to 1601, for which 1600 is too small. Use round, not int or //.",
+        ),
+        "ceil": (
+            (zoom, 448, 1616),
+            "266 pixels become 432.25, and `ndimage.zoom` rounds that to 432, which is a multiple "
+            "of 16. Round to the nearest whole pixel first, and up only to the multiple of 16.",
+        ),
+    }
+    _sizes(value, (zoom, 432, 1616), rounding, "266 x 985 pixels of 6.5 nm")
     return right("First nanometres, then multiples of 16; predict does the second part itself.")
 
 
@@ -81,7 +125,8 @@ def blend(answer) -> Verdict:
     """``answer(tiles, starts, weight, length)``: weighted mean of tiles that overlap."""
     tiles = [np.array([0.2, 0.4, 0.6]), np.array([0.9, 0.1, 0.5]), np.array([0.3, 0.8, 0.7])]
     starts, weight, length = [0, 2, 3], np.array([0.5, 1.0, 0.25]), 6
-    value = run(answer, [t.copy() for t in tiles], list(starts), weight.copy(), length)
+    given, weights = [t.copy() for t in tiles], weight.copy()
+    value = run(answer, given, list(starts), weights, length)
     last, count = np.zeros(length), np.zeros(length)
     for tile, start in zip(tiles, starts, strict=True):
         last[start : start + 3] = tile
@@ -114,6 +159,12 @@ def blend(answer) -> Verdict:
         ),
     }
     compare(value, _blended(tiles, starts, weight, length), mistakes, what="the blended line")
+    if not (np.array_equal(given, tiles) and np.array_equal(weights, weight)):
+        return not_yet(
+            "The line is right, but the arrays that were passed in are changed: *= and /= write "
+            "into them, so that a second call gives another line. Make new ones: weight * tile.",
+            "in_place",
+        )
     return right("Where one tile stands alone its weight cancels, even a small one.")
 
 
@@ -160,6 +211,7 @@ def choose(answer) -> Verdict:
     best = int(_VALIDATION.mean(axis=0).argmax())
     peeked = int(_TEST.mean(axis=0).argmax())
     single = int(_VALIDATION.max(axis=0).argmax())
+    middle = int(np.median(_VALIDATION, axis=0).argmax())
     mistakes = {
         "chosen_on_test": (
             (_CUTS[peeked], _TEST.mean(axis=0)[peeked]),
@@ -181,6 +233,20 @@ def choose(answer) -> Verdict:
             "Each test slice was given its own best threshold. You will not know it for a slice "
             "without labels.",
         ),
+        "median": (
+            (_CUTS[middle], _TEST.mean(axis=0)[middle]),
+            "The median chose. Of three slices it forgets the best and the worst, and the score "
+            "that is reported is a mean: choose by the mean as well.",
+        ),
+        "median_of_both": (
+            (_CUTS[middle], np.median(_TEST, axis=0)[middle]),
+            "You took the median over the slices. Their mean is wanted, for the choice and for "
+            "the score.",
+        ),
+        "median_reported": (
+            (_CUTS[best], np.median(_TEST, axis=0)[best]),
+            "The threshold is right; the score is a median. Report the mean of the test slices.",
+        ),
         "index": (
             (best, _TEST.mean(axis=0)[best]),
             "The first number is the place of the threshold in the list, not the threshold.",
@@ -192,7 +258,7 @@ def choose(answer) -> Verdict:
         ),
     }
     wanted = (_CUTS[best], _TEST.mean(axis=0)[best])
-    compare(value, wanted, mistakes, what="(threshold, score)")
+    compare(value, wanted, mistakes, what="threshold and score")
     return right("Chosen on three slices, reported on others. The gap is the price of honesty.")
 
 
@@ -223,4 +289,18 @@ def cell_areas(answer) -> Verdict:
         "pixels": (pixels[1:], "These are pixels; say how large a pixel is."),
     }
     compare(value, pixels[1:] * side**2, mistakes, what="the areas")
+    value = run(answer, _NO_BACKGROUND.copy(), pixel_nm)
+    areas = np.bincount(_NO_BACKGROUND.ravel())[1:] * side**2
+    first_lost = {
+        "first_dropped": (
+            areas[1:],
+            "Right where there is membrane. These labels have no 0, and your function leaves out "
+            "cell 1 instead: leave out label 0, not whichever comes first.",
+        ),
+        "background_kept": (
+            np.append(0, areas),
+            "These labels have no 0, and your list begins with an area for it all the same.",
+        ),
+    }
+    compare(value, areas, first_lost, what="the areas for labels without a 0")
     return right("Areas of cut faces. A cell's size in the section is not its size in the tissue.")

@@ -1,7 +1,10 @@
 """Each checker of chapter 14 knows the solution, the stub and the mistakes it was written for."""
 
+import math
+
 import numpy as np
 import pytest
+from skimage.measure import regionprops
 
 from damunet_lite.checks import ch14
 
@@ -38,12 +41,41 @@ def one_more_at_16(rows, columns, pixel_nm):
     return zoom, (round(rows * zoom) // 16 + 1) * 16, (round(columns * zoom) // 16 + 1) * 16
 
 
+def by_int(rows, columns, pixel_nm):
+    zoom = pixel_nm / 4
+    return zoom, up(int(rows * zoom)), up(int(columns * zoom))
+
+
+def by_ceil(rows, columns, pixel_nm):
+    zoom = pixel_nm / 4
+    return zoom, up(math.ceil(rows * zoom)), up(math.ceil(columns * zoom))
+
+
+def straight_up(rows, columns, pixel_nm):
+    zoom = pixel_nm / 4
+    return [zoom, *(math.ceil(side * zoom / 16) * 16 for side in (rows, columns))]
+
+
 def blend(tiles, starts, weight, length, divide=True):
     total, summed = np.zeros(length), np.zeros(length)
     for tile, start in zip(tiles, starts, strict=True):
         total[start : start + len(tile)] += weight * tile
         summed[start : start + len(tile)] += weight
     return total / summed if divide else total
+
+
+def in_place(tiles, starts, weight, length):
+    total, summed = np.zeros(length), np.zeros(length)
+    for tile, start in zip(tiles, starts, strict=True):
+        tile *= weight
+        total[start : start + len(tile)] += tile
+        summed[start : start + len(tile)] += weight
+    return total / summed
+
+
+def weight_in_place(tiles, starts, weight, length):
+    weight /= weight.sum()
+    return blend(tiles, starts, weight, length)
 
 
 def last_wins(tiles, starts, weight, length):
@@ -105,6 +137,15 @@ MISTAKES = [
     (ch14.working_size, "no_padding", no_padding),
     (ch14.working_size, "padded_first", padded_first),
     (ch14.working_size, "always_one_more", one_more_at_16),
+    (ch14.working_size, "cut", by_int),
+    (ch14.working_size, "ceil", by_ceil),
+    (ch14.working_size, "ceil", straight_up),
+    (ch14.working_size, "other", lambda r, c, nm: (1, *working_size(r, c, nm)[1:])),
+    (ch14.working_size, "other", lambda r, c, nm: (nm / 4, 464, working_size(r, c, nm)[2])),
+    (ch14.working_size, "wrong_shape", lambda r, c, nm: working_size(r, c, nm)[1:]),
+    (ch14.working_size, "wrong_shape", lambda r, c, nm: ("a", "b", "c")),
+    (ch14.blend, "in_place", in_place),
+    (ch14.blend, "in_place", weight_in_place),
     (ch14.blend, "not_divided", lambda t, s, w, n: blend(t, s, w, n, divide=False)),
     (ch14.blend, "plain_mean", lambda t, s, w, n: blend(t, s, np.ones(3), n)),
     (ch14.blend, "last_tile_wins", last_wins),
@@ -119,6 +160,12 @@ MISTAKES = [
     (ch14.choose, "chosen_on_test", on_test),
     (ch14.choose, "validation_reported", own_score),
     (ch14.choose, "best_single_slice", single_slice),
+    (ch14.choose, "median", lambda v, t, c: (
+        c[np.median(v, axis=0).argmax()], t.mean(axis=0)[np.median(v, axis=0).argmax()])),
+    (ch14.choose, "median_of_both", lambda v, t, c: (
+        c[np.median(v, axis=0).argmax()], np.median(t, axis=0)[np.median(v, axis=0).argmax()])),
+    (ch14.choose, "median_reported", lambda v, t, c: (
+        c[v.mean(axis=0).argmax()], np.median(t, axis=0)[v.mean(axis=0).argmax()])),
     (ch14.choose, "a_threshold_per_slice", lambda v, t, c: (choose(v, t, c)[0],
                                                             t.max(axis=1).mean())),
     (ch14.choose, "index", lambda v, t, c: (v.mean(axis=0).argmax(), choose(v, t, c)[1])),
@@ -128,6 +175,10 @@ MISTAKES = [
     (ch14.cell_areas, "side_not_squared", lambda x, nm: np.bincount(x.ravel())[1:] * nm / 1000),
     (ch14.cell_areas, "nanometres", lambda x, nm: np.bincount(x.ravel())[1:] * nm**2),
     (ch14.cell_areas, "nm_to_um_once", lambda x, nm: np.bincount(x.ravel())[1:] * nm**2 / 1000),
+    (ch14.cell_areas, "first_dropped",
+     lambda x, nm: np.unique(x, return_counts=True)[1][1:] * (nm / 1000) ** 2),
+    (ch14.cell_areas, "background_kept",
+     lambda x, nm: np.bincount(x.ravel())[0 in x[2:3] :] * (nm / 1000) ** 2),
     (ch14.cell_areas, "pixels", lambda x, nm: np.bincount(x.ravel())[1:]),
 ]
 
@@ -160,3 +211,32 @@ def test_every_exercise_knows_two_mistakes_or_more(check):
 
 def test_an_answer_that_fails_is_told_what_failed():
     assert "ZeroDivisionError" in ch14.cell_areas(lambda labels, nm: 1 / 0).message
+
+
+def test_other_right_answers_pass():
+    def padded(rows, columns, pixel_nm):
+        sides = np.round(np.array([rows, columns]) * pixel_nm / 4).astype(int)
+        return np.array([pixel_nm / 4, *(sides + -sides % 16)])
+
+    def regions(labels, pixel_nm):
+        return [region.area * pixel_nm**2 / 1e6 for region in regionprops(labels)]
+
+    def by_list(validation, test, cuts):
+        scores = [sum(column) for column in zip(*validation, strict=True)]
+        best = scores.index(max(scores))
+        return [cuts[best], np.mean([row[best] for row in test])]
+
+    assert ch14.working_size(padded)
+    assert ch14.cell_areas(regions)
+    assert ch14.choose(by_list)
+
+
+def test_the_size_to_be_predicted_is_not_given_away():
+    message = ch14.working_size(lambda r, c, nm: (nm / 4, 480, 1600)).message
+    assert message.startswith("the number of padded rows for 300 x 1000 pixels of 6.5 nm is too")
+    assert "496" not in message
+
+
+def test_verbs_fit_their_nouns():
+    message = ch14.cell_areas(lambda labels, nm: np.zeros(7)).message
+    assert message == "the areas have shape (7,), wanted (4,)."
