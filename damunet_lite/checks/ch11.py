@@ -99,8 +99,9 @@ _MISFED: dict[frozenset[str], tuple[str, str]] = {
 def misfed(answer: Any) -> Verdict:
     """Exercise 11.2: ``answer(rows, gating)`` names the gates with a signal from a wrong row."""
     found = run(answer, dict(_ROWS), list(_GATING))
-    named = list(found) if isinstance(found, Iterable) and not isinstance(found, str) else [None]
-    if not all(isinstance(name, str) for name in named):
+    listed = isinstance(found, Iterable) and not isinstance(found, str)
+    named: list[Any] = list(found) if listed else [found]
+    if not listed or not all(isinstance(name, str) for name in named):
         return not_yet("return a list of names of gates.", WRONG_SHAPE)
     letters = frozenset(name.removeprefix("gate_") for name in named)
     if letters == {"b", "c", "d"}:

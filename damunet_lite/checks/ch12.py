@@ -76,7 +76,7 @@ def rate(answer: Any) -> Verdict:
     return right("The schedule of every run in this book.")
 
 
-_USUAL = {"steps": 100, "warmup": 20, "peak": 0.001}
+_USUAL: dict[str, Any] = {"steps": 100, "warmup": 20, "peak": 0.001}
 
 
 def _schedule(step: int, steps: int, warmup: int, peak: float) -> float:
