@@ -65,7 +65,7 @@ def rate(answer: Any) -> Verdict:
             "NumPy's cosine wants radians: pi, not 180.",
         ),
     }
-    got = [run(answer, step, steps, warmup, peak) for step in at]
+    got: Any = [run(answer, step, steps, warmup, peak) for step in at]
     shares = {key: (np.divide(rates, peak), text) for key, (rates, text) in mistakes.items()}
     if all(np.shape(one) == () for one in got) and np.asarray(got).dtype.kind in "iuf":
         got = np.divide(got, peak)
