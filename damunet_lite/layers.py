@@ -26,15 +26,18 @@ class ChannelAttention(keras.layers.Layer):
 
     The map is averaged over its pixels and, apart from that, its maximum is taken; one small
     network with a hidden layer (shared by both) turns each vector of C numbers into C logits;
-    their sum goes through a sigmoid.
+    their sum goes through a sigmoid. Input and output are [N, H, W, C].
 
     Parameters
     ----------
     reduction : int
         The hidden layer has ``max(C // reduction, 1)`` units. The paper uses 16, for maps of 64
-        channels and more; our narrowest map has 32, so the default is 8.
+        channels and more; small networks have narrower ones, so the default is 8.
 
-    Input and output: [N, H, W, C]. Raises ValueError for other shapes.
+    Raises
+    ------
+    ValueError
+        For an input of another shape.
 
     Notes
     -----
@@ -88,14 +91,17 @@ class SpatialAttention(keras.layers.Layer):
     """Weigh the pixels of a feature map: *where* to look.
 
     Mean and maximum over the channels, stacked to a map of two channels, pass through one
-    convolution and a sigmoid.
+    convolution and a sigmoid. Input and output are [N, H, W, C].
 
     Parameters
     ----------
     kernel_size : int
         Side of the convolution, odd. The paper finds 7 better than 3.
 
-    Input and output: [N, H, W, C]. Raises ValueError for other shapes or an even kernel.
+    Raises
+    ------
+    ValueError
+        For an even kernel, or an input of another shape.
 
     Notes
     -----
@@ -149,12 +155,12 @@ class SpatialAttention(keras.layers.Layer):
 class CBAM(keras.layers.Layer):
     """Convolutional block attention module: channel attention, then spatial attention.
 
+    Input and output are [N, H, W, C].
+
     Parameters
     ----------
-    reduction, kernel_size
+    reduction, kernel_size : int
         See :class:`ChannelAttention` and :class:`SpatialAttention`.
-
-    Input and output: [N, H, W, C].
 
     References
     ----------
@@ -233,7 +239,8 @@ class AttentionGate(keras.layers.Layer):
     ``layer([x, gate])``: x at full size passes a 2 x 2 convolution of stride 2 (theta), the
     gating signal at half that size, rounded up, a 1 x 1 convolution (phi); their sum passes
     ReLU, a 1 x 1 convolution to one channel (psi) and a sigmoid. The coefficients are enlarged
-    to the size of x and multiply all its channels. Any image size, odd sides included.
+    to the size of x and multiply all its channels. Any image size, odd sides included: x is
+    [N, H, W, C], the gating signal [N, ceil(H/2), ceil(W/2), G], and the output is like x.
 
     Parameters
     ----------
@@ -242,8 +249,6 @@ class AttentionGate(keras.layers.Layer):
     interpolation : {"bilinear", "nearest"}
         How the coefficients are enlarged: the paper interpolates linearly, the listing repeats
         pixels.
-
-    Input: a list ``[x, gate]`` of [N, H, W, C] and [N, ceil(H/2), ceil(W/2), G]; output like x.
 
     Raises
     ------

@@ -402,12 +402,7 @@ def test_a_figure_that_keeps_its_old_words_is_noticed(browser, all_figures):
 # --- accessibility ----------------------------------------------------------------------
 
 # What axe still finds: rule -> (where, as a selector; why it stays). Nothing else is let pass.
-KNOWN_VIOLATIONS: dict[str, tuple[str, str]] = {
-    "empty-table-header": (
-        "th:has(mjx-container)",
-        "a header that is a formula: axe does not read the MathML that screen readers are given",
-    ),
-}
+KNOWN_VIOLATIONS: dict[str, tuple[str, str]] = {}
 
 
 def axe_source() -> str | None:

@@ -23,6 +23,11 @@ MENDS = (
         re.compile(r'(<div class="citation" id="[^"]*") role="doc-biblioentry">'),
         r'\1 role="listitem">',
     ),
+    # What checks tables reads no MathML, and a voice reads a formula better that was announced.
+    (
+        re.compile(r'(<th class="head[^"]*"><p>)(<span class="math[^"]*">[^<]*</span></p></th>)'),
+        r'\1<span class="visually-hidden">formula </span>\2',
+    ),
 )  # fmt: skip
 # Browsers let no page that was opened from disk read the texts of others.
 SEARCH_FROM_DISK = """
