@@ -56,6 +56,18 @@ def test_every_chapter_is_in_the_toc_in_the_order_of_its_number():
     assert all(re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem) for path in CHAPTERS)
 
 
+def test_the_first_pages_say_how_long_the_book_is():
+    numbers = {14: "Fourteen", 15: "Fifteen", 6: "six", 7: "seven", 8: "eight"}
+    read = [read_notebook(path)["metadata"]["damunet"]["minutes_read"] for path in CHAPTERS]
+    text = (ROOT / "book" / "how_to_use.md").read_text(encoding="utf-8")
+    assert f"{numbers[len(read)]} chapters of about half an hour" in text
+    assert f"{numbers[round(sum(read) / 60)]} hours in all" in text
+    intro = (ROOT / "book" / "intro.md").read_text(encoding="utf-8")
+    assert f"({CHAPTERS[0].relative_to(ROOT).as_posix()}), {read[0]} minutes" in (
+        intro.replace("../", "")
+    )
+
+
 def test_every_text_of_the_book_is_in_the_toc():
     texts = {
         path.relative_to(ROOT).with_suffix("").as_posix() for path in ROOT.glob("book/**/*.md")
@@ -303,6 +315,22 @@ def test_mathematics_is_drawn_from_local_files(site):
         assert (folder / "tex-chtml.js").is_file()
         assert list((folder / "output/chtml/fonts/woff-v2").glob("*.woff"))
         assert "Apache License" in (folder / "LICENSE.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_package_page_describes_no_argument_that_a_signature_lacks(site):
+    soup = BeautifulSoup((site / "book/api.html").read_text(encoding="utf-8"), "html.parser")
+    looked = 0
+    for entry in soup.select("dl.py"):
+        signature = entry.find("dt", class_="sig").get_text()
+        for label in entry.select(":scope > dd > dl.field-list > dt"):
+            if not label.get_text().startswith("Parameters"):
+                continue
+            for name in label.find_next_sibling("dd").select("li > p > strong, dd > p > strong"):
+                for word in re.split(r",\s*", name.get_text().lstrip("*")):
+                    looked += 1
+                    assert re.search(rf"\b{re.escape(word)}\b", signature), (word, signature)
+    assert looked > 200
 
 
 @pytest.mark.slow
