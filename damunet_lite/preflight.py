@@ -145,7 +145,7 @@ def run(progress: Callable[[str], None] | None = None) -> Report:
     Parameters
     ----------
     progress : callable, optional
-        Takes one line as soon as each check is done.
+        Takes one line as soon as each check is done, and one before the longest.
 
     Returns
     -------
@@ -175,6 +175,8 @@ def run(progress: Callable[[str], None] | None = None) -> Report:
     found = add(check_data())
     measured: dict[str, Any] = {}
     if packages.status != "failed":
+        if progress:
+            progress("...     training        a small network, to measure this computer: wait")
         measured = _measure_in_a_process(found.status == "ok")
         for check in _network_checks(measured):
             add(check)

@@ -114,6 +114,30 @@ def test_extras_and_other_platforms_are_not_asked_for():
     assert preflight.check_packages(lines).status == "ok"
 
 
+def test_before_the_long_wait_somebody_says_so(monkeypatch):
+    said = []
+
+    def measure(real):
+        said.append("measuring")
+        return {"error": "crashed", "remedy": "try again"}
+
+    monkeypatch.setattr(preflight, "_measure_in_a_process", measure)
+    report = preflight.run(said.append)
+    before = said[said.index("measuring") - 1]
+    assert "wait" in before
+    assert said[-1].startswith("FAILED  training step   crashed")
+    assert len(said) == len(report.checks) + 2
+
+
+def test_a_full_disk_is_told_from_a_folder_of_somebody_else(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    full = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: full)
+    check = preflight.check_disk()
+    assert check.status == "failed"
+    assert check.remedy == "make room there"
+
+
 def test_a_folder_that_cannot_be_written(monkeypatch):
     def refused(dir):
         raise PermissionError(13, "Permission denied")
