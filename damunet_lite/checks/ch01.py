@@ -14,8 +14,8 @@ from damunet_lite.checks import (
     run,
 )
 
-_TRUTH = np.array([[1, 1, 1, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0]], dtype=bool)
-_ANSWER = np.array([[1, 1, 0, 1, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0]], dtype=bool)
+_TRUTH = np.array([[1, 1, 1, 0, 0, 0, 0], [1, 1, 1, 0, 0, 0, 0]], dtype=bool)
+_ANSWER = np.array([[1, 1, 0, 1, 1, 0, 0], [0, 1, 0, 0, 0, 0, 0]], dtype=bool)
 
 _SMALL = np.zeros((9, 13))
 _SMALL[4] = _SMALL[:4, 4] = _SMALL[5:, 8] = 1
@@ -45,8 +45,15 @@ def constant(answer) -> Verdict:
             "That is overlap over union, the Jaccard index. Dice is twice the overlap over the "
             "sum of both areas, and the sum counts the overlap twice.",
         ),
+        "percent": ((20, 0, 100 / 3), "Those are per cent. The scores here go from 0 to 1."),
+        "accuracy_of_cell": (
+            (16 / 20, 0, 8 / 24),
+            "The accuracy is that of the empty sheet: on how many of the twenty pixels is "
+            "membrane right?",
+        ),
     }
-    compare(answer, (4 / 20, 0, 8 / 24), mistakes, 2e-3, "the three scores")
+    look = "Take them one by one: where is membrane right, and how much of each class is claimed?"
+    compare(answer, (4 / 20, 0, 8 / 24), mistakes, 2e-3, "the three scores", look)
     return right("Even the rare class gives a constant a Dice of a third: every score has a floor.")
 
 
@@ -69,7 +76,8 @@ def dice(answer) -> Verdict:
         ),
         "doubled_jaccard": (
             2 * both / union,
-            "Twice the overlap goes over the sum of the two areas, not over their union.",
+            "Twice the overlap goes over the sum of the two areas, not over their union. (For "
+            "boolean arrays + and | are both the union: sum each array first.)",
         ),
         "cell_polarity": (
             metrics.dice(_TRUTH, _ANSWER, positive="cell"),
@@ -88,6 +96,16 @@ def dice(answer) -> Verdict:
             both / _TRUTH.sum(),
             "That is the sensitivity, the share of the true membrane that was found. Divide by "
             "both areas.",
+        ),
+        "all_pixels": (
+            2 * both / _TRUTH.size,
+            "You divided by the number of all pixels. Below stands the sum of the two membrane "
+            "areas.",
+        ),
+        "distance": (1 - 2 * both / areas, "That is 1 minus the Dice score, the Dice distance."),
+        "not_summed": (
+            2 * (_TRUTH & _ANSWER) / areas,
+            "A whole array came back: count the overlap with .sum() before you divide.",
         ),
     }
     compare(value, 2 * both / areas, mistakes, 1e-6, "the Dice score")
@@ -122,7 +140,20 @@ def share(answer) -> Verdict:
             "The 1 + c below is lost: multiply both sides by it, and one term with c moves over.",
         ),
     }
-    compare(answer, wanted, mistakes, 6e-4, "the share of cell")
+    mistakes |= {
+        "of_the_stack": (
+            0.7804,
+            "That is the share that the stack has. Which share gives exactly 0.878?",
+        ),
+        "what_is_missing": (
+            1 - 0.878,
+            "That is what the score lacks to 1. Solve 2 c / (1 + c) = 0.878 for c.",
+        ),
+    }
+    if isinstance(answer, int | float) and 2 < answer <= 100:
+        return not_yet("That is in per cent: give the share, between 0 and 1.", "percent")
+    look = "Put it into 2 c / (1 + c): does 0.878 come out?"
+    compare(answer, wanted, mistakes, 6e-4, "the share of cell", look)
     return right(
         "The stack has 0.2 percentage points less: the article's number fits an empty sheet."
     )
@@ -157,6 +188,11 @@ def merged(answer) -> Verdict:
             2 * (true - 13) / (2 * (true - 13) + extra),
             "The cells that were left alone count as well: their pairs are right in both.",
         ),
+        "pairs_of_two": (
+            2 * (true - sum(sizes)) / (2 * (true - sum(sizes)) + extra),
+            "You left out the pairs of a pixel with itself. Here the first pixel is put back "
+            "before the second is drawn, so a cell of n pixels has n squared pairs.",
+        ),
     }
     compare(value, 2 * true / (2 * true + extra), mistakes, 1e-6, "V_rand")
     return right(
@@ -169,7 +205,10 @@ def fool(answer) -> Verdict:
     """Answer to the 9 x 13 mask with Dice cell above 0.98 and V_rand below 0.5."""
     if answer is None or answer is Ellipsis:
         return not_yet("There is no answer yet: replace the three dots.", UNTOUCHED)
-    mask = np.asarray(answer, dtype=float)
+    try:
+        mask = np.asarray(answer, dtype=float)
+    except (TypeError, ValueError):
+        mask = np.zeros(0)
     if mask.shape != _SMALL.shape or not np.isin(mask, (0, 1)).all():
         text = "The answer should be a mask of 9 x 13 pixels, each 0 or 1."
         return not_yet(text, WRONG_SHAPE)

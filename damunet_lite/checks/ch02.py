@@ -40,6 +40,11 @@ def polarity(answer) -> Verdict:
             "Turned the right way round, but membrane is 255; it should be 1.",
         ),
     }
+    mistakes["wrapped"] = (
+        (1 - _LABEL).astype(float),
+        "uint8 has no negative numbers: 1 - 255 has wrapped round to 2. Compare the label with 0 "
+        "instead.",
+    )
     compare(values, 1 - cell, mistakes, what="the mask")
     if value.shape != (*shape, 1):
         text = f"The values are right, the shape is {value.shape}; wanted [H, W, 1], {(*shape, 1)}."
@@ -68,7 +73,8 @@ def width(answer) -> Verdict:
             "50 nm is the thickness of a section. Within the section a pixel is 4 nm wide.",
         ),
     }
-    compare(answer, 20, mistakes, 0.5, "the width")
+    look = "Which level lies half-way, how many numbers are below it, how wide is a pixel?"
+    compare(answer, 20, mistakes, 0.5, "the width", look)
     return right("Five pixels: a network has to keep lines of this width through every pooling.")
 
 
@@ -95,7 +101,26 @@ def neighbours(answer) -> Verdict:
             "are test slices, and the second neighbour is drawn from what the first one leaves.",
         ),
     }
-    compare(answer, 1 - 5 * 4 / (29 * 28), mistakes, 2e-3, "the chance")
+    mistakes |= {
+        "second_not_drawn": (
+            1 - (5 / 29) ** 2,
+            "Nearly: if one neighbour is a test slice, only 4 test places are left among the 28 "
+            "others for the second.",
+        ),
+        "share": (
+            24 / 30,
+            "That is the share of training slices among all. Slice 14 has two neighbours, and one "
+            "of them is enough.",
+        ),
+        "added": (
+            2 * 24 / 29,
+            "A chance above 1: the two chances may not be added, for both can happen at once.",
+        ),
+    }
+    if isinstance(answer, int | float) and 1.7 < answer <= 100:
+        return not_yet("A chance lies between 0 and 1: divide per cent by 100.", "percent")
+    look = "Compute the chance that both neighbours are test slices, and take it from 1."
+    compare(answer, 1 - 5 * 4 / (29 * 28), mistakes, 1e-3, "the chance", look)
     return right("Nearly every test slice has a twin in the training set.")
 
 
@@ -120,6 +145,12 @@ def split(answer) -> Verdict:
         ),
         "gap_after_only": ([0, 1, 2, 3, 4, 10, 11], "The gap before the block is missing."),
         "gap_before_only": ([0, 1, 2, 8, 9, 10, 11], "The gap after the block is missing."),
+        "long_before": ([0, 1, 10, 11], "The gap before the block is one slice too long."),
+        "long_after": ([0, 1, 2, 11], "The gap after the block is one slice too long."),
+        "short_before": ([0, 1, 2, 3, 10, 11], "The gap before the block is one slice too short."),
+        "short_after": ([0, 1, 2, 9, 10, 11], "The gap after the block is one slice too short."),
+        "past_the_end": ([0, 1, 2, 10, 11, 12], "The slices are 0 to n - 1: there is no slice n."),
+        "first_forgotten": ([1, 2, 10, 11], "The first slice has the number 0, not 1."),
     }
     compare(train, [0, 1, 2, 10, 11], mistakes, what="train, for (12, 5, 3, 2),")
     train, test = _two_lists(run(answer, 12, 0, 3, 2))
@@ -132,6 +163,14 @@ def split(answer) -> Verdict:
     }
     compare(test, [0, 1, 2], what="test, for (12, 0, 3, 2),")
     compare(train, [5, 6, 7, 8, 9, 10, 11], wraps, what="train, for (12, 0, 3, 2),")
+    # Other numbers, so that none of n, block and gap can stand in the code as a number.
+    train, test = _two_lists(run(answer, 20, 14, 4, 3))
+    if train.tolist() != list(range(11)) or test.tolist() != [14, 15, 16, 17]:
+        text = (
+            "Right for (12, 5, 3, 2), but not for (20, 14, 4, 3), where the gap after the block "
+            "reaches past the end of the stack. Is a number written where n, block or gap belongs?"
+        )
+        return not_yet(text, "other_numbers")
     return right("No training slice within gap of a test slice, at the ends of the stack too.")
 
 
@@ -163,7 +202,12 @@ def symmetries(answer) -> Verdict:
             "You added the kinds up: four turns and two mirrors. Each turn can be mirrored.",
         ),
     }
-    compare(answer, 8, mistakes, what="the number")
+    mistakes["all_ways"] = (
+        32,
+        "There are not even that many draws: two ways for each axis and four turns, 2 x 2 x 4.",
+    )
+    look = "Draw an F on a sheet of paper: which of its pictures can you turn into each other?"
+    compare(answer, 8, mistakes, what="the number", look=look)
     return right("Eight: four turns, each with its mirror image.")
 
 
@@ -182,6 +226,11 @@ def together(answer) -> Verdict:
             return not_yet("Return two arrays: the image, then its mask.", WRONG_SHAPE)
         if any(part is None or part is ... for part in value):
             return not_yet("There is no answer yet: replace the three dots.", UNTOUCHED)
+        if np.array_equal(value[0], _MASK) and np.array_equal(value[1], _PICTURE):
+            return not_yet("The order is image, mask.", "swapped")
+        if _upside_down(value[0], _PICTURE):
+            text = "That is mirrored top to bottom: columns are the second axis, [:, ::-1]."
+            return not_yet(text, "wrong_axis")
         moved.append((_mirrored(value[0], _PICTURE), _mirrored(value[1], _MASK)))
     for (image, mask), name in product(moved, ("image", "mask")):
         if (image if name == "image" else mask) is None:
@@ -189,6 +238,16 @@ def together(answer) -> Verdict:
             return not_yet(text, OTHER)
     images, masks = np.array(moved, bool).T
     if (images == masks).all():
+        again = [
+            _mirrored(
+                run(answer, _PICTURE.copy(), _MASK.copy(), np.random.default_rng(seed))[0],
+                _PICTURE,
+            )
+            for seed in _SEEDS
+        ]
+        if again != images.tolist():
+            text = "The same rng gives another answer: draw from rng alone."
+            return not_yet(text, "not_from_rng")
         return _how_often(images)
     if not masks.any():
         text = "The image is mirrored and its mask never: wherever it was, the mask stays behind."
@@ -208,9 +267,16 @@ def _mirrored(array, original: np.ndarray) -> bool | None:
     return True if np.array_equal(array, original[:, ::-1]) else None
 
 
+def _upside_down(array, original: np.ndarray) -> bool:
+    return np.array_equal(array, original[::-1]) and not np.array_equal(array, original)
+
+
 def _how_often(moved: np.ndarray) -> Verdict:
     if not moved.any():
         return not_yet("Nothing is ever mirrored.", "never")
     if moved.all():
         return not_yet("Both are mirrored every time: wanted half the time.", "always")
+    if not 0.25 < moved.mean() < 0.75:
+        text = f"Both are mirrored in {moved.sum()} of {moved.size} calls: wanted half the time."
+        return not_yet(text, "not_half")
     return right("One toss of the coin moves both.")

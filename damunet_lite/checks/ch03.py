@@ -43,6 +43,28 @@ def pixel_scores(answer) -> Verdict:
             (sensitivity, precision, 120 / 150, 120 / 150),
             "The last two are accuracies: Dice leaves out the true pixels of the other class.",
         ),
+        "first_is_specificity": (
+            (90 / 110, precision, membrane, cell),
+            "tn / (tn + fp) is the specificity, the share of the cell that was found. Sensitivity "
+            "asks for the share of the membrane.",
+        ),
+        "membrane_below_cell": (
+            (sensitivity, precision, membrane, 180 / 90),
+            "The Dice of cell has 2 tn above and still 2 tp below: exchange both.",
+        ),
+        "rest_to_one": (
+            (sensitivity, precision, membrane, 1 - membrane),
+            "The Dice of cell is not what the Dice of membrane lacks to 1: write the formula with "
+            "tn in place of tp.",
+        ),
+        "one_without_two": (
+            (sensitivity, precision, membrane, 90 / 120),
+            "In the Dice of cell the 2 is missing, above and below.",
+        ),
+        "membrane_without_two": (
+            (sensitivity, precision, 30 / 60, cell),
+            "In the Dice of membrane the 2 is missing, above and below.",
+        ),
     }
     compare(value, (sensitivity, precision, membrane, cell), mistakes, what="the four scores")
     return right("Exchange tp with tn and fp with fn, and one Dice becomes the other.")
@@ -70,7 +92,15 @@ def count_cells(answer) -> Verdict:
             "You counted the pieces of membrane: the cells are the dots.",
         ),
     }
-    compare(answer, (5, 2), mistakes, 0.5, "the two counts")
+    mistakes |= {
+        "rim": (
+            (6, 3),
+            "One too many in both. Only the dots are cells; is one piece counted twice because it "
+            "bends?",
+        ),
+    }
+    look = "Colour one cell after the other, and write down where each of them begins."
+    compare(answer, (5, 2), mistakes, 0.5, "the two counts", look)
     return right("Walls that touch at corners are tight for four neighbours and leak for eight.")
 
 
@@ -90,6 +120,13 @@ def _entropies(t: np.ndarray, s: np.ndarray) -> tuple[float, float, float]:
 
 def _ratio(h_t: float, h_s: float, shared: float) -> float:
     return 2 * shared / (h_t + h_s)
+
+
+def _exchanged() -> float:
+    """V_info with truth and answer exchanged."""
+    inside = _ANSWER != 0
+    alone = np.where(_TRUTH == 0, 100 + np.arange(_TRUTH.size), _TRUTH)
+    return _ratio(*_entropies(_ANSWER[inside], alone[inside]))
 
 
 @checker
@@ -122,6 +159,24 @@ def v_info(answer) -> Verdict:
             "Below stands the arithmetic mean of the entropies, not their geometric one.",
         ),
         "bits": (shared, "Those are the bits that both share. Set them against the mean entropy."),
+        "arithmetic_mean": (
+            (shared / h_s + shared / h_t) / 2,
+            "That is the arithmetic mean of the two parts; V_info is the harmonic one, the shared "
+            "bits over the mean entropy.",
+        ),
+        "joint_entropy": (
+            shared / (h_t + h_s - shared),
+            "Below stands the entropy of both labels together, H(S, T). Wanted is the mean of the "
+            "two entropies.",
+        ),
+        "order": (
+            _exchanged(),
+            "Truth and answer have traded places: counted takes the truth first.",
+        ),
+        "distance": (
+            1 - _ratio(h_t, h_s, shared),
+            "That is 1 minus V_info: a perfect answer should get 1.",
+        ),
         "one_background": (
             _ratio(*_entropies(t, lumped)),
             "The zeros of the answer are one piece in your version. Each of them is a piece of "
@@ -145,9 +200,12 @@ def v_info(answer) -> Verdict:
 @checker
 def diagnose(answer) -> Verdict:
     """The fault behind split 0.99 and merge 0.70, and where to move the threshold."""
-    if answer is None or answer is Ellipsis or any(a is None or a is Ellipsis for a in answer):
+    parts = answer if isinstance(answer, tuple | list) else (answer,)
+    if any(part is None or part is Ellipsis for part in parts):
         return not_yet("There is no answer yet: replace the three dots.", UNTOUCHED)
-    words = tuple(str(word).strip().lower() for word in answer)
+    words = tuple(str(word).strip().lower() for word in parts)
+    if words in (("up", "merge"), ("down", "merge"), ("up", "split"), ("down", "split")):
+        return not_yet("The fault comes first, then the move.", "order")
     if words == ("merge", "up"):
         return right("More membrane closes the gaps; the split part has room to pay for it.")
     if words == ("merge", "down"):
@@ -178,7 +236,20 @@ def report(answer) -> Verdict:
     test = np.array([[0.95, 0.4, 0.6, 0.1], [0.5, 0.7, 0.54, 0.1], [0.8, 0.3, 0.3, 0.6]])
     thresholds = np.array([0.2, 0.4, 0.6, 0.8])
     value = run(answer, validation.copy(), test.copy(), thresholds.copy())
+    if isinstance(value, tuple | list) and len(value) == 2 and np.ndim(value[1]) == 1:
+        text = "The score is still one number a slice: report their mean."
+        return not_yet(text, "not_averaged")
     mistakes = {
+        "order": ((0.48, 0.6), "The order is threshold, score."),
+        "best_slice": (
+            (0.6, test[:, 2].max()),
+            "You report the best test slice at your threshold: report the mean of all.",
+        ),
+        "all_thresholds": (
+            (0.6, test.mean()),
+            "The score is the mean over all thresholds: report it at the chosen one alone.",
+        ),
+        "score_only": (0.48, "The score is right; return the threshold before it, as a tuple."),
         "chosen_on_test": (
             (0.2, 0.75),
             "That threshold is the best one on the test slices. Choose it on the validation "

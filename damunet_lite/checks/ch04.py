@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from damunet_lite.checks import Verdict, checker, compare, right, run
+from damunet_lite.checks import Verdict, checker, compare, not_yet, right, run
 
 __all__ = ["empty_crop", "gradient", "index", "pull_ratio", "soft_counts"]
 
@@ -48,6 +48,33 @@ def soft_counts(answer: Any) -> Verdict:
             tuple(count / y.size for count in (tp, fn, fp)),
             "those are means over the pixels: the counts are sums.",
         ),
+        "tn_for_fp": (
+            (tp, fn, ((1 - y) * (1 - p)).sum()),
+            "the third is the true negatives: a false alarm is the part of a cell pixel that is "
+            "called membrane, (1 - y) times p.",
+        ),
+        "tn_for_fn": (
+            (tp, ((1 - y) * (1 - p)).sum(), fp),
+            "the second is the true negatives: a miss can only happen where y is 1.",
+        ),
+        "areas": (
+            (tp, y.sum(), p.sum()),
+            "those are the two areas. FN is what the true area lacks of TP, FP what the predicted "
+            "one has beyond it.",
+        ),
+        "differences": (
+            (tp, np.abs(y - p).sum(), np.abs(y - p).sum()),
+            "|y - p| counts misses and false alarms together: they have to be kept apart.",
+        ),
+        "order": ((fn, tp, fp), "the order is tp, fn, fp."),
+        "not_summed": (
+            (y * p, y * (1 - p), (1 - y) * p),
+            "right in every pixel; now sum each array.",
+        ),
+        "by_row": (
+            ((y * p).sum(1), (y * (1 - p)).sum(1), ((1 - y) * p).sum(1)),
+            "those are counts for each row: sum over all pixels, without an axis.",
+        ),
     }
     compare(run(answer, y, p), (tp, fn, fp), mistakes, what="(tp, fn, fp)")
     return right("TP + FN is the number of membrane pixels, whatever p says.")
@@ -82,10 +109,26 @@ def index(answer: Any) -> Verdict:
             "TP counts twice below the line but only once above: with weights that are already "
             "halved, both have it once.",
         ),
+        "two_twice": (
+            14.0 / (2 * 6.0 + 0.7 * 3 + 0.3 * 1 + 2),
+            "TP counts twice, above and below. That is the first form of Dice, whose errors weigh "
+            "1 each; the Tversky index is written without the 2.",
+        ),
+        "brackets": (
+            6.0 + 2.0 / (6.0 + 0.7 * 3 + 0.3 * 1 + 2),
+            "brackets: the division comes before the +. Put tp + smooth in brackets.",
+        ),
+        "tp_not_below": (
+            8.0 / (0.7 * 3 + 0.3 * 1 + 2),
+            "TP is missing below the line: without errors the index has to be 1.",
+        ),
     }
     compare(run(answer, *case.values()), wanted, mistakes, what="the index")
     perfect = run(answer, 5.0, 0.0, 0.0, 0.7, 0.3, 1.0)
     compare(perfect, 1.0, what="the index of an answer without errors")
+    other = dict(tp=4.0, fn=2.0, fp=3.0, fn_weight=0.9, fp_weight=0.5, smooth=1.0)
+    if abs(float(run(answer, *other.values())) - _index(**other)) > 1e-4:
+        return _other_weights("fn_weight, fp_weight and smooth")
     return right("Published variants are this line with other names for the weights.")
 
 
@@ -119,7 +162,20 @@ def empty_crop(answer: Any) -> Verdict:
             "called cell: true negatives stand nowhere in it.",
         ),
     }
-    compare(answer, wanted, mistakes, what="the loss")
+    mistakes |= {
+        "percent": (100 * wanted, "that is in per cent: give the loss, between 0 and 1."),
+        "nothing_to_find": (
+            0.0,
+            "there is nothing to find, but there are false alarms: 0.01 of a pixel on each of "
+            "256 x 256 pixels.",
+        ),
+        "one_row": (
+            1 - _index(0.0, 0.0, 256 * 0.01, 0.7, 0.3, 1.0),
+            "you counted 256 pixels: the crop has 256 x 256.",
+        ),
+    }
+    look = "FP is a sum over all pixels, each costs 0.3, and smooth stands above and below."
+    compare(answer, wanted, mistakes, what="the loss", look=look)
     return right("Almost 1: the index knows no true negatives, and smooth is one pixel.")
 
 
@@ -145,7 +201,18 @@ def pull_ratio(answer: Any) -> Verdict:
             "the weights are swapped: 0.9 is the price of a miss.",
         ),
     }
-    compare(answer, wanted, mistakes, tolerance=0.02, what="the ratio")
+    mistakes |= {
+        "numerators_of_weights": (
+            0.9 / 0.1 * bottom / top,
+            "on membrane stands D - (1 - fn_weight) N, not fn_weight times D.",
+        ),
+        "n_not_taken_away": (
+            bottom / top / 0.1,
+            "on membrane D itself changes as well: take (1 - fn_weight) N away from it.",
+        ),
+    }
+    look = "Compute D with the new weights, then D/N, then the formula above the exercise."
+    compare(answer, wanted, mistakes, tolerance=0.05, what="the ratio", look=look)
     return right("More than nine to one. As the answer gets better it falls towards 9.")
 
 
@@ -181,9 +248,37 @@ def gradient(answer: Any) -> Verdict:
             "on membrane D grows by 1 - fn_weight, not by fn_weight: TP brings 1, and FN loses "
             "fn_weight.",
         ),
+        "cell_sign": (
+            np.where(y == 1, wanted, -wanted),
+            "the sign on cell is turned: a larger false alarm makes the loss larger.",
+        ),
+        "membrane_sign": (
+            np.where(y == 1, -wanted, wanted),
+            "the sign on membrane is turned: a larger p finds more and makes the loss smaller.",
+        ),
+        "cell_forgotten": (
+            np.where(y == 1, wanted, 0),
+            "cell pixels have a gradient too: p moves D there by fp_weight.",
+        ),
+        "weight_forgotten": (
+            np.where(y == 1, -(bottom - (tp + 1)), 0.3 * (tp + 1)) / bottom**2,
+            "on membrane D grows by 1 - fn_weight, not by 1: FN shrinks while TP grows.",
+        ),
+        "cross_entropy": (p - y, "p - y is the gradient of cross-entropy behind a sigmoid."),
     }
     compare(run(answer, y, p, 0.7, 0.3, 1.0), wanted, mistakes, 1e-5, "the gradient")
+    other = np.asarray(run(answer, y, p, 0.9, 0.4, 2.0), float)
+    if not np.allclose(other, _gradient(y, p, 0.9, 0.4, 2.0), atol=1e-5):
+        return _other_weights("fn_weight, fp_weight and smooth")
     return right("Two values for five pixels: one for membrane, one for cell.")
+
+
+def _other_weights(names: str) -> Verdict:
+    text = (
+        f"Right for one choice of {names}, but not for another: use the arguments, not numbers, "
+        "and do not take fp_weight for 1 - fn_weight."
+    )
+    return not_yet(text, "other_weights")
 
 
 def _gradient(y, p, fn_weight, fp_weight, smooth):

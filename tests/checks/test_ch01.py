@@ -33,6 +33,11 @@ def merged_without_squares(sizes, i, j):
     return 2 * sum(sizes) / (2 * sum(sizes) + 2 * sizes[i] * sizes[j])
 
 
+def merged_without_putting_back(sizes, i, j):
+    pairs = sum(n * (n - 1) for n in sizes)
+    return 2 * pairs / (2 * pairs + 2 * sizes[i] * sizes[j])
+
+
 def four_cells(*opened):
     mask = np.zeros((9, 13))
     mask[4] = mask[:4, 4] = mask[5:, 8] = 1
@@ -62,6 +67,8 @@ WRONG = [
     ("constant", "polarity", (0.2, 0.333, 0)),
     ("constant", "without_two", (0.2, 0, 4 / 24)),
     ("constant", "jaccard", (0.2, 0, 0.2)),
+    ("constant", "percent", (20, 0, 100 / 3)),
+    ("constant", "accuracy_of_cell", (0.8, 0, 0.333)),
     ("dice", "without_two", overlap_over(lambda t, p: t.sum() + p.sum())),
     ("dice", "jaccard", overlap_over(lambda t, p: (t | p).sum())),
     ("dice", "doubled_jaccard", overlap_over(lambda t, p: (t | p).sum() / 2)),
@@ -69,6 +76,12 @@ WRONG = [
     ("dice", "accuracy", lambda t, p: (t == p).mean()),
     ("dice", "precision", overlap_over(lambda t, p: p.sum())),
     ("dice", "sensitivity", overlap_over(lambda t, p: t.sum())),
+    ("dice", "all_pixels", lambda t, p: 2 * (t & p).mean()),
+    ("dice", "distance", lambda t, p: 1 - 2 * (t & p).sum() / (t.sum() + p.sum())),
+    ("dice", "not_summed", lambda t, p: 2 * (t & p) / (t.sum() + p.sum())),
+    ("share", "percent", 78.25),
+    ("share", "of_the_stack", 0.7804),
+    ("share", "what_is_missing", 0.122),
     ("share", "is_accuracy", 0.878),
     ("share", "forwards", 0.935),
     ("share", "membrane_share", 0.2175),
@@ -79,6 +92,7 @@ WRONG = [
     ("merged", "half_the_pairs", merged_one_order),
     ("merged", "sizes_not_squared", merged_without_squares),
     ("merged", "only_the_two", merged_without_the_others),
+    ("merged", "pairs_of_two", merged_without_putting_back),
     ("fool", "polarity", 1 - four_cells()),
     ("fool", "too_many", np.zeros((9, 13))),
     ("fool", "joins_nothing", four_cells((4, 4))),
@@ -102,6 +116,15 @@ def test_a_typical_mistake_gets_its_own_message(name, mistake, answer):
     verdict = getattr(ch01, name)(answer)
     assert not verdict
     assert verdict.mistake == mistake
+
+
+def test_a_mask_of_words_is_told_what_is_wanted():
+    assert ch01.fool("membrane").mistake == "wrong_shape"
+
+
+@pytest.mark.parametrize(("name", "answer"), [("constant", (0.2, 0, 0.5)), ("share", 0.6)])
+def test_a_number_to_be_predicted_is_not_printed(name, answer):
+    assert "wanted" not in getattr(ch01, name)(answer).message
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)

@@ -27,6 +27,14 @@ def without(*left_out):
     return answer
 
 
+def off_by(before, after):
+    def answer(n, start, block, gap):
+        near = np.arange(start - gap - before, start + block + gap + after)
+        return np.setdiff1d(np.arange(n), near), np.arange(start, start + block)
+
+    return answer
+
+
 def wrapping(n, start, block, gap):
     near = np.arange(start - gap, start + block + gap)
     return np.delete(np.arange(n), near), np.arange(start, start + block)
@@ -35,6 +43,20 @@ def wrapping(n, start, block, gap):
 def one_too_many(n, start, block, gap):
     train, test = contiguous(n, start, block, gap)
     return train, np.append(test, test[-1] + 1)
+
+
+def past_the_end(n, start, block, gap):
+    train, test = contiguous(n, start, block, gap)
+    return np.append(train, n), test
+
+
+def first_forgotten(n, start, block, gap):
+    train, test = contiguous(n, start, block, gap)
+    return train[train > 0], test
+
+
+def gap_of_two(n, start, block, gap):
+    return contiguous(n, start, block, 2)
 
 
 def scattered(n, start, block, gap):
@@ -53,6 +75,15 @@ def careful(image, mask, rng):
 
 def careless(image, mask, rng):
     return flip_if(image, mask, rng.random() < 0.5, rng.random() < 0.5)
+
+
+def not_drawn_from_rng():
+    own = np.random.default_rng(5)
+
+    def answer(image, mask, rng):
+        return careful(image, mask, own)
+
+    return answer
 
 
 SOLUTIONS = {
@@ -79,6 +110,7 @@ WRONG = [
     ("polarity", lambda x: 255 - x, "not_scaled", "membrane is 255"),
     ("polarity", lambda x: (x == 0).astype(np.float32), "wrong_shape", "(3, 4)"),
     ("polarity", lambda x: (x == 0)[..., None], "dtype", "bool"),
+    ("polarity", lambda x: (1 - x)[..., None].astype(np.float32), "wrapped", "no negative numbers"),
     ("polarity", lambda x: 1 / 0, "raised", "ZeroDivisionError"),
     ("width", 5, "pixels", "4 nm"),
     ("width", 28, "every_darker_pixel", "below the middle"),
@@ -88,6 +120,10 @@ WRONG = [
     ("neighbours", 0.68, "both", "One is enough"),
     ("neighbours", 0.0246, "complement", "neither"),
     ("neighbours", 0.96, "with_replacement", "5 of the other 29"),
+    ("neighbours", 1 - (5 / 29) ** 2, "second_not_drawn", "4 test places"),
+    ("neighbours", 0.8, "share", "share of training"),
+    ("neighbours", 48 / 29, "added", "may not be added"),
+    ("neighbours", 97.5, "percent", "divide"),
     ("split", without(0, 0), "no_gap", "either side"),
     ("split", without(0, 1), "gap_after_only", "before the block"),
     ("split", without(1, 0), "gap_before_only", "after the block"),
@@ -97,6 +133,14 @@ WRONG = [
     ("split", lambda *a: contiguous(*a)[::-1], "swapped", "train, test"),
     ("split", lambda *a: (np.arange(12), np.arange(5, 8)), "overlap", "both lists"),
     ("split", lambda *a: 7, "wrong_shape", "two lists"),
+    ("split", off_by(1, 0), "long_before", "before the block is one slice too long"),
+    ("split", off_by(0, 1), "long_after", "after the block is one slice too long"),
+    ("split", off_by(-1, 0), "short_before", "before the block is one slice too short"),
+    ("split", off_by(0, -1), "short_after", "after the block is one slice too short"),
+    ("split", past_the_end, "past_the_end", "no slice n"),
+    ("split", first_forgotten, "first_forgotten", "number 0"),
+    ("split", gap_of_two, "other_numbers", "(20, 14, 4, 3)"),
+    ("symmetries", 32, "all_ways", "2 x 2 x 4"),
     ("symmetries", 16, "draws", "half a turn"),
     ("symmetries", 4, "turns_only", "mirror images"),
     ("symmetries", 7, "without_itself", "untouched"),
@@ -106,7 +150,11 @@ WRONG = [
     ("together", lambda i, m, rng: flip_if(i, m, False, rng.random() < 0.5), "image_not_moved", ""),
     ("together", lambda i, m, rng: (i, m), "never", "ever mirrored"),
     ("together", lambda i, m, rng: flip_if(i, m, True, True), "always", "half the time"),
-    ("together", lambda i, m, rng: (i[::-1], m), "other", "image comes back"),
+    ("together", lambda i, m, rng: (i[::-1], m), "wrong_axis", "second axis"),
+    ("together", lambda i, m, rng: (np.roll(i, 1), m), "other", "image comes back"),
+    ("together", lambda i, m, rng: (m, i), "swapped", "image, mask"),
+    ("together", not_drawn_from_rng(), "not_from_rng", "from rng alone"),
+    ("together", lambda i, m, rng: flip_if(i, m, *[rng.random() < 0.05] * 2), "not_half", "half"),
     ("together", lambda i, m, rng: (i, 1 - m), "other", "mask comes back"),
     ("together", lambda i, m, rng: i, "wrong_shape", "two arrays"),
 ]

@@ -6,13 +6,23 @@ import pytest
 from damunet_lite.checks import ch05
 
 
-def tversky(y, p, axis):
+def tversky(y, p, axis, fn_weight=0.7, fp_weight=0.3, smooth=1):
     tp, fn, fp = ((a * b).sum(axis) for a, b in ((y, p), (y, 1 - p), (1 - y, p)))
-    return 1 - (tp + 1) / (tp + 0.7 * fn + 0.3 * fp + 1)
+    return 1 - (tp + smooth) / (tp + fn_weight * fn + fp_weight * fp + smooth)
 
 
 def mean_of_focal(y, p):
     return (tversky(y, p, 1) ** 0.75).mean()
+
+
+def always_the_first_batch():
+    seen = []
+
+    def answer(y, p):
+        seen.append(mean_of_focal(y, p))
+        return seen[0]
+
+    return answer
 
 
 def convert(place, fn_weight, fp_weight, exponent):
@@ -39,6 +49,10 @@ def gamma_inverted_in(where):
     return answer
 
 
+def fixed_gamma(place, *values):
+    return *convert(place, *values)[:2], 4 / 3 if place == "paper" else 0.75
+
+
 ROLES = {"a": "gamma", "b": "fp_weight", "c": "fn_weight"}
 SOLUTIONS = {
     "focal": lambda index, exponent: (1 - index) ** exponent,
@@ -60,6 +74,11 @@ WRONG = [
     ("focal", lambda index, exponent: index**exponent, "index_raised"),
     ("focal", lambda index, exponent: exponent * (1 - index), "product"),
     ("focal", lambda index, exponent: 1 - index, "no_exponent"),
+    ("focal", lambda index, exponent: exponent * (1 - index) ** (exponent - 1), "slope"),
+    ("focal", lambda index, exponent: 1 - (1 - index) ** exponent, "turned"),
+    ("focal", lambda index, exponent: exponent ** (1 - index), "base_and_power"),
+    ("focal", lambda index, exponent: (1 - index) ** 0.75, "fixed_exponent"),
+    ("equal_slope", 0.75, "exponent_itself"),
     ("equal_slope", 0.3164, "distance"),
     ("equal_slope", 0.0, "loss_equal_0"),
     ("equal_slope", 1, "loss_equal_1"),
@@ -73,6 +92,13 @@ WRONG = [
     ("mean_of_focal", lambda y, p: tversky(y, p, 1) ** 0.75, "not_averaged"),
     ("mean_of_focal", lambda y, p: (tversky(y, p, 0) ** 0.75).mean(), "columns"),
     ("mean_of_focal", lambda y, p: (tversky(y, p, 1) ** (4 / 3)).mean(), "gamma_as_exponent"),
+    ("mean_of_focal", lambda y, p: (tversky(y, p, 1, 0.3, 0.7) ** 0.75).mean(), "weights_swapped"),
+    ("mean_of_focal", lambda y, p: (tversky(y, p, 1, 0.5, 0.5) ** 0.75).mean(), "dice_weights"),
+    ("mean_of_focal", lambda y, p: (tversky(y, p, 1, smooth=0) ** 0.75).mean(), "no_smooth"),
+    ("mean_of_focal", lambda y, p: ((1 - tversky(y, p, 1)) ** 0.75).mean(), "index_raised"),
+    ("mean_of_focal", always_the_first_batch(), "one_batch"),
+    ("convert", lambda place, fn, fp, e: convert(place, fn, 1 - fn, e), "one_minus"),
+    ("convert", fixed_gamma, "fixed_gamma"),
     ("convert", swapped_in("paper"), "weights_swapped"),
     ("convert", swapped_in("their code"), "weights_swapped"),
     ("convert", swapped_in("smp"), "weights_swapped"),
@@ -83,7 +109,9 @@ WRONG = [
     ("mystery_roles", {**ROLES, "a": "exponent"}, "exponent_for_gamma"),
     ("mystery_roles", {**ROLES, "b": "fn_weight", "c": "fp_weight"}, "weights_swapped"),
     ("mystery_roles", {"a": "fn_weight", "b": "gamma", "c": "fp_weight"}, "power_for_weight"),
+    ("mystery_roles", {**ROLES, "a": "fn_weight"}, "twice"),
     ("mystery_roles", {**ROLES, "a": "alpha"}, "wrong_shape"),
+    ("mystery_roles", {**ROLES, "a": ["gamma"]}, "wrong_shape"),
     ("mystery_roles", ["gamma", "fp_weight", "fn_weight"], "wrong_shape"),
 ]
 
