@@ -187,6 +187,10 @@ def _add_table(commands) -> None:
         "--worst", type=Path, nargs="+", default=[], metavar="RUN",
         help="first predict the worst test slice of these run folders again, and keep the masks",
     )
+    command.add_argument(
+        "--gates", type=Path, nargs="+", default=[], metavar="RUN",
+        help="first measure the attention gates of these run folders, and keep their means",
+    )
     command.set_defaults(run=_table)
 
 
@@ -315,6 +319,8 @@ def _table(arguments: argparse.Namespace) -> None:
     results = arguments.results
     for folder in arguments.worst:
         tables.keep_worst(folder, results / "gallery")
+    for folder in arguments.gates:
+        tables.keep_gates(folder, results)
     if arguments.speed:
         speed = tables.measure_speed(tables.load_records(results))
         training.write_json(results / tables.SPEED_FILE, speed)

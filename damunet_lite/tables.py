@@ -26,7 +26,7 @@ SCORE_NAMES = {
 }
 FOLDS = 5
 RECORDED = Path(__file__).with_name("recorded_results.json")
-SPEED_FILE = "speed-cpu.json"
+SPEED_FILE, GATES_FILE = "speed-cpu.json", "gates.json"
 
 _AIMS = (("v_rand", 0.96), ("v_rand", 0.97), ("dice_membrane", 0.80))
 _ABOVE_BASELINES = "every network above both trivial baselines in every fold and score"
@@ -277,21 +277,22 @@ def load_records(folder: str | os.PathLike) -> list[dict[str, Any]]:
 
 
 def recorded() -> dict[str, Any]:
-    """The book's results as the package carries them: records, costs, gallery.
+    """The book's results as the package carries them: records, costs, gates, gallery.
 
     Returns
     -------
     dict
         ``records`` (compact, in the order of the table), ``costs`` (what :func:`costs` gives),
-        ``gallery`` (predictions of the worst slices, for :func:`gallery_masks`).
+        ``gates`` (what :func:`measure_gates` gave), ``gallery`` (predictions of the worst slices,
+        for :func:`gallery_masks`).
 
     Examples
     --------
     >>> sorted(recorded())
-    ['costs', 'gallery', 'records']
+    ['costs', 'gallery', 'gates', 'records']
     """
     if not RECORDED.exists():
-        return {"records": [], "costs": {}, "gallery": []}
+        return {"records": [], "costs": {}, "gates": [], "gallery": []}
     return json.loads(RECORDED.read_text(encoding="utf-8"))
 
 
@@ -330,7 +331,7 @@ def plan() -> dict[str, list[dict[str, Any]]]:
         "ablation": _ablation(_NARROW),
         "seeds": [
             {**wide(network, 4, base_filters=_NARROW), "seed": seed}
-            for seed in (1, 2) for network in ("unet", "damu_net")
+            for seed in (1, 2) for network in four
         ],
         "narrow": [wide(n, fold, base_filters=_NARROW) for fold in folds for n in four],
     }
@@ -889,6 +890,81 @@ def measure_speed(records: Sequence[dict[str, Any]], repeats: int = 3) -> dict[s
     return {"seconds": seconds, "environment": devices.describe()}
 
 
+# ------------------------------------------------------------------ what the gates do
+
+
+def measure_gates(run_folder: str | os.PathLike) -> dict[str, Any]:
+    """Mean coefficient of each attention gate of a finished run, over its test slices.
+
+    A gate whose coefficients are all near 1 changes nothing; near 0, it has shut its skip
+    connection.
+
+    Parameters
+    ----------
+    run_folder : path
+        Finished run of a network with gates.
+
+    Returns
+    -------
+    dict
+        ``row``, ``base_filters``, ``fold``, ``seed``, and ``means``: name of the gate to mean.
+
+    Raises
+    ------
+    RecordError
+        If the network has no gate.
+    """
+    import keras
+
+    from damunet_lite import data, training
+
+    config = training.read_config(run_folder)
+    network = training.load_network(run_folder)
+    gates = [part for part in network.layers if type(part).__name__ == "AttentionGate"]
+    if not gates:
+        raise RecordError(f"the network of {run_folder} has no attention gate")
+    stack = training.load_stack(config)
+    inputs = keras.Model(network.inputs, {gate.name: gate.input for gate in gates})
+    sums = dict.fromkeys((gate.name for gate in gates), 0.0)
+    test = data.folds(len(stack))[config.fold].test
+    for place in test:
+        pairs = inputs.predict_on_batch(stack.images[place : place + 1])
+        for gate in gates:
+            weights = keras.ops.convert_to_numpy(gate.coefficients(pairs[gate.name]))
+            sums[gate.name] += float(np.mean(weights, dtype=float))
+    row = variant(asdict(config))
+    return {
+        "row": row.name, "base_filters": row.base_filters, "fold": config.fold,
+        "seed": config.seed,
+        "means": {name: round(total / len(test), 3) for name, total in sums.items()},
+    }
+
+
+def keep_gates(run_folder: str | os.PathLike, results: str | os.PathLike) -> Path:
+    """Measure the gates of a run and put them into ``gates.json`` of a folder of records.
+
+    Returns
+    -------
+    Path
+    """
+    found = measure_gates(run_folder)
+    place = _gates_place(found)
+    kept = [other for other in _read_gates(Path(results)) if _gates_place(other) != place]
+    path = Path(results) / GATES_FILE
+    text = json.dumps(sorted([*kept, found], key=_gates_place), indent=1) + "\n"
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def _gates_place(found: dict[str, Any]) -> tuple:
+    return -found["base_filters"], found["row"], found["seed"], found["fold"]
+
+
+def _read_gates(results: Path) -> list[dict[str, Any]]:
+    path = results / GATES_FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
 # ------------------------------------------------------------------ as text
 
 
@@ -1399,7 +1475,8 @@ def write_recorded(results: str | os.PathLike, path: str | os.PathLike = RECORDE
     Parameters
     ----------
     results : path
-        Folder of records; ``gallery/`` and ``speed-cpu.json`` in it are used if they are there.
+        Folder of records; ``gallery/``, ``gates.json`` and ``speed-cpu.json`` in it are used if
+        they are there.
     path : path
         File to write.
 
@@ -1411,6 +1488,7 @@ def write_recorded(results: str | os.PathLike, path: str | os.PathLike = RECORDE
     records = load_records(results)
     content = {
         "records": records, "costs": costs(records, _speed(results)),
+        "gates": _read_gates(results),
         "gallery": _read_gallery(results / "gallery"),
     }
     text = json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n"

@@ -306,3 +306,45 @@ def test_a_kept_mask_comes_back(tmp_path):
     np.testing.assert_array_equal(found, mask)
     shutil.rmtree(folder)
     assert tables._read_gallery(folder) == []
+
+
+@pytest.fixture
+def run_with_gates(monkeypatch):
+    """A run folder in name only: `training` gives its configuration, network and stack."""
+    from damunet_lite import data, models, training
+
+    network = models.att_unet(base_filters=2, depth=2)
+    config = training.TrainConfig("att_unet", {"base_filters": 2}, fold=1, seed=3)
+    monkeypatch.setattr(training, "read_config", lambda folder: config)
+    monkeypatch.setattr(training, "load_network", lambda folder: network)
+    monkeypatch.setattr(training, "load_stack", lambda config: data.synthetic_stack(30, 32, 0))
+    return network
+
+
+@pytest.mark.parametrize(("bias", "mean"), [(-20.0, 0.0), (0.0, 0.5), (20.0, 1.0)])
+def test_a_gate_that_ignores_its_input_has_the_mean_of_its_bias(run_with_gates, bias, mean):
+    gates = [part for part in run_with_gates.layers if type(part).__name__ == "AttentionGate"]
+    for gate in gates:
+        gate.psi.kernel.assign(0 * gate.psi.kernel)
+        gate.psi.bias.assign([bias])
+    found = tables.measure_gates("a run")
+    assert found["means"] == {gate.name: mean for gate in gates}
+    assert len(gates) >= 1
+    assert (found["row"], found["base_filters"], found["fold"], found["seed"]) == (
+        "ATT-U-Net", 2, 1, 3
+    )
+
+
+def test_gates_of_a_run_are_kept_once(run_with_gates, tmp_path):
+    for _ in range(2):
+        path = tables.keep_gates("a run", tmp_path)
+    assert len(json.loads(path.read_text())) == 1
+
+
+def test_a_run_without_gates_is_refused(run_with_gates, monkeypatch):
+    from damunet_lite import models, training
+
+    plain = models.unet(base_filters=2, depth=1)
+    monkeypatch.setattr(training, "load_network", lambda folder: plain)
+    with pytest.raises(tables.RecordError, match="a run has no attention gate"):
+        tables.measure_gates("a run")
