@@ -11,8 +11,8 @@ from typing import Any
 
 from book.tools.notebook_rules import EXEMPTING_TAGS, text_of
 
-# Six lines is what a median cell should have; the cells that draw a figure make it up to eight.
-TYPICAL_LINES, LONG_CELL = 8, 20
+# What the median code cell may have, and what one cell in ten at most may exceed.
+TYPICAL_LINES, LONG_CELL = 6, 20
 EXEMPT_SHARE, EXERCISES, QUESTIONS = 0.1, 4, 5
 CLOSING = ("Key claims", "What did not work", "Where next")
 # A decimal number; not a section ("Exercise 4.1"), a version ("2.4.6"), part of a DOI or a name.
