@@ -108,6 +108,10 @@ SPOILED = {
         "exempt from comparison",
     ),
     "live figure": (lambda n: add(n, "code", "interact(f, x=3)"), "only with a kernel"),
+    "address": (
+        lambda n: first(n, "solution").update(outputs=[{"text": "Right. <a.Legend at 0x7fd8>"}]),
+        "says nothing",
+    ),
     "role": (lambda n: add(n, "markdown", "see {ref}`there`"), "MyST"),
     "directive": (lambda n: add(n, "markdown", "```{note}\nno\n```"), "MyST"),
     "image file": (lambda n: add(n, "markdown", "![words](picture.png)"), "image file"),

@@ -229,6 +229,10 @@ def _outputs(cells) -> Iterator[str]:
         live = re.search(r"\binteract(?:ive|ive_output)?\(|\.observe\(", text_of(cell))
         if live and (cell["outputs"] or "needs-kernel" not in cell["metadata"].get("tags", [])):
             yield f"'{live[0]}' answers only with a kernel: tag needs-kernel, store no output"
+    for cell in _code(cells):
+        addresses = re.findall(r"<[\w.]+ at 0x[0-9a-f]+>", " ".join(_texts(cell)))
+        if addresses:
+            yield f"the output {addresses[0]} says nothing: end the cell's last line with ;"
 
 
 def _portable(cells) -> Iterator[str]:
