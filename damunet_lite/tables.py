@@ -971,7 +971,9 @@ def _read_gates(results: Path) -> list[dict[str, Any]]:
 def _folds(folds: Sequence[int]) -> str:
     if not folds:
         return "no run yet"
-    names = ", ".join(map(str, folds))
+    first, last = min(folds), max(folds)
+    unbroken = len(folds) > 2 and len(folds) == last - first + 1
+    names = f"{first} to {last}" if unbroken else ", ".join(map(str, folds))
     return f"{len(folds)} fold{'s' * (len(folds) > 1)} ({names})"
 
 

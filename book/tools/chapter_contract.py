@@ -97,7 +97,9 @@ def _prose(cells) -> Iterator[str]:
 
 def _texts(cell) -> Iterator[str]:
     for output in cell.get("outputs", []):
-        for value in (output.get("text", ""), output.get("data", {}).get("text/plain", "")):
+        data = output.get("data", {})
+        for value in (output.get("text", ""), data.get("text/plain", ""),
+                      data.get("text/markdown", "")):
             yield value if isinstance(value, str) else "".join(value)
 
 
