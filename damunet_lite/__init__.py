@@ -23,7 +23,10 @@ __version__ = "0.1.0"
 
 # TensorFlow turns its fast CPU kernels on by itself only for processors with AVX-512. On the
 # others they make a training step two to three times faster; set the variable to 0 to refuse.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# A TensorFlow that is loaded already no longer reads it, and processes started from here, which
+# would, are to compute the same numbers.
+if "tensorflow" not in sys.modules:
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 _MODULES = {f"{__name__}.{name}" for name in ("layers", "losses", "models", "supervision")}
 _imported: set[str] = set()

@@ -180,3 +180,17 @@ def test_two_devices_learn_what_one_learns(backend, tmp_path):
     assert late_on_two == pytest.approx(late, abs=3e-3)
     # Statistics of the whole batch, not of each device's share of it.
     assert report["two"]["moving"] == pytest.approx(report["one"]["moving"], rel=2e-3)
+
+
+@pytest.mark.parametrize(("loaded", "expected"), [(False, "1"), (True, "unset")])
+def test_fast_kernels_are_chosen_only_before_tensorflow_is_loaded(loaded, expected):
+    """After it, the variable would reach other processes alone, and they would round otherwise."""
+    code = (
+        "import os, sys, types\n"
+        f"if {loaded}: sys.modules['tensorflow'] = types.ModuleType('tensorflow')\n"
+        "import damunet_lite\n"
+        "print(os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'unset'))"
+    )
+    clean = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
+    found = subprocess.run([sys.executable, "-c", code], env=clean, capture_output=True, text=True)
+    assert found.stdout.strip() == expected, found.stderr

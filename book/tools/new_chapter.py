@@ -47,7 +47,8 @@ When you have worked through it you can
 INSTALL = """#@title Install (only where the package is missing, as in Colab)
 import importlib.util
 if importlib.util.find_spec("damunet_lite") is None:
-    %pip install -q git+{address}"""
+    %pip install -q git+{address}
+importlib.import_module("damunet_lite");  # before TensorFlow, for its fast kernels"""
 PICTURE = """import matplotlib.pyplot as plt
 
 from damunet_lite import data, plots
