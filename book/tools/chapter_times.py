@@ -6,10 +6,11 @@
         takes chapters not measured yet at the seconds that execute.py recorded in them
 
 Writes damunet_lite/chapter_times.json: for each chapter its title, a digest of its code, and the
-processor seconds of its kernel in two parts, cells that compute with a network and all others,
-because the two scale differently from one computer to the next. The reference computation is
-measured alike, once; preflight repeats it on the reader's computer. Processor seconds hardly
-depend on what else runs, so the computer need not be quiet. Stored outputs are left as they are.
+processor seconds of its kernel and of the processes that this started, in two parts, cells that
+compute with a network and all others, because the two scale differently from one computer to the
+next. The reference computation is measured alike, once; preflight repeats it on the reader's
+computer. Processor seconds hardly depend on what else runs, so the computer need not be quiet.
+Stored outputs are left as they are.
 """
 
 import argparse
@@ -87,7 +88,7 @@ def run(path: Path) -> dict[str, float]:
                 continue
             client.execute_cell(cell, number)
             used = kernel.cpu_times()
-            now = used.user + used.system
+            now = used.user + used.system + used.children_user + used.children_system
             # Importing costs the same whatever the network computes on.
             part = "network" if NETWORK.search(cell.source) and number > 3 else "plain"
             parts[part] += now - last
