@@ -28,8 +28,8 @@ HEADER = """# What Colab's image of {date} has (Python {python}), as constraints
 # The package's bounds must accept every line; `python tests/colab.py` refreshes and proves it.
 """
 TEST_TOOLS = [
-    "pytest", "pytest-timeout", "pytest-xdist", "nbval", "ipykernel", "PyYAML", "packaging",
-    "beautifulsoup4",
+    "pytest", "pytest-timeout", "pytest-xdist", "filelock", "nbval", "ipykernel", "PyYAML",
+    "packaging", "beautifulsoup4",
 ]  # fmt: skip
 # Modules that test the package; building the book and other backends need other versions.
 PACKAGE_TESTS = [
