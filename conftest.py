@@ -8,6 +8,8 @@ import os
 
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# As the package does, whichever of the two a test imports first.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import nbval.kernel  # noqa: E402
 import nbval.plugin  # noqa: E402

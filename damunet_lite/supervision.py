@@ -212,8 +212,10 @@ class SegmentationNetwork(keras.Model):
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        main = y_pred["main"] if isinstance(y_pred, dict) else y_pred
-        return super().compute_metrics(x, y, main, sample_weight)
+        if isinstance(y_pred, dict):
+            # By name: Keras up to 3.13 takes a lone map for the outputs of all heads.
+            y, y_pred = {"main": y}, {"main": y_pred["main"]}
+        return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         network = self._prediction_network()
