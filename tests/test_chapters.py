@@ -81,6 +81,7 @@ SPOILED = {
         lambda n: [c.update(source="x = 1\n" * 25) for c in n["cells"] if c["cell_type"] == "code"],
         "median code cell",
     ),
+    "long line": (lambda n: add(n, "code", f"x = {'1 + ' * 22}1"), "longer than 88"),
     "pictures": (
         lambda n: [c.update(outputs=[]) for c in n["cells"] if c["cell_type"] == "code"],
         "no picture",

@@ -13,6 +13,7 @@ from book.tools.notebook_rules import EXEMPTING_TAGS, text_of
 
 # What the median code cell may have, and what one cell in ten at most may exceed.
 TYPICAL_LINES, LONG_CELL = 6, 20
+LINE_LENGTH = 88  # characters that a page of 1280 pixels shows without scrolling
 EXEMPT_SHARE, EXERCISES, QUESTIONS = 0.1, 4, 5
 CLOSING = ("Key claims", "What did not work", "Where next")
 # A decimal number; not a section ("Exercise 4.1"), a version ("2.4.6"), part of a DOI or a name.
@@ -147,6 +148,9 @@ def _sizes(cells) -> Iterator[str]:
         yield f"the median code cell has {middle} lines, more than {TYPICAL_LINES}"
     if sum(n > LONG_CELL for n in lines) > len(lines) / 10:
         yield f"more than one code cell in ten has over {LONG_CELL} lines"
+    widest = max((line for cell in _code(cells) for line in text_of(cell).splitlines()), key=len)
+    if len(widest) > LINE_LENGTH:
+        yield f"a line of code is longer than {LINE_LENGTH} characters: {widest.strip()!r}"
     pictured = [
         any(kind.startswith("image/") or kind == "text/html" for kind in output.get("data", {}))
         for cell in _code(cells)[:3] for output in cell["outputs"]
