@@ -42,6 +42,14 @@ def pytest_configure(config):
         os.environ["DAMUNET_DATA"] = str(folder)
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the file that builds the book, so that no other waits for the build.
+
+    The chapters come last, as they are collected: one after another they leave no process idle.
+    """
+    items.sort(key=lambda item: item.path.name != "test_book.py")
+
+
 def pytest_report_header(config):
     folder = os.environ.get("DAMUNET_DATA")
     if folder:
