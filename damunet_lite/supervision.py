@@ -189,6 +189,7 @@ class SegmentationNetwork(keras.Model):
             loss = loss["main"]
         kwargs.setdefault("jit_compile", devices.prefers_jit())
         super().compile(optimizer=optimizer, loss=loss, **kwargs)
+        self._has_all_variables = False
 
     def get_compile_config(self):
         config = super().get_compile_config()
@@ -202,6 +203,37 @@ class SegmentationNetwork(keras.Model):
         self.compile(**arguments)
         if self.optimizer is not None and self.built:
             self.optimizer.build(self.trainable_variables)
+
+    def make_train_function(self, force=False):
+        self._make_variables()
+        super().make_train_function(force)
+
+    def make_test_function(self, force=False):
+        self._make_variables()
+        super().make_test_function(force)
+
+    def _make_variables(self):
+        """Make what optimizer, losses and metrics keep, before TensorFlow traces a step.
+
+        A trace that makes variables is thrown away and done once more: half of the time until
+        the first step. The other backends, and TensorFlow on several devices, make them first.
+        """
+        strategy = getattr(self, "distribute_strategy", None)  # TensorFlow's models have one
+        alone = strategy is not None and strategy.num_replicas_in_sync == 1
+        if self._has_all_variables or not alone or self.run_eagerly:
+            return
+        self._has_all_variables = True
+        if self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        if isinstance(self.output, dict):
+            maps = {name: ops.zeros((1, 32, 32, map_.shape[-1])) for name, map_ in
+                    self.output.items()}  # fmt: skip
+            try:
+                self.compute_loss(None, maps["main"], maps)
+                self.compute_metrics(None, maps["main"], maps)
+            except Exception:  # what a loss objects to, it says when it meets the data
+                pass
+            self.reset_metrics()
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if isinstance(y_pred, dict) and y is not None:

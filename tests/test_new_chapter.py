@@ -39,9 +39,15 @@ def test_a_new_chapter_passes_everything_at_once(tmp_path):
     ]  # fmt: skip
     run("-m", "ruff", "check", chapter, module, test)
     suites = (chapter, test, "tests/test_chapters.py", "tests/test_book.py")
-    report = run("-m", "pytest", "-q", *suites, "-k", "98 and not colab")
+    report = run("-m", "pytest", "-q", "-n0", *suites, "-k", "98 and not colab")
     assert "passed" in report
     assert "failed" not in report
+
+    assert "file: chapters/98_a_new_idea\n" in (copy / toc).read_text(encoding="utf-8")
+    # Alone behind a title: the other pages are built by the tests of the book.
+    alone = "format: jb-book\nroot: book/intro\nchapters:\n- file: chapters/98_a_new_idea\n"
+    (copy / toc).write_text(alone, encoding="utf-8")
+    (copy / "book" / "intro.md").write_text("# A book\n", encoding="utf-8")
     pages, _, _ = build_book(tmp_path / "built", copy)
     text = (pages / "chapters" / "98_a_new_idea.html").read_text(encoding="utf-8")
     assert "98. A new idea" in text

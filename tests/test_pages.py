@@ -1,4 +1,4 @@
-"""What the pages weigh, how soon they can be read, and what comes out of a printer."""
+"""The limits that a page must keep, and what comes out of a printer."""
 
 import importlib.util
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from test_book import toc_pages
 
-from book.tools.browser import Browser, missing, serve
+from book.tools.browser import missing
 from book.tools.notebook_rules import text_of
 from book.tools.pdf import toc_pages as pages_to_print
 from book.tools.pdf import write_pdf
@@ -21,42 +21,11 @@ needs_browser = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 CHAPTERS = [page for page in toc_pages() if page.startswith("chapters/")]
 
 
-@pytest.fixture(scope="module")
-def rows(site):
-    with serve(site) as server, Browser() as browser:
-        browser.visit(f"{server}search.html", server)
-        return {
-            page: benchmark.measure(browser, site, server, page, repeats=1) for page in toc_pages()
-        }
-
-
-@pytest.mark.slow
-@needs_browser
-def test_every_page_is_light(rows):
-    heavy = {page: row for page, row in rows.items() if {"own", "page"} & set(broken(row))}
-    assert heavy == {}
-    assert all(row["own"] > 5_000 and row["page"] > row["own"] for row in rows.values())
-
-
-def broken(row):
-    return benchmark.broken_limits(row)
-
-
-@pytest.mark.slow
-@needs_browser
-def test_no_page_keeps_its_reader_waiting(rows):
-    # Four times the limits of the benchmark, because the tests may share their computer.
-    slow = {
-        page: row for page, row in rows.items()
-        if {"readable", "formulas"} & set(broken({k: v / 4 for k, v in row.items()}))
-    }  # fmt: skip
-    assert slow == {}
-
-
 def test_a_page_that_breaks_a_limit_is_named():
     sound = {"own": 999_999, "page": 3e6, "readable": 999, "formulas": 1999}
-    assert broken(sound) == []
-    assert broken({**sound, "own": 1_000_000, "readable": 1500}) == ["own", "readable"]
+    assert benchmark.broken_limits(sound) == []
+    broken = benchmark.broken_limits({**sound, "own": 1_000_000, "readable": 1500})
+    assert broken == ["own", "readable"]
 
 
 def test_the_book_is_printed_in_the_order_of_its_contents():

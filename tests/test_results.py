@@ -5,12 +5,20 @@ import json
 
 import pytest
 
-from damunet_lite import results, training
+from damunet_lite import data, results, training
 
 SMALL = {
-    "network": "unet", "network_options": {"base_filters": 2}, "data": "synthetic", "steps": 2,
-    "crop": 32, "batch_size": 1, "evaluate_every": 1, "tta": False,
+    "network": "unet", "network_options": {"base_filters": 2, "depth": 1}, "data": "synthetic",
+    "fold": 1, "steps": 2, "crop": 32, "batch_size": 1, "evaluate_every": 1, "tta": False,
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_data():
+    with pytest.MonkeyPatch.context() as patch:
+        stack = data.synthetic_stack(n=12, size=48, seed=0)
+        patch.setattr(training, "load_stack", lambda config: stack)
+        yield
 
 
 @pytest.fixture(scope="module")

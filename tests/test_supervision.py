@@ -104,9 +104,9 @@ def test_bad_decay_is_named(decay):
 HEADS = ("main", "side2", "side4", "side8")
 
 
-def deep_network(**options):
+def deep_network(attention=None, depth=4):
     keras.utils.set_random_seed(0)
-    return build_network("gate", True, base_filters=2, depth=4, **options)
+    return build_network(attention, True, base_filters=2, depth=depth)
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +224,7 @@ def test_metrics_see_the_main_head_alone(batch):
     }
     assert set(history) == expected_names | {f"val_{name}" for name in expected_names}
     report = network.evaluate(x, y, verbose=0, return_dict=True)
-    main = network.predict(x, verbose=0)
+    main = numbers(network(x)["main"])
     assert report["accuracy"] == pytest.approx(((main > 0.5) == (y > 0.5)).mean(), abs=1e-6)
     assert report["mean_squared_error"] == pytest.approx(((main - y) ** 2).mean(), abs=1e-6)
 
@@ -247,12 +247,37 @@ def test_predict_gives_the_main_array(batch):
 
 def test_training_reaches_what_predict_returns(batch):
     x, y = batch
-    network = deep_network()
+    network = deep_network(depth=2)
     network.compile(keras.optimizers.Adam(0.01), TverskyLoss())
     before = network.predict(x, verbose=0)
     history = network.fit(x, y, epochs=4, verbose=0).history["loss"]
     assert history[-1] < history[0]
     assert np.abs(network.predict(x, verbose=0) - before).max() > 1e-3
+
+
+class OfFullSize(keras.losses.Loss):
+    """Refuses a map of any other size than the batch's own."""
+
+    def call(self, y_true, y_pred):
+        if y_pred.shape[1] not in (32, 16, 8, 4) or y_pred.shape[0] == 1:
+            raise ValueError("a map of another size")
+        return ops.mean((y_true - y_pred) ** 2, axis=(1, 2, 3))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow traces twice")
+@pytest.mark.parametrize(
+    ("supervised", "loss"), [(True, TverskyLoss()), (False, TverskyLoss()), (True, OfFullSize())]
+)
+def test_a_step_is_traced_once(batch, monkeypatch, supervised, loss):
+    traced, step = [], SegmentationNetwork.train_step
+    monkeypatch.setattr(
+        SegmentationNetwork, "train_step", lambda self, data: traced.append(1) or step(self, data)
+    )
+    network = build_network(deep_supervision=supervised, base_filters=2, depth=2)
+    network.compile("sgd", loss, metrics=[keras.metrics.MeanSquaredError()])
+    for _ in range(2):
+        network.fit(*batch, verbose=0)
+    assert len(traced) == 1
 
 
 def test_network_with_one_output_is_an_ordinary_model(batch):
@@ -290,7 +315,7 @@ def test_compile_errors():
 
 
 def test_compile_settings_survive_a_file(tmp_path, batch):
-    network = deep_network()
+    network = deep_network("gate")
     weights = {"main": 0.4, "side2": 0.3, "side4": 0.2, "side8": 0.1}
     losses = dict.fromkeys(HEADS, TverskyLoss(0.6, 0.1))
     losses["main"] = FocalTverskyLoss(exponent=0.5)

@@ -20,8 +20,8 @@ from damunet_lite.weights import WeightsError
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = TrainConfig(
-    "damu_net", {"base_filters": 2}, data="synthetic", fold=1, steps=1, batch_size=1, crop=32,
-    warmup=0, evaluate_every=1, precision="float32", tta=False,
+    "damu_net", {"base_filters": 2, "depth": 2}, data="synthetic", fold=1, steps=1, batch_size=1,
+    crop=32, warmup=0, evaluate_every=1, precision="float32", tta=False,
 )
 
 
@@ -98,7 +98,7 @@ def test_the_record_tells_recipe_scores_and_terms(run, exported):
     assert note["test_slices"] == [6, 7, 8, 9, 10, 11]
     assert note["validation_slices"] == [3, 4, 5]
     assert note["training_slices"] == [0, 1, 2]
-    assert note["parameters"] == models.damu_net(base_filters=2).count_params()
+    assert note["parameters"] == models.damu_net(base_filters=2, depth=2).count_params()
     assert "non-commercial" not in note["terms"]  # drawn images
 
 

@@ -24,23 +24,24 @@ from urllib.parse import unquote, urlsplit
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from book.tools.browser import Browser, missing, serve  # noqa: E402
+from book.tools.browser import Browser, Visit, missing, serve  # noqa: E402
 from book.tools.build import build_book  # noqa: E402
 
 LIMITS = {"own": 1_000_000, "page": 4_000_000, "readable": 1000, "formulas": 2000}
 BUILD_LIMIT = 60
 
 
-def measure(browser: Browser, html: Path, server: str, page: str, repeats: int = 3) -> dict:
-    """Weights in bytes and times in milliseconds of one page."""
-    times = []
-    for _ in range(repeats):
-        browser.command("Network.clearBrowserCache")
-        visit = browser.visit(f"{server}{page}.html", server)
-        times.append(visit.times)
+def first_visit(browser: Browser, server: str, page: str) -> Visit:
+    """Load a page from a server as a reader does who was never there."""
+    browser.command("Network.clearBrowserCache")
+    return browser.visit(f"{server}{page}.html", server)
+
+
+def measure(html: Path, server: str, visits: list[Visit]) -> dict:
+    """Weights in bytes and times in milliseconds of a page that was loaded from a server."""
     files = {
         html / unquote(urlsplit(url).path).lstrip("/")
-        for url in visit.requests
+        for url in visits[-1].requests
         if url.startswith(server)
     }
     weights = {path: path.stat().st_size for path in files if path.is_file()}
@@ -51,8 +52,8 @@ def measure(browser: Browser, html: Path, server: str, page: str, repeats: int =
     return {
         "own": own,
         "page": sum(weights.values()),
-        "readable": min(t["readable"] for t in times),
-        "formulas": min(t["everything"] for t in times),
+        "readable": min(visit.times["readable"] for visit in visits),
+        "formulas": min(visit.times["everything"] for visit in visits),
     }
 
 
@@ -83,7 +84,10 @@ def main() -> int:
         names = [name for name in names if not name.startswith("_static") and name != "index"]
         with serve(html) as server, Browser() as browser:
             browser.visit(f"{server}search.html", server)  # the browser's own start
-            rows = {name: measure(browser, html, server, name) for name in names}
+            rows = {
+                name: measure(html, server, [first_visit(browser, server, name) for _ in range(3)])
+                for name in names
+            }
     print(f"{'':32}{'own kB':>8}{'page kB':>9}{'readable ms':>13}{'formulas ms':>13}")
     for name, row in rows.items():
         numbers = f"{row['own'] / 1e3:8.0f}{row['page'] / 1e3:9.0f}"
