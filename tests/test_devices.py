@@ -105,7 +105,7 @@ assert devices.local_devices() == ["cpu:0", "cpu:1"]
 training.load_stack = lambda config: data.synthetic_stack(n=12, size=48, seed=0)
 # Per image, so that the mean over devices is the mean over the batch.
 one = training.TrainConfig(
-    "datt_unet", {"base_filters": 2, "depth": 1}, "tversky", data="synthetic", fold=1, steps=4,
+    "damu_net", {"base_filters": 2, "depth": 2}, "tversky", data="synthetic", fold=1, steps=4,
     batch_size=4, crop=32, evaluate_every=2, precision="float32", tta=False,
 )
 folder, part, report = sys.argv[1], sys.argv[2], {}
