@@ -9,13 +9,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from damunet_lite import weights
+from damunet_lite import data, training, weights
 from damunet_lite.__main__ import main
 
 SMALL = [
     "train", "unet", "--data", "synthetic", "--base-filters", "2", "--steps", "4", "--crop", "32",
     "--batch-size", "2", "--evaluate-every", "2", "--no-tta", "--quiet",
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_data():
+    stack = data.synthetic_stack(n=30, size=64, seed=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "load_stack", lambda config: stack)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -158,8 +166,9 @@ def test_data_as_json(capsys):
 
 
 def test_sweep_leaves_one_record_for_each_configuration(tmp_path, capsys):
-    small = {"network": "unet", "network_options": {"base_filters": 2}, "data": "synthetic",
-             "steps": 1, "crop": 32, "batch_size": 1, "evaluate_every": 1, "tta": False}
+    small = {"network": "unet", "network_options": {"base_filters": 2, "depth": 1},
+             "data": "synthetic", "steps": 1, "crop": 32, "batch_size": 1, "evaluate_every": 1,
+             "tta": False}
     file = tmp_path / "sweep.json"
     file.write_text(json.dumps([small]))
     words = ["sweep", str(file), "--runs", str(tmp_path / "runs"), "--quiet",
