@@ -980,7 +980,7 @@ def _folds(folds: Sequence[int]) -> str:
 def _cell(summary: dict[str, Any] | None, digits: int = 3) -> str:
     if summary is None:
         return "?"
-    spread = "" if summary["sd"] is None else f" ± {summary['sd']:.{digits}f}"
+    spread = "" if summary["sd"] is None else f" ±\N{NO-BREAK SPACE}{summary['sd']:.{digits}f}"
     return f"{summary['mean']:.{digits}f}{spread}"
 
 
