@@ -196,7 +196,7 @@ def merged(answer) -> Verdict:
     }
     compare(value, 2 * true / (2 * true + extra), mistakes, 1e-6, "V_rand")
     return right(
-        "A merge costs by the product of the two sizes: one large pair outweighs many small."
+        "A merge costs the product of the two sizes: one large pair outweighs many small ones."
     )
 
 

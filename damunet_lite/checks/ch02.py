@@ -75,7 +75,7 @@ def width(answer) -> Verdict:
     }
     look = "Which level lies half-way, how many numbers are below it, how wide is a pixel?"
     compare(answer, 20, mistakes, 0.5, "the width", look)
-    return right("Five pixels: a network has to keep lines of this width through every pooling.")
+    return right("Five pixels: after three poolings less than one of them is left.")
 
 
 @checker
