@@ -259,6 +259,15 @@ def load_stack(config: TrainConfig) -> data.Stack:
     return data.isbi2012() if config.data == "isbi2012" else data.synthetic_stack()
 
 
+def _precision(config: TrainConfig) -> str:
+    """Dtype policy of a run: what the configuration says, or what is fastest on this device."""
+    return devices.preferred_precision() if config.precision == "auto" else config.precision
+
+
+def _environment(config: TrainConfig) -> dict[str, str]:
+    return {**devices.describe(), "precision": _precision(config)}
+
+
 def build(config: TrainConfig) -> SegmentationNetwork:
     """Build and compile the network of a configuration, on one device or several.
 
@@ -283,10 +292,8 @@ def build(config: TrainConfig) -> SegmentationNetwork:
     True
     """
     keras.utils.set_random_seed(config.seed)
-    precision = config.precision
-    policy = devices.preferred_precision() if precision == "auto" else precision
     previous = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
+    keras.config.set_dtype_policy(_precision(config))
     try:
         with devices.distributed(config.devices) as count:
             if config.batch_size % count:
@@ -476,7 +483,7 @@ def _write_history(folder: Path, history: list[dict[str, float]]) -> None:
 def _open_folder(folder: Path, config: TrainConfig) -> None:
     """Create the folder, or make sure that it belongs to this very configuration."""
     record = {
-        "config": asdict(config), "package": __version__, "environment": devices.describe()
+        "config": asdict(config), "package": __version__, "environment": _environment(config)
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -681,7 +688,7 @@ def _finish(config, stack, fold, state: _Progress, folder: Path) -> None:
             titles=[f"slice {i}" for i in fold.test],
         )
     finished = {
-        "config": asdict(config), "package": __version__, "environment": devices.describe(),
+        "config": asdict(config), "package": __version__, "environment": _environment(config),
         "parameters": network.count_params(), "best_step": state.best_step,
         "training_seconds": round(state.seconds, 1), "history": state.history, **record,
     }

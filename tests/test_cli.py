@@ -74,7 +74,7 @@ def test_config_records_what_a_repeat_needs(run_folder):
     record = json.loads((run_folder / "config.json").read_text())
     assert record["config"]["seed"] == 0
     assert record["config"]["fold"] == 4
-    assert {"backend", "device", "keras", "numpy", "python"} <= set(record["environment"])
+    assert {"backend", "device", "keras", "numpy", "precision"} <= set(record["environment"])
     assert record["package"]
 
 
