@@ -11,7 +11,7 @@ head at a quarter of the size, ``main`` the full-size one.
 
 from keras import layers
 
-from damunet_lite.layers import CBAM, AttentionGate
+from damunet_lite.layers import CBAM, AttentionGate, BatchNormalization
 from damunet_lite.supervision import SegmentationNetwork
 
 ATTENTIONS = (None, "gate", "cbam", "both")
@@ -23,7 +23,7 @@ def _conv_block(x, filters, name, norm):
             filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal",
             name=f"{name}_conv{i}",
         )(x)
-        x = layers.BatchNormalization(name=f"{name}_norm{i}", **norm)(x)
+        x = BatchNormalization(name=f"{name}_norm{i}", **norm)(x)
         x = layers.Activation("relu", name=f"{name}_relu{i}")(x)
     return x
 
@@ -213,14 +213,14 @@ PRESETS = {"unet": unet, "att_unet": att_unet, "datt_unet": datt_unet, "damu_net
 def _listing_block(x, filters, name, norm):
     for i in (1, 2):
         x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_{i}")(x)
-        x = layers.BatchNormalization(name=f"{name}_norm{i}", **norm)(x)
+        x = BatchNormalization(name=f"{name}_norm{i}", **norm)(x)
         x = layers.Activation("relu", name=f"{name}_relu{i}")(x)
     return x
 
 
 def _listing_signal(x, name, norm):
     x = layers.Conv2D(x.shape[-1], 1, name=f"{name}_conv")(x)
-    x = layers.BatchNormalization(name=f"{name}_norm", **norm)(x)
+    x = BatchNormalization(name=f"{name}_norm", **norm)(x)
     return layers.Activation("relu", name=f"{name}_relu")(x)
 
 
@@ -238,7 +238,7 @@ def _listing_gate(x, signal, inter, stride, name, norm):
     coefficients = layers.UpSampling2D(2, name=f"{name}_coefficients")(coefficients)
     gated = layers.Multiply(name=f"{name}_multiply")([x, coefficients])
     mixed = layers.Conv2D(x.shape[-1], 1, name=f"{name}_mix")(gated)
-    return layers.BatchNormalization(name=f"{name}_norm", **norm)(mixed)
+    return BatchNormalization(name=f"{name}_norm", **norm)(mixed)
 
 
 def _listing_up(x, filters, skip, name):

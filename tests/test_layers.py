@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from keras import ops
 
-from damunet_lite.layers import CBAM, AttentionGate, ChannelAttention, SpatialAttention
+from damunet_lite.layers import (
+    CBAM,
+    AttentionGate,
+    BatchNormalization,
+    ChannelAttention,
+    SpatialAttention,
+)
 
 POLICIES = ["float32", "mixed_float16", "mixed_bfloat16"]
 SIZES = [(1, 1), (2, 2), (9, 6), (7, 13), (5, 1), (16, 16)]
@@ -380,3 +386,110 @@ def test_gate_wants_a_pair():
     # A pooling that rounds down gives 4 x 3 where the strided convolution gives 5 x 3.
     with pytest.raises(ValueError, match=r"rounded up, here \(5, 3\) pixels, got \(4, 3\)"):
         AttentionGate(2)([maps(9, 6, 2), maps(4, 3, 3)])
+
+
+# --- batch normalisation --------------------------------------------------------------------
+
+# Keras rounds the scaled map once, to 16 bit; the fused operation may round elsewhere.
+NORM_TOLERANCE = {"float32": 2e-6, "mixed_bfloat16": 1e-2, "mixed_float16": 2e-3}
+
+
+def norm_of(kind, policy="float32", **options):
+    layer = kind(momentum=0.9, dtype=policy, **options)
+    layer.build((None, None, None, 5))
+    return randomise(layer) if options.get("scale", True) else layer
+
+
+def learnt(kind, policy):
+    """A tiny network after three steps: its weights hold all gradients of the norm."""
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential([
+        keras.Input((8, 6, 2)), keras.layers.Conv2D(5, 3, use_bias=False, dtype=policy),
+        kind(momentum=0.9, dtype=policy), keras.layers.Conv2D(1, 1, dtype=policy),
+        keras.layers.Activation("linear", dtype="float32"),
+    ])
+    network.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
+    x = maps(8, 6, 2, n=4)
+    network.fit(x, np.abs(x[:, 1:-1, 1:-1, :1]), batch_size=4, epochs=3, verbose=0)
+    return network.get_weights()
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_batch_normalization_equals_the_layer_of_keras(policy):
+    x = 3 * maps(9, 7, 5, n=4) + 2
+    for training in (True, False):
+        ours, theirs = norm_of(BatchNormalization, policy), norm_of(
+            keras.layers.BatchNormalization, policy)
+        # A moving variance has to be positive, so the random weights are squared.
+        for layer in (ours, theirs):
+            layer.moving_variance.assign(ops.square(layer.moving_variance) + 0.1)
+        out, expected = ours(x, training=training), theirs(x, training=training)
+        assert keras.backend.standardize_dtype(out.dtype) == ours.compute_dtype
+        np.testing.assert_allclose(
+            numbers(out), numbers(expected), atol=5 * NORM_TOLERANCE[policy],
+            rtol=NORM_TOLERANCE[policy],
+        )
+        for got, wanted in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=NORM_TOLERANCE[policy], atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_batch_normalization_learns_as_the_layer_of_keras(policy):
+    ours, theirs = (
+        learnt(kind, policy) for kind in (BatchNormalization, keras.layers.BatchNormalization)
+    )
+    for got, wanted in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(got, wanted, atol=5 * NORM_TOLERANCE[policy])
+
+
+def test_batch_normalization_averages_the_biased_variance():
+    # Values 1 and 3: mean 2, biased variance 1 (unbiased 2).
+    layer = BatchNormalization(momentum=0.75)
+    layer(np.array([1, 3], "float32").reshape(2, 1, 1, 1), training=True)
+    np.testing.assert_allclose(numbers(layer.moving_mean), [0.25 * 2], rtol=1e-6)
+    np.testing.assert_allclose(numbers(layer.moving_variance), [0.75 + 0.25], rtol=1e-6)
+
+
+def test_batch_normalization_of_a_single_value_stays_finite():
+    layer = BatchNormalization()
+    assert numbers(layer(np.full((1, 1, 1, 3), 7, "float32"), training=True)).tolist() == [
+        [[[0.0, 0.0, 0.0]]]
+    ]
+    assert np.isfinite(numbers(layer.moving_variance)).all()
+
+
+def test_frozen_batch_normalization_keeps_its_averages():
+    layer = norm_of(BatchNormalization)
+    layer.moving_variance.assign([1.0, 2.0, 3.0, 4.0, 5.0])
+    before, x = layer.get_weights(), maps(4, 4, 5)
+    layer.trainable = False
+    np.testing.assert_allclose(
+        numbers(layer(x, training=True)), numbers(layer(x, training=False)), atol=1e-6
+    )
+    for got, wanted in zip(layer.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("options", [{"scale": False}, {"center": False}, {"axis": 1}])
+def test_batch_normalization_leaves_the_rest_to_keras(options):
+    x = maps(5, 5, 5)
+    ours, theirs = (
+        norm_of(kind, **options) if "axis" not in options else kind(**options)
+        for kind in (BatchNormalization, keras.layers.BatchNormalization)
+    )
+    np.testing.assert_allclose(
+        numbers(ours(x, training=True)), numbers(theirs(x, training=True)), atol=1e-5
+    )
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="an operation of TensorFlow")
+@pytest.mark.parametrize("policy", POLICIES)
+def test_batch_normalization_is_one_operation(policy):
+    import tensorflow as tf
+
+    layer = norm_of(BatchNormalization, policy)
+    step = tf.function(lambda x: layer(x, training=True))
+    traced = step.get_concrete_function(tf.TensorSpec((2, 8, 8, 5), layer.compute_dtype))
+    operations = [op.type for op in traced.graph.get_operations()]
+    assert operations.count("FusedBatchNormV3") == 1
+    assert not {"SquaredDifference", "Mean"} & set(operations)
