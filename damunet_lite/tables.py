@@ -307,7 +307,8 @@ def plan() -> dict[str, list[dict[str, Any]]]:
     dict of str to list of dict
         Parts ``networks`` (20), ``listing`` (10), ``cbam`` (15), and at 16 base filters
         ``ablation`` and ``seeds`` (one fold) and ``narrow`` (the four networks on all folds);
-        settings of :class:`damunet_lite.training.TrainConfig`.
+        ``precision`` repeats two runs in bfloat16. Settings of
+        :class:`damunet_lite.training.TrainConfig`.
 
     Examples
     --------
@@ -334,6 +335,9 @@ def plan() -> dict[str, list[dict[str, Any]]]:
             for seed in (1, 2) for network in four
         ],
         "narrow": [wide(n, fold, base_filters=_NARROW) for fold in folds for n in four],
+        "precision": [
+            {**wide(network, 4), "precision": "mixed_bfloat16"} for network in ("unet", "damu_net")
+        ],
     }
 
 
@@ -498,17 +502,44 @@ def mean_and_interval(values: Iterable[float], level: float = 0.95) -> dict[str,
     return result
 
 
-def rows_at(records: Sequence[dict[str, Any]], base_filters: int = 32) -> list[Variant]:
-    """Rows of the table of one width: the four networks, run or not, then what else has runs.
+def rows_at(base_filters: int = 32) -> list[Variant]:
+    """Rows of the table of one width: the four networks, run or not.
 
     Examples
     --------
-    >>> [row.label for row in rows_at([])]
+    >>> [row.label for row in rows_at()]
     ['U-Net', 'ATT-U-Net', 'DATT-U-Net', 'DAMU-Net']
+    """
+    return [Variant(label, base_filters) for label in FOUR]
+
+
+def other_rows(records: Sequence[dict[str, Any]], base_filters: int = 32) -> list[Variant]:
+    """Networks beside the four that were run with the table's recipe: CBAM, the listing.
+
+    Examples
+    --------
+    >>> other_rows([])
+    []
     """
     found = {variant(record["config"]) for record in records}
     rows = {row for row in found if row.base_filters == base_filters and not row.changes}
-    return sorted(rows | {Variant(label, base_filters) for label in FOUR}, key=_row_order)
+    return sorted(rows - set(rows_at(base_filters)), key=_row_order)
+
+
+def counterpart(row: Variant) -> Variant | None:
+    """The network that another one is compared with: gates for CBAM, DAMU-Net for the listing.
+
+    Examples
+    --------
+    >>> counterpart(Variant("DATT-U-Net, CBAM", 32)).label
+    'DATT-U-Net'
+    >>> counterpart(Variant("listing, gate 3 corrected", 32)).label
+    'listing'
+    """
+    partners = {"listing": "DAMU-Net", "listing, gate 3 corrected": "listing"}
+    partners |= {f"{label}, CBAM": label for label in FOUR[1:]}
+    label = partners.get(row.label)
+    return None if label is None else Variant(label, row.base_filters)
 
 
 def complete_folds(records: Sequence[dict[str, Any]], base_filters: int = 32) -> int:
@@ -519,8 +550,8 @@ def complete_folds(records: Sequence[dict[str, Any]], base_filters: int = 32) ->
     >>> complete_folds([])
     0
     """
-    rows = [Variant(label, base_filters) for label in FOUR]
-    return len(set.intersection(*(set(by_fold(records, row, "v_rand")) for row in rows)))
+    runs = (set(by_fold(records, row, "v_rand")) for row in rows_at(base_filters))
+    return len(set.intersection(*runs))
 
 
 def best_width(records: Sequence[dict[str, Any]]) -> int:
@@ -535,9 +566,17 @@ def best_width(records: Sequence[dict[str, Any]]) -> int:
 
 
 def score_table(
-    records: Sequence[dict[str, Any]], base_filters: int = 32
+    records: Sequence[dict[str, Any]], base_filters: int = 32,
+    rows: Sequence[Variant] | None = None,
 ) -> list[dict[str, Any]]:
     """The table: trivial baselines first, then a row for each network.
+
+    Parameters
+    ----------
+    records : sequence of dict
+    base_filters : int
+    rows : sequence of Variant, optional
+        Instead of the four networks of that width.
 
     Returns
     -------
@@ -550,7 +589,7 @@ def score_table(
     >>> [row["row"] for row in score_table([])]
     ['all cell', 'all membrane', 'U-Net', 'ATT-U-Net', 'DATT-U-Net', 'DAMU-Net']
     """
-    rows = rows_at(records, base_filters)
+    rows = rows_at(base_filters) if rows is None else rows
     shown = [r for r in records if r["config"]["seed"] == 0 and variant(r["config"]) in rows]
     table = []
     for name in ("all cell", "all membrane"):
@@ -567,9 +606,18 @@ def _row(name: str, scores: dict[str, dict[int, float]]) -> dict[str, Any]:
 
 
 def differences(
-    records: Sequence[dict[str, Any]], base_filters: int = 32
+    records: Sequence[dict[str, Any]], base_filters: int = 32,
+    rows: Sequence[Variant] | None = None,
 ) -> list[dict[str, Any]]:
     """Paired differences between rows, on the folds that both have.
+
+    Parameters
+    ----------
+    records : sequence of dict
+    base_filters : int
+    rows : sequence of Variant, optional
+        Rows to compare with their :func:`counterpart`, instead of each of the four networks of
+        that width with each other one.
 
     Returns
     -------
@@ -582,8 +630,12 @@ def differences(
     >>> differences([])
     []
     """
+    if rows is None:
+        pairs = list(itertools.combinations(rows_at(base_filters), 2))
+    else:
+        pairs = [(other, row) for row in rows if (other := counterpart(row)) is not None]
     found = []
-    for first, second in itertools.combinations(rows_at(records, base_filters), 2):
+    for first, second in pairs:
         for score in SCORES:
             a, b = by_fold(records, first, score), by_fold(records, second, score)
             folds = sorted(a.keys() & b.keys())
@@ -641,7 +693,7 @@ def ablation_table(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     >>> ablation_table([])
     []
     """
-    in_tables = set(rows_at(records, _FULL_WIDTH))
+    in_tables = {*rows_at(_FULL_WIDTH), *other_rows(records, _FULL_WIDTH)}
     found = []
     for record in records:
         row, config = variant(record["config"]), record["config"]
@@ -673,7 +725,7 @@ def worst_slices(
     []
     """
     found = []
-    rows = set(rows_at(records, base_filters))
+    rows = set(rows_at(base_filters))
     for record in records:
         row, config = variant(record["config"]), record["config"]
         if row not in rows or config["seed"]:
@@ -715,7 +767,7 @@ def claims(records: Sequence[dict[str, Any]], base_filters: int = 32) -> list[di
         found.append({
             "claim": _mean_claim(score, goal),
             "holds": value >= goal if whole else None,
-            "evidence": f"{best['row']}: {value:.3f} over {_folds(best['folds'])}",
+            "evidence": f"{best['row']}: {_beside(value, goal)} over {_folds(best['folds'])}",
         })
     below = _below_baselines(records, base_filters)
     complete = complete_folds(records, base_filters)
@@ -727,12 +779,18 @@ def claims(records: Sequence[dict[str, Any]], base_filters: int = 32) -> list[di
     return found
 
 
+def _beside(value: float, goal: float) -> str:
+    """The value with as many digits as show on which side of the goal it is."""
+    digits = next(d for d in range(3, 17) if (round(value, d) >= goal) == (value >= goal))
+    return f"{value:.{digits}f}"
+
+
 def _mean_claim(score: str, goal: float) -> str:
     return f"best mean {SCORE_NAMES[score]} at least {goal:.2f}"
 
 
 def _below_baselines(records, base_filters: int) -> list[str]:
-    rows = set(rows_at(records, base_filters))
+    rows = set(rows_at(base_filters))
     return [
         f"{_run_name(record['config'])}: {SCORE_NAMES[score]}"
         for record in records
@@ -826,13 +884,17 @@ def costs(
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for width in map(str, widths(records)):
         found[width] = {}
-        for row in rows_at(records, int(width)):
+        for row in _timed_rows(records, int(width)):
             parameters, gflop = _size(row)
             seconds = measured.get(width, {}).get(row.name)
             found[width][row.name] = {
                 "parameters": parameters, "gflop": gflop, "seconds": seconds
             }
     return found
+
+
+def _timed_rows(records, width: int) -> list[Variant]:
+    return rows_at(width) + (other_rows(records, width) if width == _FULL_WIDTH else [])
 
 
 @functools.cache
@@ -858,7 +920,7 @@ def measure_speed(records: Sequence[dict[str, Any]], repeats: int = 3) -> dict[s
     Parameters
     ----------
     records : sequence of dict
-        The rows to measure are those of :func:`rows_at`.
+        The networks to measure are the rows of the tables made from them.
     repeats : int
         The median of so many predictions counts, after one to warm up.
 
@@ -875,7 +937,7 @@ def measure_speed(records: Sequence[dict[str, Any]], repeats: int = 3) -> dict[s
 
     image = np.random.default_rng(0).random((1, 512, 512, 1)).astype("float32")
     seconds: dict[str, dict[str, float]] = {}
-    rows = [row for width in widths(records) for row in rows_at(records, width)]
+    rows = [row for width in widths(records) for row in _timed_rows(records, width)]
     for row in rows:
         network = _network_of(row)
         network.compile(jit_compile=devices.prefers_jit())
@@ -986,9 +1048,16 @@ def _cell(summary: dict[str, Any] | None, digits: int = 3) -> str:
 
 def score_lines(
     records: Sequence[dict[str, Any]], base_filters: int = 32,
-    cost: dict[str, dict[str, Any]] | None = None,
+    cost: dict[str, dict[str, Any]] | None = None, rows: Sequence[Variant] | None = None,
 ) -> list[list[str]]:
     """The table as text, heading first: mean ± standard deviation over folds.
+
+    Parameters
+    ----------
+    records, base_filters, rows
+        As for :func:`score_table`.
+    cost : dict, optional
+        Row to what :func:`costs` gives; adds three columns.
 
     Examples
     --------
@@ -998,7 +1067,7 @@ def score_lines(
     head = ["network", *SCORE_NAMES.values(), "folds"]
     head += ["parameters", "GFLOP", "CPU seconds"] if cost else []
     lines = [head]
-    for row in score_table(records, base_filters):
+    for row in score_table(records, base_filters, rows):
         line = [row["row"], *(_cell(row[score]) for score in SCORES), _folds(row["folds"])]
         if cost:
             found = cost.get(row["row"])
@@ -1013,9 +1082,10 @@ def _cost_cells(cost: dict[str, Any]) -> list[str]:
 
 
 def difference_lines(
-    records: Sequence[dict[str, Any]], score: str = "v_rand", base_filters: int = 32
+    records: Sequence[dict[str, Any]], score: str = "v_rand", base_filters: int = 32,
+    rows: Sequence[Variant] | None = None,
 ) -> list[list[str]]:
-    """Paired differences of one score as text, heading first.
+    """Paired differences of one score as text, heading first; ``rows`` as for `differences`.
 
     Examples
     --------
@@ -1023,7 +1093,7 @@ def difference_lines(
     1
     """
     lines = [["difference", "mean", "95 % interval", "folds"]]
-    for found in differences(records, base_filters):
+    for found in differences(records, base_filters, rows):
         if found["score"] != score:
             continue
         interval = "one fold, no interval"
@@ -1120,6 +1190,7 @@ def _styled(draw: Callable) -> Callable:
 def dots_figure(
     records: Sequence[dict[str, Any]], base_filters: int = 32,
     scores: Sequence[str] = ("v_rand", "dice_membrane"),
+    rows: Sequence[Variant] | None = None,
 ) -> Any:
     """A dot for each fold, joined from network to network, and a bar at each mean.
 
@@ -1132,7 +1203,7 @@ def dots_figure(
     """
     from damunet_lite import plots
 
-    rows = rows_at(records, base_filters)
+    rows = rows_at(base_filters) if rows is None else rows
     figure = plots._new_figure(8.2, 1.5 + 0.42 * len(rows))
     axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
     colours = [plots.COLOURS[c] for c in ("blue", "vermillion", "green", "purple", "orange")]
@@ -1199,7 +1270,7 @@ def curves_figure(records: Sequence[dict[str, Any]], base_filters: int = 32) -> 
     """
     from damunet_lite import plots
 
-    rows = rows_at(records, base_filters)[:4]
+    rows = rows_at(base_filters)
     figure = plots._new_figure(8.2, 4.4)
     axes = figure.subplots(2, len(rows), sharex=True, sharey="row")
     colours = [plots.COLOURS[c] for c in ("blue", "vermillion", "green", "purple", "orange")]
@@ -1356,8 +1427,22 @@ def _report(records, cost) -> str:
             for c in claims(records, width)
         ]
         parts.append(f"### Aims, {width} base filters\n\n{markdown(checked)}")
+        if width == _FULL_WIDTH:
+            parts += _report_others(records, cost[str(width)])
     parts += _report_rest(records)
     return "\n".join(parts)
+
+
+def _report_others(records, cost) -> list[str]:
+    rows = other_rows(records)
+    if not rows:
+        return ["### CBAM and the listing\n\nNo run yet.\n"]
+    table = markdown(score_lines(records, cost=cost, rows=rows))
+    parts = [f"### CBAM and the listing\n\n{table}"]
+    for score in ("v_rand", "v_info", "dice_membrane"):
+        lines = markdown(difference_lines(records, score, rows=rows))
+        parts.append(f"### CBAM and the listing, paired, {SCORE_NAMES[score]}\n\n{lines}")
+    return parts
 
 
 def _report_rest(records) -> list[str]:
@@ -1503,6 +1588,8 @@ def _summary(records, cost) -> dict[str, Any]:
         "tables": {str(width): score_table(records, width) for width in widths(records)},
         "differences": {str(width): differences(records, width) for width in widths(records)},
         "aims": {str(width): claims(records, width) for width in widths(records)},
+        "others": score_table(records, rows=other_rows(records))[2:],
+        "other_differences": differences(records, rows=other_rows(records)),
         "seeds": seed_table(records), "ablation": ablation_table(records),
         "worst_slices": worst_slices(records, base_filters=best_width(records)),
         "costs": cost, "missing": missing(records),

@@ -163,6 +163,40 @@ def test_other_recipes_and_seeds_stay_out_of_the_table(tmp_path):
     ]
 
 
+def listing(fold, v_rand, **options):
+    return record("published_listing", fold, v_rand, options=options, **{
+        key: value for key, value in tables._LISTING.items() if key != "network"
+    })
+
+
+def test_cbam_and_the_listing_have_a_table_of_their_own(tmp_path):
+    extra = [record("damu_net", f, v - 0.03, options={"attention": "cbam"})
+             for f, v in enumerate(DAMU)]
+    extra += [listing(0, 0.80), listing(0, 0.85, correct_gate3=True)]
+    records = tables.load_records(write(tmp_path, ten() + extra))
+    rows = tables.other_rows(records)
+    names = ["DAMU-Net, CBAM", "listing", "listing, gate 3 corrected"]
+    assert [row.name for row in rows] == names
+    assert [row["row"] for row in tables.score_table(records)[2:]] == list(tables.FOUR)
+    assert [row["row"] for row in tables.score_table(records, rows=rows)[2:]] == names
+    found = {d["second"]: (d["first"], d["mean"]) for d in tables.differences(records, rows=rows)
+             if d["score"] == "v_rand"}
+    assert found == {
+        "DAMU-Net, CBAM": ("DAMU-Net", pytest.approx(-0.03)),
+        "listing": ("DAMU-Net", pytest.approx(-0.11)),  # fold 0: .80 less .91
+        "listing, gate 3 corrected": ("listing", pytest.approx(0.05)),
+    }
+    assert tables.ablation_table(records) == []
+    # What the listing scores says nothing about the aims, which are the four networks'.
+    assert tables.claims(records) == tables.claims(tables.load_records(write(tmp_path / "x", ten())))
+
+
+def test_an_aim_just_missed_is_shown_with_the_digit_that_misses_it():
+    assert tables._beside(0.7997, 0.80) == "0.7997"
+    assert tables._beside(0.8004, 0.80) == "0.800"
+    assert tables._beside(0.951, 0.96) == "0.951"
+
+
 def test_missing_runs_are_the_plan_less_the_records(tmp_path):
     assert [len(tables.missing([])[part]) for part in ("networks", "listing", "cbam")] == [
         20, 10, 15
