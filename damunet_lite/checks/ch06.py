@@ -110,6 +110,16 @@ def enlarge(answer) -> Verdict:
     what = "the enlarged map of 2 x 3 values, stride 3,"
     compare(run(answer, wide.copy(), _KERNEL.copy(), 3), _stamp(wide, _KERNEL, 3), mistakes,
             what=what)
+    small = _KERNEL[:2, :2]
+    mistakes = {
+        "side_fixed": (
+            np.pad(_stamp(wide, small, 2), (0, 1)),
+            "The map is larger than the last stamp needs: a 3 stands where the kernel's side "
+            "belongs.",
+        ),
+    }
+    compare(run(answer, wide.copy(), small.copy(), 2), _stamp(wide, small, 2), mistakes,
+            what="the enlarged map for a kernel of 2 x 2, stride 2,")
     return right("Stamps of side k at distance s overlap by k - s pixels, and overlaps add up.")
 
 

@@ -174,6 +174,18 @@ def cbam_parameters(answer) -> Verdict:
             2 * channels * (hidden + 1) + hidden + 1 + channels + spatial,
             "20 / 8 hidden units are rounded down, not up.",
         ),
+        "hidden_is_reduction": (
+            2 * channels * reduction + reduction + channels + spatial,
+            "The hidden layer has `channels // reduction` units, not `reduction`.",
+        ),
+        "side_not_squared": (
+            channel + 2 * side,
+            "The spatial kernel is a square: kernel_size times kernel_size weights for each map.",
+        ),
+        "one_layer": (
+            channels * hidden + hidden + spatial,
+            "The shared network has two layers; the second one leads back to all channels.",
+        ),
         "kernel_for_every_channel": (
             channel + side * side * channels,
             "The spatial kernel does not read the channels, only their mean and maximum.",

@@ -224,6 +224,13 @@ def shrink(answer: Any) -> Verdict:
     wide = np.zeros((6, 3))
     wide[1, 2] = 1
     compare(run(answer, wide, 3, "any_membrane"), [[1], [0]], what="any_membrane with step 3")
+    compare(run(answer, wide, 3, "area"), [[1 / 9], [0]],
+            {"fixed": ([[1 / 4], [0]], "area: with step 3 a block has nine pixels, not four.")},
+            what="area with step 3")
+    wide[3, 0] = 1
+    compare(run(answer, wide, 3, "strided"), [[0], [1]],
+            {"fixed": (wide[::2, ::2], "strided: a 2 stands where the step belongs.")},
+            what="strided with step 3")
     return right("Three rules, three targets from one mask.")
 
 

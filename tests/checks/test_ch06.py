@@ -35,6 +35,11 @@ def enlarge_by_two(values, kernel, stride):
     return large
 
 
+def enlarge_for_three(values, kernel, stride):
+    """Right for a kernel of side 3, too large a canvas for any other."""
+    return np.pad(enlarge(values, kernel, stride), (0, 3 - len(kernel)))
+
+
 def field(layers):
     seen, stride = 1, 1
     for kernel, step in layers:
@@ -132,6 +137,7 @@ WRONG = [
     ("same_convolution", "relu", lambda x, k: correlate(x, k, {}).clip(min=0)),
     ("same_convolution", "whole_numbers", lambda x, k: correlate(x, k, {}).astype(int)),
     ("enlarge", "stride_fixed", enlarge_by_two),
+    ("enlarge", "side_fixed", enlarge_for_three),
     ("same_convolution", "reflect", lambda x, k: correlate(x, k, {"mode": "reflect"})),
     ("enlarge", "overwritten", lambda v, k, s: enlarge(v, k, s, "replace")),
     ("enlarge", "flipped", lambda v, k, s: enlarge(v, k[::-1, ::-1], s)),

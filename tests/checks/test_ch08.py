@@ -90,6 +90,9 @@ WRONG = [
     ("cbam_parameters", "no_bias", lambda c, r, k: 2 * c * (c // r) + 2 * k * k),
     ("cbam_parameters", "spatial_bias", lambda c, r, k: parameters(c, r, k) + 1),
     ("cbam_parameters", "one_map", lambda c, r, k: parameters(c, r, k) - k * k),
+    ("cbam_parameters", "hidden_is_reduction", lambda c, r, k: (2 * c + 1) * r + c + 2 * k * k),
+    ("cbam_parameters", "side_not_squared", lambda c, r, k: parameters(c, r, 0) + 2 * k),
+    ("cbam_parameters", "one_layer", lambda c, r, k: (c + 1) * (c // r) + 2 * k * k),
     ("cbam_parameters", "not_rounded", lambda c, r, k: 2 * c * c / r + c / r + c + 2 * k * k),
     ("cbam_parameters", "rounded_up", lambda c, r, k: parameters(c, r, k) + 2 * c + 1),
     (

@@ -113,6 +113,8 @@ WRONG = [
     ("shrink", shrink_but("area", lambda m, s, b: b.mean((1, 3)) > 0.5), "rounded"),
     ("shrink", shrink_but("strided", lambda m, s, b: m[s - 1::s, s - 1::s]), "other_corner"),
     ("shrink", shrink_but("strided", lambda m, s, b: b.max((1, 3))), "maximum"),
+    ("shrink", shrink_but("strided", lambda m, s, b: m[::2, ::2]), "fixed"),
+    ("shrink", shrink_but("area", lambda m, s, b: b.sum((1, 3)) / 4), "fixed"),
     ("painted_width", [1, 10], "always_seen"),
     ("painted_width", [0.125, 10], "one_in_eight"),
     ("painted_width", [0.625, 10], "complement"),
