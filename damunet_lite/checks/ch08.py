@@ -72,8 +72,8 @@ def channel_weights(answer) -> Verdict:
         ),
         "pooled_first": (
             _sigmoid(_mlp(mean + maximum)),
-            "Mean and maximum were added before the network. With a ReLU inside, that is not the "
-            "same: send each through, then add.",
+            "Mean and maximum were added before the ReLU, which then sees only their sum: send "
+            "each through the whole network, then add.",
         ),
         "mean_only": (
             _sigmoid(_mlp(mean)),
@@ -145,7 +145,7 @@ def pixel_weights(answer) -> Verdict:
 @checker
 def cbam_parameters(answer) -> Verdict:
     """``answer(channels, reduction, kernel_size)``: parameters of one CBAM."""
-    channels, reduction, side = 20, 8, 5
+    channels, reduction, side = 22, 8, 5
     value = run(answer, channels, reduction, side)
     hidden = channels // reduction
     channel, spatial = 2 * channels * hidden + hidden + channels, 2 * side * side
@@ -168,11 +168,11 @@ def cbam_parameters(answer) -> Verdict:
         ),
         "not_rounded": (
             2 * channels * (channels / reduction) + channels / reduction + channels + spatial,
-            "20 / 8 is not a whole number of hidden units: they are rounded down.",
+            "22 / 8 is not a whole number of hidden units: they are rounded down.",
         ),
         "rounded_up": (
             2 * channels * (hidden + 1) + hidden + 1 + channels + spatial,
-            "20 / 8 hidden units are rounded down, not up.",
+            "22 / 8 hidden units are rounded down, not up.",
         ),
         "hidden_is_reduction": (
             2 * channels * reduction + reduction + channels + spatial,

@@ -118,6 +118,13 @@ def test_the_solution_passes(name):
     assert getattr(ch08, name)(SOLUTIONS[name])
 
 
+def test_rounding_to_the_nearest_whole_number_of_units_is_rounding_up():
+    def answer(c, r, k):
+        return parameters(c, c / round(c / r), k)
+
+    assert ch08.cbam_parameters(answer).mistake == "rounded_up"
+
+
 def test_reversing_the_last_axis_is_told_to_change_nothing():
     verdict = ch08.reordered_kernel(lambda kernel: kernel[..., ::-1])
     assert verdict.mistake == "unchanged"
