@@ -325,8 +325,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Arguments, weights and results (to rounding) are those of
     :class:`keras.layers.BatchNormalization`. On TensorFlow that layer computes mean, variance and
     scaling one after the other, in float32 whatever the precision, and each step reads and writes
-    the whole feature map: on a CPU more than half of the time of a U-Net's training step. The
-    fused operation computes the same in a few passes and takes bfloat16 and float16 as they come.
+    the whole feature map: on a CPU more than a third of a U-Net's training step. The fused
+    operation computes the same in a few passes and takes bfloat16 and float16 as they come.
 
     On other backends, and for what the fused operation does not know (another axis, renorm,
     several devices, a mask, a missing scale or centre), this is the layer of Keras.

@@ -1,6 +1,6 @@
 """Seconds for a training step and a prediction of the published listing at 512 x 512, one image.
 
-    python tests/benchmarks/speed.py [--repeats 3] [--json FILE]
+    python tests/benchmarks/speed.py [--repeats 3] [--rows newcomer ours ...] [--json FILE]
 
 Each row runs in a process of its own, the rows take turns, and the table gives the median and
 the ratio to ours: times from different days or machines cannot be compared, ratios from one run
@@ -8,8 +8,8 @@ can. Beside the wall clock stand the processor seconds of the training step, ove
 with the system's share: those hardly change when something else runs on the machine. PyTorch rows
 need torch, which is not among the book's requirements.
 
-    newcomer   Keras as it comes: compile() with defaults, train_on_batch, no setting touched
-    ours       what damunet_lite.training does on this device
+    newcomer   Keras as it comes: its own layers, compile() with defaults, no setting touched
+    ours       what damunet_lite.training does on this device; "ours, ..." with one thing undone
     torch ...  the same network and loss in plain PyTorch, channels last
 """
 
@@ -25,16 +25,17 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = {
-    "newcomer": {"onednn": None},
-    "newcomer, oneDNN": {"onednn": "1"},
-    "ours, memory returned": {"onednn": "1"},
-    "ours": {"onednn": "1"},
-    "ours, bfloat16": {"onednn": "1"},
-    "torch float32": {},
-    "torch bfloat16": {},
-    "torch float32, memory kept": {},
-}
+ROWS = (
+    "newcomer",
+    "newcomer, oneDNN",
+    "ours",
+    "ours, float32",
+    "ours, Keras's norm",
+    "ours, memory returned",
+    "torch float32",
+    "torch bfloat16",
+    "torch float32, memory kept",
+)
 SIZE = 512
 
 
@@ -74,28 +75,29 @@ def _example():
 
 
 def _keras_functions(row: str):
-    if row.startswith("newcomer") and row == "newcomer":
-        os.environ["TF_ENABLE_ONEDNN_OPTS"] = os.environ.get("NEWCOMER_ONEDNN", "")
-        if not os.environ["TF_ENABLE_ONEDNN_OPTS"]:
-            del os.environ["TF_ENABLE_ONEDNN_OPTS"]
+    newcomer = row.startswith("newcomer")
+    if row == "newcomer":
+        os.environ.pop("TF_ENABLE_ONEDNN_OPTS", None)
         import tensorflow  # noqa: F401  before the package sets its default
+    import keras
+
     from damunet_lite import devices, inference, losses, models
 
     image, mask = _example()
-    if row == "ours, bfloat16":
-        import keras
-
-        keras.config.set_dtype_policy("mixed_bfloat16")
+    if newcomer or row == "ours, Keras's norm":
+        models.BatchNormalization = keras.layers.BatchNormalization
+    if not newcomer and row != "ours, float32":
+        keras.config.set_dtype_policy(devices.preferred_precision())
     network = models.published_listing()
     network.compile(
         "adam",
         losses.FocalTverskyLoss(pooling="batch"),
-        jit_compile="auto" if row.startswith("newcomer") else devices.prefers_jit(),
+        jit_compile="auto" if newcomer else devices.prefers_jit(),
     )
-    if row in ("ours", "ours, bfloat16"):
-        devices.keep_memory()
-    if row.startswith("newcomer"):
+    if newcomer:
         return lambda: network.train_on_batch(image, mask), lambda: network(image)["main"].numpy()
+    if row != "ours, memory returned":
+        devices.keep_memory()
     # As the torch rows do, prediction leaves out the layers that only side heads read.
     return lambda: network.train_on_batch(image, mask), lambda: inference.predict(network, image)
 
@@ -141,9 +143,9 @@ def _torch_functions(row: str):
     return train, predict
 
 
-def run_all(repeats: int, steps: int) -> dict[str, dict[str, float]]:
+def run_all(rows: list[str], repeats: int, steps: int) -> dict[str, dict[str, float]]:
     """Median over repeats for each row; the rows take turns."""
-    rows = [r for r in ROWS if not r.startswith("torch") or importlib.util.find_spec("torch")]
+    rows = [r for r in rows if not r.startswith("torch") or importlib.util.find_spec("torch")]
     results: dict[str, list] = {row: [] for row in rows}
     for _ in range(repeats):
         for row in rows:
@@ -164,6 +166,10 @@ def run_all(repeats: int, steps: int) -> dict[str, dict[str, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--row", choices=ROWS, help="measure one row in this process")
+    parser.add_argument(
+        "--rows", nargs="+", choices=ROWS, default=ROWS, metavar="ROW",
+        help=f"rows to compare (default: all of {', '.join(ROWS)})",
+    )
     parser.add_argument("--repeats", type=int, default=3, help="processes for each row")
     parser.add_argument("--steps", type=int, default=3, help="timed steps in each process")
     parser.add_argument("--json", type=Path, help="write the numbers here as well")
@@ -171,8 +177,8 @@ def main() -> None:
     if arguments.row:
         print(json.dumps(measure(arguments.row, arguments.steps)))
         return
-    table = run_all(arguments.repeats, arguments.steps)
-    ours = table["ours"]
+    table = run_all(arguments.rows, arguments.repeats, arguments.steps)
+    ours = table.get("ours", next(iter(table.values())))
     columns = ("train", "train_cpu", "predict", "predict_cpu")
     print(f"{'':28}" + "".join(f"{column:>12}{'ratio':>7}" for column in columns) + f"{'peak':>9}")
     for row, found in table.items():
