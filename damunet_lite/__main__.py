@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,9 @@ except ModuleNotFoundError as error:
         f"error: the package {error.name} is missing; install damunet-lite again with what it "
         "needs (python -m pip install -r requirements.txt in a copy of the repository)"
     )
+
+DARK = 0.25
+"""An image whose brightest pixel is below this share of full scale is most likely not stretched."""
 
 PRESETS = ("unet", "att_unet", "datt_unet", "damu_net", "published_listing")
 TABLE_HEAD = f"{'':24}{'V_rand':>8}{'V_info':>8}{'Dice':>8}{'Dice':>8}{'accu-':>8}\n" + (
@@ -83,35 +87,46 @@ def _add_train(commands) -> None:
     command.add_argument("network", choices=PRESETS)
     command.add_argument(
         "--folder", dest="run_folder", type=Path, default=argparse.SUPPRESS,
-        help="run folder (default: runs/NETWORK-foldF-seedS)",
+        help="run folder (default: runs/NETWORK-foldF-seedS, with a short code after it if any "
+        "other setting is not the default)",
     )
-    command.add_argument("--data", choices=("isbi2012", "synthetic"), default="isbi2012")
+    command.add_argument(
+        "--data", choices=("isbi2012", "synthetic"), default="isbi2012",
+        help="the real stack, or one drawn here, which needs no download",
+    )
     command.add_argument("--fold", type=int, default=4, help="test block, 0 to 4")
-    command.add_argument("--seed", type=int, default=0)
-    for name, kind, text in (
-        ("steps", int, "length of the run"),
-        ("batch-size", int, "crops in a batch"),
-        ("crop", int, "side of a crop in pixels"),
-        ("learning-rate", float, "peak learning rate"),
-        ("evaluate-every", int, "steps between saved, scored states"),
-        ("patience", int, "stop after so many evaluations without gain"),
-        ("devices", int, "local devices to train on; 0 takes all"),
+    command.add_argument("--seed", type=int, default=0, help="decides first weights and crops")
+    for name, kind, text, default in (
+        ("steps", int, "length of the run", 350),
+        ("batch-size", int, "crops in a batch", 4),
+        ("crop", int, "side of a crop in pixels, a multiple of 16", 192),
+        ("learning-rate", float, "peak learning rate", 0.001),
+        ("evaluate-every", int, "steps between saved, scored states", 50),
+        ("patience", int, "stop after so many evaluations without gain", "never"),
+        ("devices", int, "local devices to train on; 0 takes all", 1),
     ):
-        command.add_argument(f"--{name}", type=kind, help=text, default=argparse.SUPPRESS)
+        command.add_argument(
+            f"--{name}", type=kind, help=f"{text} (default: {default})", default=argparse.SUPPRESS
+        )
     command.add_argument(
         "--loss", default=argparse.SUPPRESS,
         choices=(
             "cross_entropy", "weighted_cross_entropy", "dice", "tversky", "focal_tversky", "listing"
         ),
+        help="(default: cross_entropy)",
     )
     command.add_argument(
         "--attention", choices=("gate", "cbam", "both"), default=argparse.SUPPRESS,
-        help="attention of att_unet, datt_unet and damu_net",
+        help="attention on the skip connections (default: none in unet, else gate)",
     )
-    command.add_argument("--base-filters", type=int, default=argparse.SUPPRESS)
+    command.add_argument(
+        "--base-filters", type=int, default=argparse.SUPPRESS,
+        help="channels of level 1 (default: 32)",
+    )
     command.add_argument(
         "--precision", default=argparse.SUPPRESS,
         choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
+        help="floating-point format (default: auto, by device)",
     )
     command.add_argument(
         "--no-tta", dest="tta", action="store_false", default=argparse.SUPPRESS,
@@ -128,7 +143,9 @@ def _add_evaluate(commands) -> None:
         "of the test slices beside the trivial baselines.",
     )
     command.add_argument("folder", type=Path, metavar="RUN", help="run folder")
-    command.add_argument("--no-tta", dest="tta", action="store_false")
+    command.add_argument(
+        "--no-tta", dest="tta", action="store_false", help="without test-time augmentation"
+    )
     command.add_argument("--json", action="store_true", help="print JSON for programs")
     command.set_defaults(run=_evaluate)
 
@@ -137,7 +154,8 @@ def _add_predict(commands) -> None:
     command = commands.add_parser(
         "predict", help="find the membranes in your own images",
         description="Write NAME_membrane.png (probability of membrane, 0 to 255) for each image: "
-        "grey 8 or 16 bit, any size. A file that exists is never overwritten without --force.",
+        "a PNG, TIFF or JPEG file with one grey image of 8 or 16 bit, any size. A file that exists "
+        "is never overwritten without --force.",
     )
     command.add_argument(
         "model", help="a run folder, a .keras or .npz file, or the name of a pretrained network: "
@@ -145,7 +163,9 @@ def _add_predict(commands) -> None:
     )
     command.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
     command.add_argument("--out", type=Path, help="folder for the results (default: beside IMAGE)")
-    command.add_argument("--tile", type=int, help="tile size in pixels, for large images")
+    command.add_argument(
+        "--tile", type=int, help="side of a tile in pixels, a multiple of 16, for large images"
+    )
     command.add_argument("--tta", action="store_true", help="average over 8 flips and rotations")
     command.add_argument("--force", action="store_true", help="overwrite results that exist")
     command.set_defaults(run=_predict)
@@ -275,6 +295,8 @@ def _data(arguments: argparse.Namespace) -> None:
         return
     for name, value in found.items():
         shown = f"{value:.4f}" if isinstance(value, float) else value
+        if value is None:
+            shown = "not known: the masks of this part are not public"
         print(f"{name.replace('_', ' '):20}{shown}")
     print(f"{'source':20}{stack.source}")
 
@@ -292,6 +314,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
+    _check_run(arguments.folder, "RUN")
     training = _training()
     config = training.read_config(arguments.folder)
     record = training.evaluate_run(arguments.folder, tta=arguments.tta)
@@ -306,6 +329,8 @@ def _sweep(arguments: argparse.Namespace) -> None:
     from damunet_lite import results
 
     configs = results.read_sweep(arguments.file)
+    if not configs:
+        raise ValueError(f"FILE: {arguments.file} is an empty list, wanted configurations")
     paths = results.sweep(
         configs, arguments.runs, arguments.results, not arguments.quiet, report=print
     )
@@ -324,8 +349,14 @@ def _table(arguments: argparse.Namespace) -> None:
     if arguments.speed:
         speed = tables.measure_speed(tables.load_records(results))
         training.write_json(results / tables.SPEED_FILE, speed)
-    paths = tables.write_tables(results, arguments.out)
     records = tables.load_records(results)
+    if not records:
+        raise ValueError(
+            f"--results: {results} holds no record of a run on the real stack, wanted at least one"
+        )
+    if arguments.out is not None:
+        _check_folder(arguments.out, "--out")
+    paths = tables.write_tables(results, arguments.out)
     print(tables.plain(tables.score_lines(records)))
     if results.resolve() == Path(__file__).resolve().parents[1] / "book" / "results":
         paths.append(tables.write_recorded(results))
@@ -335,6 +366,9 @@ def _table(arguments: argparse.Namespace) -> None:
 def _workshop(arguments: argparse.Namespace) -> None:
     from damunet_lite import workshop
 
+    _check_folder(arguments.folder, "DIR")
+    if isinstance(arguments.wheels, Path) and not arguments.wheels.is_dir():
+        raise ValueError(f"--wheels: no folder {arguments.wheels}; wanted one with .whl files")
     material = workshop.write(
         arguments.folder, arguments.checkout, arguments.wheels, _say, arguments.force,
         arguments.start,
@@ -359,29 +393,93 @@ def _predict(arguments: argparse.Namespace) -> None:
     import numpy as np
     from PIL import Image
 
-    jobs = [(path, _result_path(path, arguments)) for path in arguments.images]
-    taken = [str(target) for _, target in jobs if target.exists() and not arguments.force]
-    if taken:
-        raise FileExistsError(f"{', '.join(taken)} would be overwritten; add --force or --out")
+    Image.MAX_IMAGE_PIXELS = None  # a limit meant for files from strangers; sections are larger
+    jobs = _plan(arguments)
     network = _network(arguments.model)
     from damunet_lite import inference
 
     for path, target in jobs:
+        pixels = _read_grey(path)
         try:
-            with Image.open(path) as picture:
-                pixels = np.asarray(picture)
-        except OSError as error:
-            raise ValueError(f"cannot read image {path}: {error}") from error
-        if pixels.ndim != 2:
-            raise ValueError(f"{path} must be a grey image, got shape {pixels.shape}")
-        if pixels.dtype == np.int32:  # how Pillow hands out 16-bit files in some modes
-            pixels = pixels.astype(np.uint16)
+            brightest = float(inference.as_network_input(pixels).max())
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: {error}") from error
         probability = inference.predict(
             network, pixels, tile=arguments.tile, tta=arguments.tta, batch_size=1
         )
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.round(probability * 255).astype(np.uint8)).save(target)
         print(f"{path} -> {target} (membrane: {100 * (probability > 0.5).mean():.1f} % of pixels)")
+        if brightest < DARK:
+            print(
+                f"note: {path} is dark: its brightest pixel has {100 * brightest:.1f} % of full "
+                "scale; stretch its contrast and predict again (chapter 14)", file=sys.stderr,
+            )
+
+
+def _plan(arguments: argparse.Namespace) -> list[tuple[Path, Path]]:
+    """Images with the files to write, all looked at before the first is written."""
+    jobs = [(path, _result_path(path, arguments)) for path in arguments.images]
+    if arguments.out is not None:
+        _check_folder(arguments.out, "--out")
+    for path in arguments.images:
+        _open_image(path).close()
+    taken = [str(target) for _, target in jobs if target.exists() and not arguments.force]
+    if taken:
+        raise FileExistsError(f"{', '.join(taken)} would be overwritten; add --force or --out")
+    targets = [target.resolve() for _, target in jobs]
+    doubled = sorted({str(t) for (_, t), r in zip(jobs, targets, strict=True)
+                      if targets.count(r) > 1})
+    if doubled:
+        raise ValueError(
+            f"IMAGE: {', '.join(doubled)} would be written twice, since two images have the same "
+            "name; predict them one by one, each with its own --out"
+        )
+    return jobs
+
+
+def _open_image(path: Path) -> Any:
+    from PIL import Image
+
+    try:
+        picture = Image.open(path)
+    except OSError as error:
+        reason = error.strerror or "it is no image"
+        raise ValueError(
+            f"cannot read image {path}: {reason}; wanted a PNG, TIFF or JPEG file"
+        ) from error
+    slices = getattr(picture, "n_frames", 1)
+    if slices > 1:
+        picture.close()
+        raise ValueError(
+            f"{path} holds {slices} images, wanted one: save each slice as a file of its own"
+        )
+    return picture
+
+
+def _read_grey(path: Path) -> Any:
+    """Grey values of a file, [height, width], in a dtype that `predict` takes."""
+    import numpy as np
+
+    try:
+        with _open_image(path) as picture:
+            # Numbers of a palette are no grey values.
+            pixels = np.asarray(picture.convert("RGB") if picture.mode == "P" else picture)
+            by_palette = picture.mode == "P"
+    except (OSError, SyntaxError) as error:  # Pillow raises both for damaged files
+        raise ValueError(f"cannot read image {path}: {error}") from error
+    if by_palette and (pixels == pixels[..., :1]).all():
+        pixels = pixels[..., 0]
+    if pixels.ndim != 2:
+        raise ValueError(
+            f"{path} must be a grey image, got shape {pixels.shape}: save it as 8-bit grey first"
+        )
+    if pixels.dtype == np.int32:  # how Pillow hands out 16-bit files in some modes
+        low, high = int(pixels.min()), int(pixels.max())
+        if low < 0 or high > 65535:
+            raise ValueError(f"{path} has grey values from {low} to {high}, wanted 0 to 65535")
+        pixels = pixels.astype(np.uint16)
+    return pixels
 
 
 def _network(source: str) -> Any:
@@ -389,11 +487,36 @@ def _network(source: str) -> Any:
     training = _training()
     from damunet_lite import weights
 
-    if not Path(source).exists() and source in weights.NAMES:
-        return weights.pretrained(source)
-    if Path(source).suffix == ".npz":
+    path = Path(source)
+    if not path.exists():
+        if source in weights.NAMES:
+            return weights.pretrained(source)
+        raise FileNotFoundError(
+            f"model: {source} is not there; wanted a run folder, a .keras or .npz file, or one of "
+            f"the names {', '.join(weights.NAMES)}"
+        )
+    if path.suffix == ".npz":
         return weights.load(source)
+    if path.is_dir():
+        _check_run(path, "model")
+    elif not zipfile.is_zipfile(path):
+        raise ValueError(f"model: {source} is neither a .keras nor a .npz file, or is damaged")
     return training.load_network(source)
+
+
+def _check_run(folder: Path, name: str) -> None:
+    """Whether a folder is a run folder that has a network by now."""
+    if not folder.is_dir():
+        got = f"the file {folder}" if folder.exists() else f"{folder}, which is not there"
+        raise ValueError(f"{name}: got {got}; wanted a run folder, which train writes")
+    for file in ("config.json", "best.keras"):
+        if not (folder / file).is_file():
+            raise ValueError(f"{name}: {folder} is not a finished run folder: {file} is missing")
+
+
+def _check_folder(folder: Path, name: str) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{name}: got the file {folder}, wanted a folder")
 
 
 def _result_path(image: Path, arguments: argparse.Namespace) -> Path:
@@ -422,7 +545,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return parsed.run(parsed) or 0
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last saved state", file=sys.stderr)
+        goes_on = parsed.command in ("train", "sweep")
+        rest = "; the same command goes on from the last saved state" if goes_on else ""
+        print(f"interrupted{rest}", file=sys.stderr)
         return 130
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         if os.environ.get("DAMUNET_DEBUG"):
