@@ -51,9 +51,19 @@ def constant(answer) -> Verdict:
             "The accuracy is that of the empty sheet: on how many of the twenty pixels is "
             "membrane right?",
         ),
+        "cell_of_empty": (
+            (4 / 20, 32 / 36, 8 / 24),
+            "The Dice of cell is that of the empty sheet: how many pixels does the black one "
+            "call cell?",
+        ),
+        "sensitivity": (
+            (4 / 20, 0, 1),
+            "All membrane is found, but Dice also asks how much was claimed: the areas are 4 and "
+            "20.",
+        ),
     }
     look = "Take them one by one: where is membrane right, and how much of each class is claimed?"
-    compare(answer, (4 / 20, 0, 8 / 24), mistakes, 2e-3, "the three scores", look)
+    compare(answer, (4 / 20, 0, 8 / 24), mistakes, 4e-3, "the three scores", look)
     return right("Even the rare class gives a constant a Dice of a third: every score has a floor.")
 
 
@@ -103,6 +113,14 @@ def dice(answer) -> Verdict:
             "areas.",
         ),
         "distance": (1 - 2 * both / areas, "That is 1 minus the Dice score, the Dice distance."),
+        "agreement": (
+            2 * (_TRUTH == _ANSWER).sum() / areas,
+            "== is True where both say cell, too. The overlap is where both say membrane: &.",
+        ),
+        "brackets": (
+            2 * both / _TRUTH.sum() + _ANSWER.sum(),
+            "brackets: the division comes before the +. Put the sum of the areas in brackets.",
+        ),
         "not_summed": (
             2 * (_TRUTH & _ANSWER) / areas,
             "A whole array came back: count the overlap with .sum() before you divide.",
@@ -193,6 +211,20 @@ def merged(answer) -> Verdict:
             "You left out the pairs of a pixel with itself. Here the first pixel is put back "
             "before the second is drawn, so a cell of n pixels has n squared pairs.",
         ),
+        "all_merged": (
+            2 * true / (true + sum(sizes) ** 2),
+            "You joined all cells: the square of the sum counts every pair of the slice. Only i "
+            "and j have become one.",
+        ),
+        "own_pairs_twice": (
+            2 * true / (2 * true + (sizes[i] + sizes[j]) ** 2),
+            "The squares of i and j are in the true pairs already: what the merge adds is 2 times "
+            "the product.",
+        ),
+        "distance": (
+            1 - 2 * true / (2 * true + extra),
+            "That is 1 minus V_rand: without a merge the score should be 1.",
+        ),
     }
     compare(value, 2 * true / (2 * true + extra), mistakes, 1e-6, "V_rand")
     return right(
@@ -223,8 +255,11 @@ def fool(answer) -> Verdict:
         return not_yet(f"{found} The polarity is turned: membrane is 1.", "polarity")
     if overlap <= 0.98:
         return not_yet(f"{found} Too many pixels changed for Dice: three are enough.", "too_many")
-    if score.rand == 1:
-        text = f"{found} The pixels you opened join nothing: look at what lies on either side."
+    if score.rand_merge == 1:
+        text = (
+            f"{found} Nothing is joined yet: open membrane (1 becomes 0) that has a cell on "
+            "either side."
+        )
         return not_yet(text, "joins_nothing")
     if score.rand >= 0.5:
         text = f"{found} Some cells are joined, but not all: which walls still stand?"

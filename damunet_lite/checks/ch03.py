@@ -57,6 +57,11 @@ def pixel_scores(answer) -> Verdict:
             "The Dice of cell is not what the Dice of membrane lacks to 1: write the formula with "
             "tn in place of tp.",
         ),
+        "cell_positive": (
+            (90 / 110, 90 / 100, cell, membrane),
+            "All four have cell as the positive class. The counts are given for membrane: "
+            "sensitivity is made of tp.",
+        ),
         "one_without_two": (
             (sensitivity, precision, membrane, 90 / 120),
             "In the Dice of cell the 2 is missing, above and below.",
@@ -164,6 +169,11 @@ def v_info(answer) -> Verdict:
             "That is the arithmetic mean of the two parts; V_info is the harmonic one, the shared "
             "bits over the mean entropy.",
         ),
+        "joint_for_shared": (
+            2 * (h_t + h_s - shared) / (h_t + h_s),
+            "Above stands the entropy of both labels together, H(S, T). The shared information is "
+            "H(S) + H(T) - H(S, T).",
+        ),
         "joint_entropy": (
             shared / (h_t + h_s - shared),
             "Below stands the entropy of both labels together, H(S, T). Wanted is the mean of the "
@@ -232,15 +242,22 @@ def diagnose(answer) -> Verdict:
 @checker
 def report(answer) -> Verdict:
     """``answer(validation, test, thresholds)``: chosen threshold, score to report."""
-    validation = np.array([[0.5, 0.9, 0.7, 0.2], [0.6, 0.1, 0.65, 0.3]])
-    test = np.array([[0.95, 0.4, 0.6, 0.1], [0.5, 0.7, 0.54, 0.1], [0.8, 0.3, 0.3, 0.6]])
-    thresholds = np.array([0.2, 0.4, 0.6, 0.8])
+    # Best column by the mean of the validation slices 2, by their largest entry 1, by their median
+    # 4, by the mean along the wrong axis 0, by the test slices 3, alone or with the others.
+    validation = np.array(
+        [[0.6, 0.9, 0.85, 0.2, 0.5], [0.1, 0.1, 0.6, 0.3, 0.65], [0.2, 0.2, 0.55, 0.1, 0.64]]
+    )
+    test = np.array(
+        [[0.1, 0.4, 0.35, 0.95, 0.2], [0.1, 0.7, 0.3, 0.5, 0.3], [0.6, 0.3, 0.1, 0.8, 0.1]]
+    )
+    thresholds = np.array([0.2, 0.4, 0.6, 0.8, 0.9])
+    means = test.mean(axis=0)
     value = run(answer, validation.copy(), test.copy(), thresholds.copy())
     if isinstance(value, tuple | list) and len(value) == 2 and np.ndim(value[1]) == 1:
         text = "The score is still one number a slice: report their mean."
         return not_yet(text, "not_averaged")
     mistakes = {
-        "order": ((0.48, 0.6), "The order is threshold, score."),
+        "order": ((0.25, 0.6), "The order is threshold, score."),
         "best_slice": (
             (0.6, test[:, 2].max()),
             "You report the best test slice at your threshold: report the mean of all.",
@@ -249,9 +266,9 @@ def report(answer) -> Verdict:
             (0.6, test.mean()),
             "The score is the mean over all thresholds: report it at the chosen one alone.",
         ),
-        "score_only": (0.48, "The score is right; return the threshold before it, as a tuple."),
+        "score_only": (0.25, "The score is right; return the threshold before it, as a tuple."),
         "chosen_on_test": (
-            (0.2, 0.75),
+            (0.8, 0.75),
             "That threshold is the best one on the test slices. Choose it on the validation "
             "slices, whatever the test slices say.",
         ),
@@ -261,23 +278,36 @@ def report(answer) -> Verdict:
             "score at your threshold.",
         ),
         "validation_reported": (
-            (0.6, 0.675),
+            (0.6, validation[:, 2].mean()),
             "The threshold is right, but the score is that of the validation slices, on which it "
             "was chosen. Report the test slices.",
         ),
         "single_best": (
-            (0.4, test[:, 1].mean()),
+            (0.4, means[1]),
             "You took the threshold of the best single entry. Take the mean over the slices "
             "first: one slice must not decide.",
+        ),
+        "median": (
+            (0.9, means[4]),
+            "You chose by the median of the validation slices. Choose by their mean, which is "
+            "what you report of the test slices.",
+        ),
+        "wrong_axis": (
+            (0.2, means[0]),
+            "You took the mean over the thresholds. Slices are rows: average over axis 0.",
+        ),
+        "row": (
+            (0.6, test[2].mean()),
+            "test[column] is a row: one slice at all thresholds. A column is test[:, column].",
         ),
         "best_per_slice": (
             (0.6, test.max(axis=1).mean()),
             "Each test slice has its own best threshold in your score. One threshold serves all.",
         ),
         "column": (
-            (2, 0.48),
+            (2, 0.25),
             "You return the number of the column; the threshold itself was asked for.",
         ),
     }
-    compare(value, (0.6, 0.48), mistakes, 1e-6, "the threshold and the score")
+    compare(value, (0.6, 0.25), mistakes, 1e-6, "the threshold and the score")
     return right("Chosen where it may be chosen, reported where nothing was chosen.")

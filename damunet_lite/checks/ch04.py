@@ -75,6 +75,14 @@ def soft_counts(answer: Any) -> Verdict:
             ((y * p).sum(1), (y * (1 - p)).sum(1), ((1 - y) * p).sum(1)),
             "those are counts for each row: sum over all pixels, without an axis.",
         ),
+        "by_column": (
+            (sum(y * p), sum(y * (1 - p)), sum((1 - y) * p)),
+            "those are counts for each column: Python's sum adds up the rows only. Use .sum().",
+        ),
+        "brackets": (
+            (tp, (y * 1 - p).sum(), (1 - y * p).sum()),
+            "brackets: y * 1 - p is (y * 1) - p, and 1 - y * p is 1 - (y * p).",
+        ),
     }
     compare(run(answer, y, p), (tp, fn, fp), mistakes, what="(tp, fn, fp)")
     return right("TP + FN is the number of membrane pixels, whatever p says.")
@@ -103,6 +111,10 @@ def index(answer: Any) -> Verdict:
         "no_weights": (
             _index(**{**case, "fn_weight": 1, "fp_weight": 1}),
             "both errors weigh 1, which is the Jaccard index: use the weights.",
+        ),
+        "dice_weights": (
+            _index(**{**case, "fn_weight": 0.5, "fp_weight": 0.5}),
+            "both errors weigh one half, which is Dice: use the weights.",
         ),
         "dice_without_two": (
             8.0 / (2 * 6.0 + 0.7 * 3 + 0.3 * 1 + 2),
@@ -263,6 +275,18 @@ def gradient(answer: Any) -> Verdict:
         "weight_forgotten": (
             np.where(y == 1, -(bottom - (tp + 1)), 0.3 * (tp + 1)) / bottom**2,
             "on membrane D grows by 1 - fn_weight, not by 1: FN shrinks while TP grows.",
+        ),
+        "cell_without_n": (
+            np.where(y == 1, wanted, 0.3 / bottom**2),
+            "on cell N is missing: the rule for fractions has N times what p does to D.",
+        ),
+        "smooth_only_below": (
+            np.where(y == 1, -(bottom - 0.3 * tp), 0.3 * tp) / bottom**2,
+            "smooth is missing from N: N = TP + smooth.",
+        ),
+        "two_values": (
+            (wanted[0], wanted[1]),
+            "the two values are right: now put one of them into each pixel, with np.where.",
         ),
         "cross_entropy": (p - y, "p - y is the gradient of cross-entropy behind a sigmoid."),
     }

@@ -177,6 +177,11 @@ def convert(answer: Any) -> Verdict:
                 (1 - beta, beta, gamma),
                 f"{place}: alpha is not 1 - beta here; the two weights need not add up to 1.",
             ),
+            "one_minus_exponent": (
+                (alpha, beta, 1 - exponent),
+                f"{place}: 1 - exponent is the gamma of MONAI; here gamma is "
+                f"{'the exponent' if gamma == exponent else '1/exponent'}.",
+            ),
             "fixed_gamma": (
                 (alpha, beta, 0.75 if gamma == exponent else 4 / 3),
                 f"{place}: gamma is a number in your code: make it from the argument exponent.",

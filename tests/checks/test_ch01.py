@@ -38,11 +38,27 @@ def merged_without_putting_back(sizes, i, j):
     return 2 * pairs / (2 * pairs + 2 * sizes[i] * sizes[j])
 
 
+def merged_counting_own_pairs_twice(sizes, i, j):
+    pairs = sum(n * n for n in sizes)
+    return 2 * pairs / (2 * pairs + (sizes[i] + sizes[j]) ** 2)
+
+
+def all_merged(sizes, i, j):
+    pairs = sum(n * n for n in sizes)
+    return 2 * pairs / (pairs + sum(sizes) ** 2)
+
+
 def four_cells(*opened):
     mask = np.zeros((9, 13))
     mask[4] = mask[:4, 4] = mask[5:, 8] = 1
     for place in opened:
         mask[place] = 0
+    return mask
+
+
+def more_membrane():
+    mask = four_cells()
+    mask[1, 1] = 1
     return mask
 
 
@@ -69,6 +85,8 @@ WRONG = [
     ("constant", "jaccard", (0.2, 0, 0.2)),
     ("constant", "percent", (20, 0, 100 / 3)),
     ("constant", "accuracy_of_cell", (0.8, 0, 0.333)),
+    ("constant", "cell_of_empty", (0.2, 0.889, 0.333)),
+    ("constant", "sensitivity", (0.2, 0, 1)),
     ("dice", "without_two", overlap_over(lambda t, p: t.sum() + p.sum())),
     ("dice", "jaccard", overlap_over(lambda t, p: (t | p).sum())),
     ("dice", "doubled_jaccard", overlap_over(lambda t, p: (t | p).sum() / 2)),
@@ -78,6 +96,8 @@ WRONG = [
     ("dice", "sensitivity", overlap_over(lambda t, p: t.sum())),
     ("dice", "all_pixels", lambda t, p: 2 * (t & p).mean()),
     ("dice", "distance", lambda t, p: 1 - 2 * (t & p).sum() / (t.sum() + p.sum())),
+    ("dice", "agreement", lambda t, p: 2 * (t == p).sum() / (t.sum() + p.sum())),
+    ("dice", "brackets", lambda t, p: 2 * (t & p).sum() / t.sum() + p.sum()),
     ("dice", "not_summed", lambda t, p: 2 * (t & p) / (t.sum() + p.sum())),
     ("share", "percent", 78.25),
     ("share", "of_the_stack", 0.7804),
@@ -93,9 +113,13 @@ WRONG = [
     ("merged", "sizes_not_squared", merged_without_squares),
     ("merged", "only_the_two", merged_without_the_others),
     ("merged", "pairs_of_two", merged_without_putting_back),
+    ("merged", "own_pairs_twice", merged_counting_own_pairs_twice),
+    ("merged", "all_merged", all_merged),
+    ("merged", "distance", lambda sizes, i, j: 1 - merged(sizes, i, j)),
     ("fool", "polarity", 1 - four_cells()),
     ("fool", "too_many", np.zeros((9, 13))),
     ("fool", "joins_nothing", four_cells((4, 4))),
+    ("fool", "joins_nothing", more_membrane()),
     ("fool", "walls_left", four_cells((2, 4), (4, 2))),
     ("fool", "wrong_shape", np.zeros((3, 3))),
 ]
@@ -116,6 +140,10 @@ def test_a_typical_mistake_gets_its_own_message(name, mistake, answer):
     verdict = getattr(ch01, name)(answer)
     assert not verdict
     assert verdict.mistake == mistake
+
+
+def test_two_digits_are_enough():
+    assert ch01.constant((0.2, 0, 0.33))
 
 
 def test_a_mask_of_words_is_told_what_is_wanted():

@@ -59,6 +59,19 @@ def gap_of_two(n, start, block, gap):
     return contiguous(n, start, block, 2)
 
 
+def stop_below_zero(n, start, block, gap):
+    every = list(range(n))
+    return every[: start - gap] + every[start + block + gap :], every[start : start + block]
+
+
+def as_sets(*numbers):
+    return tuple(set(part.tolist()) for part in contiguous(*numbers))
+
+
+def as_masks(n, *numbers):
+    return tuple(np.isin(np.arange(n), part) for part in contiguous(n, *numbers))
+
+
 def scattered(n, start, block, gap):
     test = np.arange(start, n, gap)[:block]
     return np.setdiff1d(np.arange(n), test), test
@@ -115,6 +128,8 @@ WRONG = [
     ("width", 5, "pixels", "4 nm"),
     ("width", 28, "every_darker_pixel", "below the middle"),
     ("width", 16, "fence_posts", "five pixels"),
+    ("width", 8, "half_of_the_cell", "between floor and cell"),
+    ("width", 18.8, "between_pixels", "whole pixels"),
     ("width", 250, "section", "thickness"),
     ("neighbours", 24 / 29, "one_side", "There are two"),
     ("neighbours", 0.68, "both", "One is enough"),
@@ -133,6 +148,10 @@ WRONG = [
     ("split", lambda *a: contiguous(*a)[::-1], "swapped", "train, test"),
     ("split", lambda *a: (np.arange(12), np.arange(5, 8)), "overlap", "both lists"),
     ("split", lambda *a: 7, "wrong_shape", "two lists"),
+    ("split", lambda *a: ("train", "test"), "wrong_shape", "two lists"),
+    ("split", lambda *a: (*contiguous(*a), 2), "wrong_shape", "two lists"),
+    ("split", as_masks, "wrong_shape", "section numbers"),
+    ("split", stop_below_zero, "negative_stop", "counts from the end"),
     ("split", off_by(1, 0), "long_before", "before the block is one slice too long"),
     ("split", off_by(0, 1), "long_after", "after the block is one slice too long"),
     ("split", off_by(-1, 0), "short_before", "before the block is one slice too short"),
@@ -155,6 +174,7 @@ WRONG = [
     ("together", lambda i, m, rng: (m, i), "swapped", "image, mask"),
     ("together", not_drawn_from_rng(), "not_from_rng", "from rng alone"),
     ("together", lambda i, m, rng: flip_if(i, m, *[rng.random() < 0.05] * 2), "not_half", "half"),
+    ("together", lambda i, m, rng: flip_if(i, m, *[rng.random() < 0.3] * 2), "not_half", "of 400"),
     ("together", lambda i, m, rng: (i, 1 - m), "other", "mask comes back"),
     ("together", lambda i, m, rng: i, "wrong_shape", "two arrays"),
 ]
@@ -165,6 +185,11 @@ def test_solutions_pass(name):
     verdict = getattr(ch02, name)(SOLUTIONS[name])
     assert verdict, verdict
     assert verdict.mistake is None
+
+
+def test_a_split_may_come_as_sets_or_as_generators():
+    assert ch02.split(as_sets)
+    assert ch02.split(lambda *numbers: tuple(iter(part) for part in contiguous(*numbers)))
 
 
 @pytest.mark.parametrize(

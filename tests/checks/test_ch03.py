@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from damunet_lite.checks import ch03
@@ -146,16 +147,21 @@ WRONG = [
         "membrane_without_two",
         changed(membrane=lambda tp, fp, fn, tn: tp / (tp + fp + fn)),
     ),
+    ("pixel_scores", "cell_positive", lambda tp, fp, fn, tn: four(tn, fn, fp, tp)),
     ("count_cells", "rim", (6, 3)),
     ("v_info", "arithmetic_mean", information(result=lambda i, t, s: (i / t + i / s) / 2)),
     ("v_info", "distance", information(result=lambda i, t, s: 1 - 2 * i / (t + s))),
     ("v_info", "joint_entropy", information(result=lambda i, t, s: i / (t + s - i))),
+    ("v_info", "joint_for_shared", information(result=lambda i, t, s: 2 * (t + s - i) / (t + s))),
     ("v_info", "order", lambda truth, proposal: information()(proposal, truth)),
     ("diagnose", "order", ("up", "merge")),
     ("report", "order", lambda *scores: report(*scores)[::-1]),
     ("report", "score_only", lambda *scores: report(*scores)[1]),
     ("report", "best_slice", report_other(honest_column, lambda v, t, c: t[:, c].max())),
     ("report", "all_thresholds", report_other(honest_column, lambda v, t, c: t.mean())),
+    ("report", "median", report_other(lambda v, t: np.median(v, axis=0).argmax(), score_there)),
+    ("report", "wrong_axis", report_other(lambda v, t: v.mean(axis=1).argmax(), score_there)),
+    ("report", "row", report_other(honest_column, lambda v, t, c: t[c].mean())),
     ("report", "not_averaged", report_other(honest_column, lambda v, t, c: t[:, c])),
     ("count_cells", "swapped", (2, 5)),
     ("count_cells", "corners", (2, 2)),
@@ -212,6 +218,11 @@ def test_a_typical_mistake_gets_its_own_message(name, mistake, answer):
     verdict = getattr(ch03, name)(answer)
     assert not verdict
     assert verdict.mistake == mistake
+
+
+def test_a_threshold_chosen_on_all_slices_is_chosen_on_the_test_slices_too():
+    both = report_other(lambda v, t: np.vstack([v, t]).mean(axis=0).argmax(), score_there)
+    assert ch03.report(both).mistake == "chosen_on_test"
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)

@@ -99,6 +99,7 @@ WRONG = [
     ("mean_of_focal", always_the_first_batch(), "one_batch"),
     ("convert", lambda place, fn, fp, e: convert(place, fn, 1 - fn, e), "one_minus"),
     ("convert", fixed_gamma, "fixed_gamma"),
+    ("convert", lambda place, fn, fp, e: (fn, fp, 1 - e), "one_minus_exponent"),
     ("convert", swapped_in("paper"), "weights_swapped"),
     ("convert", swapped_in("their code"), "weights_swapped"),
     ("convert", swapped_in("smp"), "weights_swapped"),
