@@ -44,6 +44,14 @@ def _stops_at_wide(answer: Any) -> bool:
     return False
 
 
+def _four_levels(answer: Any) -> list | None:
+    """Shapes where four levels are asked for; None where the answer stops."""
+    try:
+        return _shapes(answer(_IMAGE.copy(), 4))
+    except Exception:
+        return None
+
+
 _ONLY_SQUARES = (
     "this works for square images only. The checker's has 8 x 16 pixels: height and width are "
     "halved each by itself."
@@ -79,6 +87,11 @@ def pyramid(answer: Any) -> Verdict:
             [(8, 16), (4, 8), (4, 8)],
             "level 3 is as large as level 2: average the copy before it, or use a factor of 4 on "
             "the image.",
+        ),
+        "wrong_axes": (
+            [(8, 16), (2, 2), (2, 2)],
+            "one number is wanted for each block, not for each place in a block: after "
+            "reshape(rows, 2, columns, 2) take the mean over axes 1 and 3.",
         ),
         "rows_only": (
             [(8, 16), (4, 16), (2, 16)], "only the rows are averaged: halve the width as well."
@@ -124,6 +137,15 @@ def pyramid(answer: Any) -> Verdict:
         ),
     }
     compare(value[2], _IMAGE.reshape(2, 4, 4, 4).mean((1, 3)), mistakes, what="level 3")
+    four = _four_levels(answer)
+    if four == _SHAPES:
+        return not_yet("asked for 4 levels, it gives 3: use `levels`.", "levels_ignored")
+    if four != [*_SHAPES, (1, 2)]:
+        return not_yet(
+            "right for 3 levels, but not for 4: every level halves the one before it, so blocks of "
+            "the image have sides of 2, 4 and 8.",
+            "not_doubling",
+        )
     return right("Averages of averages: each level has the mean grey of the image.")
 
 
@@ -207,6 +229,11 @@ def extra_parameters(answer: Any) -> Verdict:
             own + 2 * wider,
             "only the first convolution of a level reads the joined map; the second reads what "
             "the first wrote.",
+        ),
+        "whole_convolution": (
+            own + 3 * wider // 2 + own // 10,
+            "that counts the level's first convolution whole. It was there before: count only the "
+            "f channels that it reads in addition.",
         ),
         "old_width": (
             own + wider // 2,

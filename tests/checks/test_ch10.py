@@ -35,6 +35,19 @@ def square_only(image):
     return image.reshape(half, 2, half, 2).mean((1, 3))
 
 
+def mean_over(*axes):
+    return pyramid_by(lambda image: blocks(image).mean(axes))
+
+
+def factors_of_two(image, levels):
+    """Blocks of 2, 4, 6, ... where 2, 4, 8, ... are wanted."""
+    result = [image]
+    for f in range(2, 2 * levels, 2):
+        height, width = image.shape
+        result.append(image.reshape(height // f, f, width // f, f).mean((1, 3)))
+    return result
+
+
 def sides_swapped(image):
     height, width = image.shape
     return image.reshape(width // 2, 2, height // 2, 2).mean((1, 3))
@@ -82,6 +95,9 @@ WRONG = [
     ("pyramid", pyramid_by(lambda image: image[1::2, 1::2]), "other_corner"),
     ("pyramid", pyramid_by(lambda image: blocks(image).min((1, 3))), "minimum"),
     ("pyramid", lambda image, levels: [image, halve(image), image[::4, ::4]], "not_from_the_copy"),
+    ("pyramid", mean_over(0, 2), "wrong_axes"),
+    ("pyramid", factors_of_two, "not_doubling"),
+    ("pyramid", lambda image, levels: pyramid(image, 3), "levels_ignored"),
     ("pyramid", lambda image, levels: 1 / 0, "raised"),
     ("pyramid", 3, "raised"),
     ("dips", [0.24, 0.06], "unchanged"),
@@ -111,6 +127,9 @@ WRONG = [
     ("extra_parameters", lambda b, d: parameters(b, d, convs=0.5), "old_width"),
     ("extra_parameters", lambda b, d: parameters(b, d, last=d - 1), "level_missing"),
     ("extra_parameters", lambda b, d: (d - 1) * (10 * b + 9 * b * b), "not_doubling"),
+    ("extra_parameters",
+     lambda b, d: sum(11 * f + 27 * f * f // 2 for f in [b * 2**k for k in range(1, d)]),
+     "whole_convolution"),
     ("extra_parameters", lambda b, d: 3120, "other"),
     ("two_ways", [68, 56], "swapped"),
     ("two_ways", [56, 56], "direct"),

@@ -14,25 +14,20 @@ def misfed(rows, gating):
     return [gate for source, gate in gating if rows[source] != rows[gate] + 1]
 
 
-def scale_cost(base_filters, depth):
-    widths = [base_filters * 2**level for level in range(1, depth)]
-    return sum(9 * c + c + 9 * c * c for c in widths)
-
-
 CHANGED = {"conv4", "center", "gate1", "signal2", "gate2", "up2", "conv6"}
 SOLUTIONS = {
     "block_parameters": block_parameters,
     "misfed": misfed,
     "changed_parts": CHANGED,
     "unused": 1_276_739,
-    "scale_cost": scale_cost,
+    "rival_filters": 34,
 }
 UNTOUCHED = {
     "block_parameters": lambda n, f: ...,
     "misfed": lambda rows, gating: ...,
     "changed_parts": ...,
     "unused": ...,
-    "scale_cost": lambda base_filters, depth: ...,
+    "rival_filters": ...,
 }
 WRONG = [
     ("block_parameters", lambda n, f: block_parameters(n, f) - 2 * f, "no_bias"),
@@ -76,16 +71,19 @@ WRONG = [
     ("unused", 23, "share"),
     ("unused", 22.6, "share"),
     ("unused", 1_276_000, "other"),
-    ("scale_cost", lambda b, d: sum(10 * b * 2**i for i in range(1, d)), "no_widening"),
-    ("scale_cost", lambda b, d: sum(9 * (b * 2**i) ** 2 for i in range(1, d)), "no_own"),
-    ("scale_cost", lambda b, d: scale_cost(b, d) - sum(b * 2**i for i in range(1, d)), "no_bias"),
-    ("scale_cost", lambda b, d: scale_cost(b, d) + 10 * b + 9 * b * b, "first_level"),
-    ("scale_cost", lambda b, d: scale_cost(b, d + 1), "bottom"),
-    ("scale_cost", lambda b, d: scale_cost(b, d - 1), "one_level_short"),
-    ("scale_cost", lambda b, d: scale_cost(b, 4), "depth_ignored"),
-    ("scale_cost", lambda b, d: scale_cost(32, d), "base_filters_ignored"),
-    ("scale_cost", lambda b, d: (d - 1) * scale_cost(b // 2, 2), "same_widths"),
-    ("scale_cost", lambda b, d: scale_cost(b, d) + 1, "other"),
+    ("changed_parts", [["conv4", "center"]], "wrong_shape"),
+    ("changed_parts", {"conv4", "centre"}, "wrong_shape"),
+    ("rival_filters", 36, "linear"),
+    ("rival_filters", 32, "unchanged"),
+    ("rival_filters", 64, "doubled"),
+    ("rival_filters", 8_806_151, "parameters"),
+    ("rival_filters", (8_806_151 / 7_768_353) ** 0.5, "factor"),
+    ("rival_filters", 8_806_151 / 7_768_353, "growth"),
+    ("rival_filters", 2, "more"),
+    ("rival_filters", 34.07, "not_whole"),
+    ("rival_filters", 33, "other"),
+    ("rival_filters", 35, "other"),
+    ("rival_filters", "34 filters", "wrong_shape"),
 ]  # fmt: skip
 
 
@@ -114,6 +112,7 @@ def test_other_right_answers_pass():
     assert ch11.misfed(lambda rows, gating: (g for s, g in gating if rows[g] != rows[s] - 1))
     assert ch11.changed_parts(list(CHANGED))
     assert ch11.unused(1_276_739.0)
+    assert ch11.rival_filters(34.0)
 
 
 def test_a_number_to_be_predicted_is_not_given_away():
@@ -140,5 +139,13 @@ def test_the_checkers_know_the_listing():
     narrow = parts(models.published_listing(correct_gate3=True))
     wide = parts(models.published_listing(correct_gate3=True, full_conv4=True))
     assert {part for part in narrow if narrow[part] != wide[part]} == CHANGED
-    gained = models.damu_net().count_params() - models.datt_unet().count_params()
-    assert gained == scale_cost(32, 4)
+
+
+def test_the_rival_is_the_nearest_in_size():
+    wanted = models.damu_net().count_params()
+    sizes = {f: models.unet(base_filters=f).count_params() for f in (32, 33, 34, 35)}
+    assert min(sizes, key=lambda f: abs(sizes[f] - wanted)) == 34
+    assert f"{sizes[34]:,}" in ch11.rival_filters(34).message
+    assert abs(sizes[34] / wanted - 1) < 0.005
+    for answer in (33, 35):
+        assert "34" not in ch11.rival_filters(answer).message
