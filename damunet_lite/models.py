@@ -276,11 +276,13 @@ def published_listing(
     -----
     The decoder has no convolutions of its own: ``conv6`` to ``conv9`` feed nothing but the heads.
     The listing trains the three side heads with the focal Tversky loss and the main one with the
-    plain Tversky loss, pooled over the batch, on strided targets.
+    plain Tversky loss, pooled over the batch, on strided targets. All of this, the signal of the
+    third gate and the 64 filters included, stands in the public code of the design that it adapts.
 
     References
     ----------
-    Abraham and Khan 2019, ISBI, doi:10.1109/ISBI.2019.8759329, is the design it adapts.
+    Abraham and Khan 2019, ISBI, doi:10.1109/ISBI.2019.8759329; their code: repository
+    nabsabraham/focal-tversky-unet.
 
     Examples
     --------
