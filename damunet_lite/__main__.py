@@ -222,7 +222,8 @@ def _add_workshop(commands) -> None:
     )
     command.add_argument("folder", type=Path, metavar="DIR", help="folder for the material")
     command.add_argument(
-        "--checkout", type=Path, help="copy of the repository (default: the current folder)"
+        "--checkout", type=Path, help="copy of the repository (default: the current folder, or the "
+        "one that the package lies in)",
     )
     command.add_argument(
         "--wheels", type=Path, nargs="?", const=True, default=False, metavar="FOLDER",
