@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from damunet_lite.checks import Verdict, checker, compare, elements, not_yet, right, run
+from damunet_lite.checks import (
+    WRONG_SHAPE,
+    Verdict,
+    checker,
+    compare,
+    elements,
+    not_yet,
+    right,
+    run,
+)
 
 _LABELS = np.array(
     [
@@ -12,14 +21,19 @@ _LABELS = np.array(
         [3, 0, 4, 4, 4, 4],
     ]
 )
-# Mean, median and best single value over the slices choose three different columns.
+# Mean, median, best single value, first slice, vote of the slices, lowest mean, mean along the
+# wrong axis, and the test slices (alone or with the others) choose eight different columns.
 _VALIDATION = np.array([
-    [0.65, 0.72, 0.71, 0.69, 0.61], [0.81, 0.63, 0.70, 0.93, 0.96], [0.82, 0.75, 0.85, 0.76, 0.65],
+    [0.84, 0.65, 0.77, 0.90, 0.89, 0.74, 0.83, 0.62],
+    [0.69, 0.71, 0.95, 0.78, 0.88, 0.94, 0.85, 0.79],
+    [0.60, 0.84, 0.64, 0.63, 0.67, 0.82, 0.89, 0.97],
 ])
 _TEST = np.array([
-    [0.95, 0.97, 0.97, 0.93, 0.70], [0.93, 0.81, 0.94, 0.66, 0.84], [0.79, 0.94, 0.86, 0.64, 0.64],
+    [0.86, 0.74, 0.95, 0.82, 0.84, 0.83, 0.93, 0.62],
+    [0.80, 0.83, 0.64, 0.72, 0.61, 0.97, 0.84, 0.66],
+    [0.72, 0.96, 0.81, 0.97, 0.62, 0.91, 0.65, 0.89],
 ])
-_CUTS = np.array([0.3, 0.5, 0.6, 0.7, 0.8])
+_CUTS = np.array([0.3, 0.4, 0.5, 0.55, 0.6, 0.7, 0.75, 0.8])
 _NO_BACKGROUND = np.array([[1, 1, 2, 2, 2], [1, 3, 3, 3, 3]])
 
 
@@ -36,6 +50,9 @@ def _same(value, other) -> bool:
 
 def _sizes(value, wanted, mistakes, image: str) -> None:
     """Compare zoom, rows and columns one by one, without giving them away."""
+    if isinstance(value, (tuple, list)) and any(np.ndim(one) for one in value):
+        flat = "Return three numbers side by side: zoom, rows, columns, with no pair among them."
+        compare(np.nan, wanted, {WRONG_SHAPE: (np.nan, flat)})
     if np.shape(value) == (3,):
         mistaken = {name: mistake for name, mistake in mistakes.items() if _same(value, mistake[0])}
         if mistaken:
@@ -64,6 +81,10 @@ def working_size(answer) -> Verdict:
             (1 / zoom, _up(small[0]), _up(small[1])),
             "The zoom is upside down. A pixel of 6.5 nm is larger than one of 4 nm, so the image "
             "needs more pixels, not fewer.",
+        ),
+        "zoom_last": (
+            (_up(zoomed[0]), _up(zoomed[1]), zoom),
+            "All three are right, in another order: the zoom comes first.",
         ),
         "rounded_down": (
             (zoom, zoomed[0] // 16 * 16, zoomed[1] // 16 * 16),
@@ -123,14 +144,19 @@ def _blended(tiles, starts, weight, length, divide=True):
 @checker
 def blend(answer) -> Verdict:
     """``answer(tiles, starts, weight, length)``: weighted mean of tiles that overlap."""
-    tiles = [np.array([0.2, 0.4, 0.6]), np.array([0.9, 0.1, 0.5]), np.array([0.3, 0.8, 0.7])]
+    tiles = [np.array([0.2, 0.4, 0.95]), np.array([0.9, 0.4, 0.5]), np.array([0.3, 0.8, 0.7])]
     starts, weight, length = [0, 2, 3], np.array([0.5, 1.0, 0.25]), 6
     given, weights = [t.copy() for t in tiles], weight.copy()
     value = run(answer, given, list(starts), weights, length)
-    last, count = np.zeros(length), np.zeros(length)
+    last, count, largest, heaviest = np.zeros((4, length))
+    reached = np.zeros(length)
     for tile, start in zip(tiles, starts, strict=True):
         last[start : start + 3] = tile
         count[start : start + 3] += 1
+        largest[start : start + 3] = np.maximum(largest[start : start + 3], tile)
+        for at, (one, value_there) in enumerate(zip(weight, tile, strict=True), start):
+            if one > reached[at]:
+                reached[at], heaviest[at] = one, value_there
     summed = _blended(tiles, starts, weight, length, divide=False)
     mistakes = {
         "not_divided": (
@@ -142,6 +168,20 @@ def blend(answer) -> Verdict:
             summed / count,
             "Divided by the number of tiles on a pixel. The weights do not average to 1: divide "
             "by their sum.",
+        ),
+        "not_weighted": (
+            _blended(tiles, starts, np.ones(3), length, divide=False)
+            / _blended([np.ones(3)] * 3, starts, weight, length, divide=False),
+            "Divided by the sum of the weights, but the tiles were not multiplied by them.",
+        ),
+        "largest": (
+            largest,
+            "That is the largest of the values at each pixel. A weighted mean is wanted.",
+        ),
+        "heaviest": (
+            heaviest,
+            "At each pixel the tile with the largest weight has all the say: where that changes, a "
+            "seam can be left. Take the weighted mean.",
         ),
         "plain_mean": (
             _blended(tiles, starts, np.ones(3), length),
@@ -192,6 +232,15 @@ def average_flip(answer) -> Verdict:
             "That is the flip from top to bottom. Left and right are the columns, the second "
             "axis.",
         ),
+        "both_axes": (
+            (plain + network(image[::-1, ::-1])[::-1, ::-1]) / 2,
+            "Turned by half a turn: np.flip without an axis, or [::-1, ::-1], mirrors rows and "
+            "columns. Left and right are the columns alone, axis 1.",
+        ),
+        "half_of_one": (
+            plain + mirrored[:, ::-1] / 2,
+            "Only the second answer is halved: put brackets around the sum.",
+        ),
         "sum": (plain + mirrored[:, ::-1], "That is the sum; a probability is wanted: halve it."),
         "no_flip": (plain, "Only the image itself was asked."),
         "flip_only": (mirrored[:, ::-1], "Only the mirror image was asked: take the mean of both."),
@@ -212,6 +261,15 @@ def choose(answer) -> Verdict:
     peeked = int(_TEST.mean(axis=0).argmax())
     single = int(_VALIDATION.max(axis=0).argmax())
     middle = int(np.median(_VALIDATION, axis=0).argmax())
+    first = int(_VALIDATION[0].argmax())
+    vote = int(np.bincount(_VALIDATION.argmax(axis=1)).argmax())
+    lowest = int(_VALIDATION.mean(axis=0).argmin())
+    if isinstance(value, (tuple, list)) and any(np.ndim(one) for one in value):
+        return not_yet(
+            "Two numbers are wanted, a threshold and a score, and one of yours is a list. Take "
+            "the mean over the slices.",
+            WRONG_SHAPE,
+        )
     mistakes = {
         "chosen_on_test": (
             (_CUTS[peeked], _TEST.mean(axis=0)[peeked]),
@@ -232,6 +290,28 @@ def choose(answer) -> Verdict:
             (_CUTS[best], _TEST.max(axis=1).mean()),
             "Each test slice was given its own best threshold. You will not know it for a slice "
             "without labels.",
+        ),
+        "best_of_both": (
+            (_CUTS[best], _TEST.mean(axis=0).max()),
+            "The threshold is right; the score is the best that the test slices reach anywhere. "
+            "Report what they score at this threshold.",
+        ),
+        "swapped": (
+            (_TEST.mean(axis=0)[best], _CUTS[best]),
+            "Both are right, in the other order: the threshold comes first.",
+        ),
+        "first_slice": (
+            (_CUTS[first], _TEST.mean(axis=0)[first]),
+            "The first validation slice chose alone. Take the mean over all of them first.",
+        ),
+        "vote": (
+            (_CUTS[vote], _TEST.mean(axis=0)[vote]),
+            "You let each slice vote for its own best threshold. Take the mean over the slices "
+            "first, then the best threshold.",
+        ),
+        "lowest": (
+            (_CUTS[lowest], _TEST.mean(axis=0)[lowest]),
+            "That is the worst threshold: V_rand is better if it is high.",
         ),
         "median": (
             (_CUTS[middle], _TEST.mean(axis=0)[middle]),
@@ -285,6 +365,14 @@ def cell_areas(answer) -> Verdict:
         "nm_to_um_once": (
             pixels[1:] * pixel_nm**2 / 1000,
             "Divided by 1000 once. The square of a micrometre has a million square nanometres.",
+        ),
+        "fixed_4": (
+            pixels[1:] * 16 / 1e6,
+            "That is right for pixels of 4 nm: compute the area of a pixel from `pixel_nm`.",
+        ),
+        "count_squared": (
+            (pixels[1:] * side) ** 2,
+            "The number of pixels was squared as well: only the side of a pixel is.",
         ),
         "pixels": (pixels[1:], "These are pixels; say how large a pixel is."),
     }

@@ -90,6 +90,27 @@ def by_count(tiles, starts, weight, length):
     return blend(tiles, starts, weight, length, False) / blend(ones, starts, 1, length, False)
 
 
+def largest(tiles, starts, weight, length):
+    line = np.zeros(length)
+    for tile, start in zip(tiles, starts, strict=True):
+        line[start : start + len(tile)] = np.maximum(line[start : start + len(tile)], tile)
+    return line
+
+
+def heaviest(tiles, starts, weight, length):
+    line = np.zeros(length)
+    for at in range(length):
+        on = [(weight[at - s], t[at - s]) for t, s in zip(tiles, starts, strict=True)
+              if s <= at < s + len(t)]
+        line[at] = max(on)[1]
+    return line
+
+
+def not_weighted(tiles, starts, weight, length):
+    ones = [np.ones(len(t)) for t in tiles]
+    return blend(tiles, starts, 1, length, False) / blend(ones, starts, weight, length, False)
+
+
 def average_flip(predict, image):
     return (predict(image) + predict(image[:, ::-1])[:, ::-1]) / 2
 
@@ -144,22 +165,42 @@ MISTAKES = [
     (ch14.working_size, "other", lambda r, c, nm: (nm / 4, 464, working_size(r, c, nm)[2])),
     (ch14.working_size, "wrong_shape", lambda r, c, nm: working_size(r, c, nm)[1:]),
     (ch14.working_size, "wrong_shape", lambda r, c, nm: ("a", "b", "c")),
+    (ch14.working_size, "wrong_shape", lambda r, c, nm: (nm / 4, working_size(r, c, nm)[1:])),
+    (ch14.working_size, "zoom_last", lambda r, c, nm: (*working_size(r, c, nm)[1:], nm / 4)),
     (ch14.blend, "in_place", in_place),
     (ch14.blend, "in_place", weight_in_place),
     (ch14.blend, "not_divided", lambda t, s, w, n: blend(t, s, w, n, divide=False)),
     (ch14.blend, "plain_mean", lambda t, s, w, n: blend(t, s, np.ones(3), n)),
     (ch14.blend, "last_tile_wins", last_wins),
     (ch14.blend, "divided_by_count", by_count),
+    (ch14.blend, "largest", largest),
+    (ch14.blend, "heaviest", heaviest),
+    (ch14.blend, "not_weighted", not_weighted),
     (ch14.blend, "normalised_tiles", lambda t, s, w, n: blend(t, s, w / w.sum(), n, False)),
     (ch14.average_flip, "not_turned_back", lambda f, x: (f(x) + f(x[:, ::-1])) / 2),
     (ch14.average_flip, "other_axis", lambda f, x: (f(x) + f(x[::-1])[::-1]) / 2),
+    (ch14.average_flip, "both_axes", lambda f, x: (f(x) + np.flip(f(np.flip(x)))) / 2),
+    (ch14.average_flip, "half_of_one", lambda f, x: f(x) + f(x[:, ::-1])[:, ::-1] / 2),
     (ch14.average_flip, "sum", lambda f, x: f(x) + f(x[:, ::-1])[:, ::-1]),
     (ch14.average_flip, "no_flip", lambda f, x: f(x)),
     (ch14.average_flip, "flip_only", lambda f, x: f(x[:, ::-1])[:, ::-1]),
     (ch14.average_flip, "image_flipped_after", lambda f, x: (f(x) + f(x)[:, ::-1]) / 2),
     (ch14.choose, "chosen_on_test", on_test),
+    (ch14.choose, "chosen_on_test", lambda v, t, c: on_test(None, np.vstack([v, t]), c)[:1] + (
+        t.mean(axis=0)[np.vstack([v, t]).mean(axis=0).argmax()],)),
     (ch14.choose, "validation_reported", own_score),
     (ch14.choose, "best_single_slice", single_slice),
+    (ch14.choose, "first_slice", lambda v, t, c: (
+        c[v[0].argmax()], t.mean(axis=0)[v[0].argmax()])),
+    (ch14.choose, "vote", lambda v, t, c: (
+        c[np.bincount(v.argmax(axis=1)).argmax()],
+        t.mean(axis=0)[np.bincount(v.argmax(axis=1)).argmax()])),
+    (ch14.choose, "lowest", lambda v, t, c: (
+        c[v.mean(axis=0).argmin()], t.mean(axis=0)[v.mean(axis=0).argmin()])),
+    (ch14.choose, "best_of_both", lambda v, t, c: (choose(v, t, c)[0], t.mean(axis=0).max())),
+    (ch14.choose, "swapped", lambda v, t, c: choose(v, t, c)[::-1]),
+    (ch14.choose, "wrong_shape", lambda v, t, c: (
+        choose(v, t, c)[0], t[:, v.mean(axis=0).argmax()])),
     (ch14.choose, "median", lambda v, t, c: (
         c[np.median(v, axis=0).argmax()], t.mean(axis=0)[np.median(v, axis=0).argmax()])),
     (ch14.choose, "median_of_both", lambda v, t, c: (
@@ -179,6 +220,8 @@ MISTAKES = [
      lambda x, nm: np.unique(x, return_counts=True)[1][1:] * (nm / 1000) ** 2),
     (ch14.cell_areas, "background_kept",
      lambda x, nm: np.bincount(x.ravel())[0 in x[2:3] :] * (nm / 1000) ** 2),
+    (ch14.cell_areas, "fixed_4", lambda x, nm: np.bincount(x.ravel())[1:] * 16 / 1e6),
+    (ch14.cell_areas, "count_squared", lambda x, nm: (np.bincount(x.ravel())[1:] * nm / 1000) ** 2),
     (ch14.cell_areas, "pixels", lambda x, nm: np.bincount(x.ravel())[1:]),
 ]
 
