@@ -56,6 +56,10 @@ MUTANTS = [
            "pooled = [ops.max(x, axis=-1, keepdims=True), ops.max"),
     Mutant("gate: input not multiplied", "layers",
            "return inputs[0] * self.coefficients(inputs)", "return inputs[0]"),
+    Mutant("norm: unbiased variance averaged", "layers",
+           "variance *= tf.maximum(count - 1, 1) / count", "variance *= 1"),
+    Mutant("norm: learns while frozen", "layers",
+           "learning = bool(training and self.trainable)", "learning = bool(training)"),
     Mutant("gate: no ReLU", "layers",
            "self.psi(ops.relu(theta + phi))", "self.psi(theta + phi)"),
     Mutant("gate: pixels repeated, not interpolated", "layers",
@@ -137,7 +141,7 @@ def catcher(mutant: Mutant, copy: Path) -> str | None:
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         for arguments in tests_of(mutant):
-            command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+            command = [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider"]
             done = subprocess.run(
                 [*command, *arguments], cwd=copy, env=environment, capture_output=True, text=True,
                 timeout=SECONDS,
