@@ -1,5 +1,6 @@
 """Checkers of chapter 12: the learning rate, batches that can be resumed, what a kill costs."""
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -60,12 +61,34 @@ def rate(answer: Any) -> Verdict:
             [peak * 0.5 * (1 + np.cos(np.pi * step / steps)) for step in at],
             "the warm-up is missing: for the first steps the rate rises in a straight line.",
         ),
+        "linear": (
+            [value(5), peak * (1 - 20 / 80)],
+            "after the warm-up it falls in a straight line: half a cosine is wanted.",
+        ),
+        "upside_down": (
+            [value(5), peak - value(40)],
+            "after the warm-up it rises from 0: at the end of the warm-up the cosine stands at 1, "
+            "where the part that has been gone is 0.",
+        ),
+        "no_pi": (
+            [value(5), peak * 0.5 * (1 + np.cos(20 / 80))],
+            "half a cosine needs pi: from 0 to 1 alone the cosine hardly falls.",
+        ),
+        "below_zero": (
+            [value(5), peak * np.cos(np.pi * 20 / 80)],
+            "a cosine runs from 1 to -1, so this rate becomes negative: add 1, and halve it.",
+        ),
         "degrees": (
             [value(5), peak * 0.5 * (1 + np.cos(180 * 20 / 80))],
             "NumPy's cosine wants radians: pi, not 180.",
         ),
     }
-    got: Any = [run(answer, step, steps, warmup, peak) for step in at]
+    got: Any = [run(answer, at[0], steps, warmup, peak)]
+    with contextlib.suppress(Exception):  # `run` reports it, two lines below
+        if answer(at[1], steps, warmup, peak) is None:
+            text = "after the warm-up it returns nothing: the cosine is missing."
+            return not_yet(text, "half_done")
+    got.append(run(answer, at[1], steps, warmup, peak))
     shares = {key: (np.divide(rates, peak), text) for key, (rates, text) in mistakes.items()}
     if all(np.shape(one) == () for one in got) and np.asarray(got).dtype.kind in "iuf":
         got = np.divide(got, peak)
@@ -151,10 +174,18 @@ def batch_slices(answer: Any) -> Verdict:
     for hit, mistake, message in tests:
         if hit:
             return not_yet(message, mistake)
-    for faults in (_range, _shared):
+    for faults in (_repeated, _range, _shared):
         if (verdict := faults(answer)) is not None:
             return verdict
     return right("Step 237 can be drawn without the 236 before it.")
+
+
+def _repeated(answer: Any) -> Verdict | None:
+    """Whether every batch is one slice again and again."""
+    if all(np.ptp(_draw(answer, 0, step, 1000, 8)) == 0 for step in range(4)):
+        text = "each batch has one slice only, again and again: make the generator once in a call, "
+        return not_yet(text + "and let it draw all `size` numbers.", "repeated")
+    return None
 
 
 def _range(answer: Any) -> Verdict | None:
@@ -229,6 +260,12 @@ def chosen(answer: Any) -> Verdict:
         )
         mistakes[OTHER] = (value, text)
     compare(value, (100, 0.9), mistakes, 1e-6, "(step, score)")
+    other = run(answer, [10, 20, 30], [0.5, 0.6, 0.9], [0.7, 0.8, 0.6])
+    text = (
+        "right for the first run, but not for one with steps 10, 20 and 30: take steps and scores "
+        "from the three lists that are passed in."
+    )
+    compare(other, (30, 0.6), {"fixed": (other, text)}, 1e-6, "(step, score)")
     return right("Less than the best test score, and worth more.")
 
 
@@ -236,13 +273,19 @@ def chosen(answer: Any) -> Verdict:
 def computed_steps(answer: Any) -> Verdict:
     """Exercise 12.4: steps computed in all by a run of 350 that was killed twice."""
     mistakes = {
-        "nothing_lost": (350, "that is the length of the run: some steps were computed twice."),
+        "nothing_lost": (
+            350, "that is the length of the run: some steps were computed more than once."
+        ),
         "score_counts": (
             387,
             "the second kill came before the state of step 250 was on disk: it goes on from 200.",
         ),
         "only_lost": (87, "that is what was computed in vain: add the 350."),
-        "first_only": (387 + 13, "250 - 237 is nothing here: the second start begins at 200."),
+        "first_only": (
+            400,
+            "each of the two kills loses all that came after its last saved state, and both "
+            "starts begin at 200.",
+        ),
         "from_the_kill": (
             363,
             "a run goes on from its last saved state, a multiple of 50, not from where it died.",
@@ -254,4 +297,4 @@ def computed_steps(answer: Any) -> Verdict:
     }
     look = "Draw a line for each of the three starts: from which state, and up to where?"
     compare(answer, 437, mistakes, 0.5, "the number of steps", look)
-    return right("87 steps twice: a quarter of the run, and the price of saving every 50.")
+    return right("87 steps in vain: a quarter of the run, and the price of saving every 50.")
