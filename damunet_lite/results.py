@@ -56,10 +56,15 @@ def read_sweep(path: str | os.PathLike) -> list[training.TrainConfig]:
         raise training.RunError(f"sweep file {path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ValueError(f"{path} must be a JSON list of configurations: {error}") from error
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ValueError(f"{path} must be a JSON list of configurations, got {type(entries)}")
+    if not isinstance(entries, list):
+        raise ValueError(
+            f"{path} must be a JSON list of configurations, got one {type(entries).__name__}: "
+            "put it in [ ]"
+        )
     configs = []
     for number, entry in enumerate(entries, start=1):
+        if not isinstance(entry, dict):
+            raise ValueError(f"{path}, entry {number} must be a dict, got {entry!r}")
         try:
             configs.append(training.TrainConfig.from_dict(entry))
         except (TypeError, ValueError) as error:

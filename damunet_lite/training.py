@@ -488,7 +488,10 @@ def _open_folder(folder: Path, config: TrainConfig) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"cannot create run folder {folder}: {error.strerror}") from error
+        raise RunError(
+            f"cannot create run folder {folder}: {error.strerror}; "
+            "choose a folder that you may write to"
+        ) from error
     path = folder / CONFIG_FILE
     if path.exists():
         check_same_config(path, config)

@@ -84,7 +84,8 @@ def test_configurations_that_differ_have_names_that_differ():
     ("content", "said"),
     [
         ("not json", "JSON list"),
-        ('{"network": "unet"}', "JSON list"),
+        ('{"network": "unet"}', "got one dict: put it in"),
+        ('[{"network": "unet"}, "unet"]', "entry 2 must be a dict, got 'unet'"),
         ('[{"netwrk": "unet"}]', r"entry 1: .*netwrk"),
         ('[{"network": "unet"}, {"network": "unet", "steps": 0}]', "entry 2: steps"),
         ('[{"network": "unet"}, {"network": "unet"}]', "once"),
