@@ -32,6 +32,7 @@ _AIMS = (("v_rand", 0.96), ("v_rand", 0.97), ("dice_membrane", 0.80))
 _ABOVE_BASELINES = "every network above both trivial baselines in every fold and score"
 _FULL_WIDTH = 32
 _NARROW = 16
+_ABLATION_FOLD = 4
 _OWN = ("network", "network_options", "fold", "seed")
 # They change the machine's arithmetic, not the recipe.
 _MACHINE = ("jit", "devices", "deterministic")
@@ -44,9 +45,19 @@ _NAMES = {
     (False, True): "ATT-U-Net + scales",
 }
 FOUR = ("U-Net", "ATT-U-Net", "DATT-U-Net", "DAMU-Net")
+_WORDS = {
+    "loss": {
+        "dice": "Dice loss", "tversky": "Tversky loss", "focal_tversky": "focal Tversky loss",
+        "weighted_cross_entropy": "weighted cross-entropy",
+    },
+    "tta": {"false": "no test-time augmentation"},
+    "precision": {"mixed_bfloat16": "in bfloat16", "float32": "in float32"},
+    "target_rule": {"area": "targets by area", "strided": "targets by stride"},
+}
 _LISTING = {
     "network": "published_listing", "loss": "listing", "target_rule": "strided", "head_decay": 1.0,
 }
+_ALL_IDEAS = tuple(itertools.product((None, "gate", "cbam", "both"), (False, True), (False, True)))
 _ARCHITECTURE = ("attention", "deep_supervision", "multi_scale", "base_filters")
 
 
@@ -307,7 +318,7 @@ def plan() -> dict[str, list[dict[str, Any]]]:
     dict of str to list of dict
         Parts ``networks`` (20), ``listing`` (10), ``cbam`` (15), and at 16 base filters
         ``ablation`` and ``seeds`` (one fold) and ``narrow`` (the four networks on all folds);
-        ``precision`` repeats two runs in bfloat16. Settings of
+        ``precision`` repeats two networks of either width in bfloat16. Settings of
         :class:`damunet_lite.training.TrainConfig`.
 
     Examples
@@ -336,16 +347,17 @@ def plan() -> dict[str, list[dict[str, Any]]]:
         ],
         "narrow": [wide(n, fold, base_filters=_NARROW) for fold in folds for n in four],
         "precision": [
-            {**wide(network, 4), "precision": "mixed_bfloat16"} for network in ("unet", "damu_net")
+            {**wide(network, 4, **options), "precision": "mixed_bfloat16"}
+            for options in ({}, {"base_filters": _NARROW}) for network in ("unet", "damu_net")
         ],
     }
 
 
 def _ablation(width: int) -> list[dict[str, Any]]:
-    """From the plain U-Net upward and from DAMU-Net downward, one change at a time, on fold 4."""
+    """From the plain U-Net upward and from DAMU-Net downward, one change at a time, on one fold."""
     def run(network, options=None, **settings):
         options = {"base_filters": width, **(options or {})}
-        return {"network": network, "network_options": options, "fold": 4, **settings}
+        return {"network": network, "network_options": options, "fold": _ABLATION_FOLD, **settings}
 
     runs = [run("unet"), run("damu_net")]
     for network in ("unet", "damu_net"):
@@ -680,13 +692,18 @@ def seed_table(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def ablation_table(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every change on its own, beside the unchanged network of the same width and fold.
+    """Every single change, beside the network it changes: same width, fold and seed 0.
+
+    A change of the recipe starts from the same network with the common recipe. An idea more or
+    less starts from the U-Net or the DAMU-Net, whichever is one step away; at full width these
+    rows have tables of their own and do not stand here.
 
     Returns
     -------
     list of dict
-        ``row``, ``base_filters``, ``fold``, the scores, and ``reference``, the V_rand of the
-        same network without the change where that has been run.
+        ``row``, ``start`` (the network that is changed), ``change`` (in words), ``base_filters``,
+        ``fold``, the scores, and ``reference``, the scores of the start, or None where it has
+        not been run.
 
     Examples
     --------
@@ -697,15 +714,63 @@ def ablation_table(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for record in records:
         row, config = variant(record["config"]), record["config"]
-        plain = Variant(row.label, row.base_filters)
-        if row in in_tables or config["seed"] or not (row.changes or row.label not in FOUR):
+        step = _step(row, config)
+        if step is None or row in in_tables or config["seed"] or _only_a_fold(row, config):
             continue
+        start = Variant(step[0], row.base_filters)
+        before = {s: by_fold(records, start, s).get(config["fold"]) for s in SCORES}
         found.append({
-            "row": row.name, "base_filters": row.base_filters, "fold": config["fold"],
+            "row": row.name, "start": start.label, "change": step[1],
+            "base_filters": row.base_filters, "fold": config["fold"],
             **{score: record["test"][score] for score in SCORES},
-            "reference": by_fold(records, plain, "v_rand").get(config["fold"]),
+            "reference": None if None in before.values() else before,
         })
     return found
+
+
+def _only_a_fold(row: Variant, config: dict[str, Any]) -> bool:
+    """Whether a run of the four networks belongs to a table over folds, not to the ablation."""
+    return row in rows_at(row.base_filters) and config["fold"] != _ABLATION_FOLD
+
+
+def _step(row: Variant, config: dict[str, Any]) -> tuple[str, str] | None:
+    """What was changed and where from: ``("U-Net", "Dice loss")``; None for no single change."""
+    if row.changes:
+        return row.label, _in_words(config, row.changes)
+    ideas = {_label(*switches): switches for switches in _ALL_IDEAS}
+    if row.label not in ideas:
+        return None
+    for start in ("U-Net", "DAMU-Net"):
+        pairs = list(zip(ideas[start], ideas[row.label], strict=True))
+        changed = [place for place, (old, new) in enumerate(pairs) if old != new]
+        if len(changed) == 1:
+            return start, _idea_in_words(changed[0], *pairs[changed[0]])
+    return None
+
+
+def _idea_in_words(place: int, old: Any, new: Any) -> str:
+    if place == 0:
+        names = {"gate": "gates", "cbam": "CBAM", "both": "gates and CBAM"}
+        if old is None:
+            return f"with {names[new]}"
+        return "no attention" if new is None else f"{names[new]} for {names[old]}"
+    return (("no supervision", "with supervision"), ("one scale", "several scales"))[place - 1][new]
+
+
+def _in_words(config: dict[str, Any], changes: tuple[str, ...]) -> str:
+    """The changes of the recipe as a reader would say them; the loss comes first."""
+    options = dict(config.get("loss_options", {}))
+    if options.get("fn_weight", 0) + options.get("fp_weight", 0) == 1:
+        del options["fp_weight"]  # it follows from the other
+    words = {}
+    for key, value in (change.split("=", 1) for change in changes):
+        if key == "loss_options":
+            words[key] = ", ".join(f"{name} {options[name]:g}" for name in sorted(options))
+        elif key in _WORDS:
+            words[key] = _WORDS[key].get(value, f"{key} {value}")
+        else:
+            words[key] = f"{key} {value}"
+    return ", ".join(words[key] for key in sorted(words, key=lambda key: (key != "loss", key)))
 
 
 def worst_slices(
@@ -1261,6 +1326,55 @@ def difference_figure(
 
 
 @_styled
+def ablation_figure(
+    records: Sequence[dict[str, Any]], base_filters: int = _NARROW,
+    scores: Sequence[str] = ("v_rand", "dice_membrane"),
+) -> Any:
+    """Each single change as a dot: how far it moves a score from the unchanged network.
+
+    A panel for each network that is changed, a column for each score. The band about zero is
+    twice the standard deviation of a difference between two runs that differ in their seed
+    alone: a dot inside it is no more than luck can do.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from damunet_lite import plots
+
+    changes = [a for a in ablation_table(records)
+               if a["base_filters"] == base_filters and a["reference"] is not None]
+    starts = [name for name in FOUR if any(a["start"] == name for a in changes)]
+    groups = [[a for a in changes if a["start"] == name] for name in starts]
+    spread = {
+        (s["row"], score): s[score]["sd"] for s in seed_table(records) for score in scores
+        if s["base_filters"] == base_filters and s["fold"] == _ABLATION_FOLD
+    }
+    figure = plots._new_figure(8.2, 1.2 + 0.27 * len(changes) + 0.35 * len(starts))
+    axes = figure.subplots(
+        max(len(starts), 1), len(scores), sharex="col", squeeze=False,
+        height_ratios=[len(group) + 0.6 for group in groups] or None,
+    )
+    for line, (start, group) in zip(axes, zip(starts, groups, strict=True), strict=False):
+        for ax, score in zip(line, scores, strict=True):
+            if (start, score) in spread:
+                reach = 2 * np.sqrt(2) * spread[start, score]
+                ax.axvspan(-reach, reach, color="#8A8F94", alpha=0.25, lw=0)
+            moved = [a[score] - a["reference"][score] for a in group]
+            ax.plot(moved, range(len(group)), "o", color=plots.COLOURS["blue"], ms=6)
+            ax.axvline(0, color="#26292C", lw=1)
+            ax.set_ylim(len(group) - 0.4, -0.6)
+            ax.set_yticks(range(len(group)), [a["change"] for a in group])
+            ax.tick_params(labelleft=ax is line[0])
+            ax.locator_params(axis="x", nbins=5)
+            ax.grid(axis="x")
+        line[0].set_title(f"{start}, changed", loc="left")
+    for ax, score in zip(axes[-1], scores, strict=True):
+        ax.set_xlabel(f"{SCORE_NAMES[score]}, difference")
+    return figure
+
+
+@_styled
 def curves_figure(records: Sequence[dict[str, Any]], base_filters: int = 32) -> Any:
     """Training loss and validation V_rand by step, one line for each fold.
 
@@ -1453,10 +1567,12 @@ def _report_rest(records) -> list[str]:
         for s in seed_table(records)
     ]
     parts.append("## Seeds\n\n" + (markdown(seeds) if len(seeds) > 1 else "No run yet.\n"))
-    changed = [["change", "filters", "fold", *SCORE_NAMES.values(), "V_rand unchanged"]] + [
-        [a["row"], str(a["base_filters"]), str(a["fold"]),
+    changed = [
+        ["network", "change", "filters", "fold", *SCORE_NAMES.values(), "V_rand unchanged"]
+    ] + [
+        [a["start"], a["change"], str(a["base_filters"]), str(a["fold"]),
          *(f"{a[score]:.3f}" for score in SCORES),
-         "no run yet" if a["reference"] is None else f"{a['reference']:.3f}"]
+         "no run yet" if a["reference"] is None else f"{a['reference']['v_rand']:.3f}"]
         for a in ablation_table(records)
     ]
     parts.append("## Ablation\n\n" + (markdown(changed) if len(changed) > 1 else "No run yet.\n"))
@@ -1548,6 +1664,9 @@ def write_tables(results: str | os.PathLike, out: str | os.PathLike | None = Non
         for name, draw in figures.items():
             paths.append(out / f"{name}-{width}.png")
             draw(records, width).savefig(paths[-1])
+    if ablation_table(records):
+        paths.append(out / "ablation.png")
+        ablation_figure(records).savefig(paths[-1])
     return paths
 
 

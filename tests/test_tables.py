@@ -158,9 +158,67 @@ def test_other_recipes_and_seeds_stay_out_of_the_table(tmp_path):
     assert tables.score_table(records, 8)[2]["v_rand"]["mean"] == pytest.approx(0.3)
     seeds = tables.seed_table(records)
     assert [(s["row"], s["fold"], s["seeds"]) for s in seeds] == [("U-Net", 0, [0, 1])]
-    assert [(a["row"], a["reference"]) for a in tables.ablation_table(records)] == [
-        ("U-Net, steps=10", 0.9)
+    found = [(a["row"], a["reference"]["v_rand"]) for a in tables.ablation_table(records)]
+    assert found == [("U-Net, steps=10", 0.9)]
+
+
+@pytest.mark.parametrize(
+    ("config", "start", "change"),
+    [
+        ({"network": "unet", "network_options": {"attention": "cbam"}}, "U-Net", "with CBAM"),
+        ({"network": "att_unet"}, "U-Net", "with gates"),
+        ({"network": "unet", "network_options": {"deep_supervision": True}},
+         "U-Net", "with supervision"),
+        ({"network": "damu_net", "network_options": {"attention": None}},
+         "DAMU-Net", "no attention"),
+        ({"network": "damu_net", "network_options": {"attention": "both"}},
+         "DAMU-Net", "gates and CBAM for gates"),
+        ({"network": "damu_net", "network_options": {"deep_supervision": False}},
+         "DAMU-Net", "no supervision"),
+        ({"network": "datt_unet"}, "DAMU-Net", "one scale"),
+        ({"network": "damu_net", "target_rule": "area"}, "DAMU-Net", "targets by area"),
+        ({"network": "unet", "loss": "tversky", "loss_options": {"fn_weight": 0.8,
+          "fp_weight": 0.2}}, "U-Net", "Tversky loss, fn_weight 0.8"),
+        ({"network": "unet", "loss": "focal_tversky", "loss_options": {"exponent": 1.5}},
+         "U-Net", "focal Tversky loss, exponent 1.5"),
+        ({"network": "unet", "tta": False}, "U-Net", "no test-time augmentation"),
+    ],
+)
+def test_a_change_is_told_in_words_with_the_network_that_it_changes(config, start, change):
+    assert tables._step(tables.variant(config), config) == (start, change)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"network": "unet"}, {"network": "damu_net"},
+     {"network": "datt_unet", "network_options": {"attention": "cbam"}}],
+)
+def test_the_two_ends_and_what_is_two_steps_from_both_are_no_change(config):
+    assert tables._step(tables.variant(config), config) is None
+
+
+def test_a_change_at_half_the_width_stands_beside_its_own_width_and_fold(tmp_path):
+    def narrow(network, fold, v_rand, **options):
+        return record(network, fold, v_rand, options={"base_filters": 16, **options})
+
+    extra = [narrow("unet", 4, 0.90), narrow("unet", 3, 0.5), narrow("att_unet", 4, 0.88),
+             narrow("att_unet", 3, 0.4), narrow("unet", 4, 0.93, multi_scale=True),
+             narrow("damu_net", 4, 0.95, attention="both")]
+    records = tables.load_records(write(tmp_path, ten() + extra))
+    found = [
+        (a["change"], a["fold"], a["v_rand"], a["reference"] and a["reference"]["v_rand"])
+        for a in tables.ablation_table(records)
     ]
+    assert sorted(found, key=str) == [
+        ("gates and CBAM for gates", 4, 0.95, None),
+        ("several scales", 4, 0.93, 0.90),
+        ("with gates", 4, 0.88, 0.90),
+    ]
+    figure = tables.ablation_figure(records)
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [
+        "with gates", "several scales"
+    ]
+    assert figure.axes[0].lines[0].get_xdata() == pytest.approx([-0.02, 0.03])
 
 
 def listing(fold, v_rand, **options):
