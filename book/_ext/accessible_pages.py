@@ -5,6 +5,7 @@ Each mend is one replacement in the HTML, and does nothing where the thing it me
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 MENDS = (
@@ -29,6 +30,12 @@ MENDS = (
         r'\1<span class="visually-hidden">formula </span>\2',
     ),
 )  # fmt: skip
+# On a phone a wide picture shows a part of itself at a time rather than all of it too small: in a
+# box that scrolls, which the theme lets the keyboard reach where there is something to scroll.
+PICTURE = re.compile(r'(<div class="wide-figure">.*?)?<img ([^>]*?src="([^":]+)"[^>]*?) ?/?>')
+WIDE = 660  # pixels; what is narrower can be read as it is
+LEAST = 0.65  # of its own width, for the labels of a plot
+DRAWING = "draw_network</span>"  # has the smallest labels, and is kept at its own width
 # Browsers let no page that was opened from disk read the texts of others.
 SEARCH_FROM_DISK = """
 if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
@@ -48,6 +55,46 @@ def mended(text: str) -> str:
     return text
 
 
+def boxed(text: str, size_of: Callable[[str], tuple[int, int]]) -> str:
+    """The page with every wide picture in a box; `size_of` gives a source's width and height.
+
+    Examples
+    --------
+    >>> print(boxed('<img alt="a plot" src="a.png" />', lambda source: (800, 300)))
+    <div class="wide-figure"><div class="pst-scrollable-table-container" role="group" \
+    aria-label="Wide figure"><img alt="a plot" src="a.png" width="800" height="300" \
+    style="--least: 520px"></div></div>
+    >>> boxed('<img src="a.png">', lambda source: (600, 300))
+    '<img src="a.png">'
+    """
+
+    def box(found: re.Match, least: float) -> str:
+        done, attributes, source = found.groups()
+        width, height = size_of(source)
+        if done or width < WIDE:
+            return found[0]
+        return (
+            '<div class="wide-figure"><div class="pst-scrollable-table-container" role="group" '
+            f'aria-label="Wide figure"><img {attributes} width="{width}" height="{height}" '
+            f'style="--least: {round(least * width)}px"></div></div>'
+        )
+
+    cells = re.split(r'(?=<div class="cell )', text)
+    least = [1 if DRAWING in cell else LEAST for cell in cells]
+    return "".join(
+        PICTURE.sub(lambda found, share=share: box(found, share), cell)
+        for cell, share in zip(cells, least, strict=True)
+    )
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height of a PNG, and nothing for other files."""
+    if path.suffix != ".png":
+        return 0, 0
+    head = path.read_bytes()[:24]
+    return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+
+
 def _mend_pages(app, error):
     if error is not None or app.builder.format != "html":
         return
@@ -56,7 +103,8 @@ def _mend_pages(app, error):
         if "_static" in path.relative_to(out).parts:
             continue
         text = path.read_text(encoding="utf-8")
-        if (better := mended(text)) != text:
+        better = boxed(mended(text), lambda source, page=path: _size(page.parent / source))
+        if better != text:
             path.write_text(better, encoding="utf-8")
     options = out / "_static" / "documentation_options.js"
     text = options.read_text(encoding="utf-8")
