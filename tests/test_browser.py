@@ -123,6 +123,28 @@ return [`page is ${page.scrollWidth} wide`, ...out.slice(0, 5).map((e) =>
   `${e.tagName}.${e.className} ${Math.round(e.getBoundingClientRect().right)}`)];
 """
 
+# Of each box with a wide figure: how wide the figure is, and what lets the keyboard in.
+BOXES = """
+return [...document.querySelectorAll(".wide-figure > div")].map((box) =>
+  [box.firstElementChild.getBoundingClientRect().width, box.clientWidth, box.tabIndex]);
+"""
+
+
+def test_wide_figures_keep_their_labels_on_a_phone(browser, site):
+    browser.resize(390, 800)
+    try:
+        assert browser.visit((site / "chapters/11_damu_net.html").as_uri()).faults == []
+        narrow = browser.run(BOXES)
+        assert browser.run(TOO_WIDE) == []
+    finally:
+        browser.resize(1280, 900)
+    browser.visit((site / "chapters/11_damu_net.html").as_uri())
+    wide = browser.run(BOXES)
+    assert sum(figure > 880 for figure, _, _ in narrow) == 4, "the drawings of networks"
+    assert all(figure > 1.2 * box and stop == 0 for figure, box, stop in narrow)
+    assert all(figure <= box and stop == -1 for figure, box, stop in wide)
+
+
 FAULTY = """<!doctype html><html lang="en"><title>faulty</title><body>
 <img src="https://example.org/a.png" alt="a picture elsewhere">
 <img src="not_there.png" alt="a picture that is missing">
