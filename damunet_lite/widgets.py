@@ -460,8 +460,12 @@ class BrokenMembrane(Figure):
     >>> figure = BrokenMembrane()
     >>> np.array(figure.truth).reshape(figure.shape)[4]
     array([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
-    >>> figure.describe()
-    '0 of 117 pixels wrong: accuracy 1.000, V_rand 1.000, V_info 1.000.'
+    >>> print(*figure.describe().split("; "), sep="\\n")
+    0 of 117 pixels wrong: accuracy 1.000
+    Dice, cell 1.000
+    Dice, membrane 1.000
+    V_rand 1.000
+    V_info 1.000.
     """
 
     scripts = ("scores.js", "broken.js")
@@ -511,15 +515,13 @@ class BrokenMembrane(Figure):
     def _scores(self) -> dict[str, float]:
         truth, shown = self._masks()
         stack = metrics.score_stack(truth[None], shown[None].astype(float), [0.5], self.thin)
-        return stack.row(0.5)
+        names = ("accuracy", "Dice, cell", "Dice, membrane", "V_rand", "V_info")
+        return dict(zip(names, stack.row(0.5).values(), strict=True))
 
     def describe(self) -> str:
         truth, shown = self._masks()
-        row = self._scores()
-        return (
-            f"{(truth != shown).sum()} of {truth.size} pixels wrong: accuracy "
-            f"{row['accuracy']:.3f}, V_rand {row['v_rand']:.3f}, V_info {row['v_info']:.3f}."
-        )
+        said = "; ".join(f"{name} {value:.3f}" for name, value in self._scores().items())
+        return f"{(truth != shown).sum()} of {truth.size} pixels wrong: {said}."
 
     def picture(self) -> str:
         _, shown = self._masks()
@@ -527,9 +529,8 @@ class BrokenMembrane(Figure):
         tints = 0.5 * 255 + 0.5 * _HUES[(cells - 1) % len(_HUES)]
         tinted = np.where(cells[..., None] > 0, tints, 25)
         enlarged = np.kron(tinted, np.ones((8, 8, 1)))
-        names = ("accuracy", "Dice, cell", "Dice, membrane", "V_rand", "V_info")
         hues = ("c0", "c3", "c4", "c1", "c2")
-        rows = list(zip(names, self._scores().values(), hues, strict=True))
+        rows = [(*row, hue) for row, hue in zip(self._scores().items(), hues, strict=True)]
         parts = [*_panels([("predicted cells", enlarged)], 170), *_bars(rows, y=4, x=200)]
         return _svg(560, 145, "Predicted cells and their scores", parts)
 

@@ -217,8 +217,8 @@ def say_threshold(s):
 
 def say_broken(s):
     truth, shown = (np.reshape(s[name], s["shape"]) for name in ("truth", "prediction"))
-    names = {"Accuracy": "accuracy", "Dice of membrane": "dice_membrane", "V_rand": "rand"}
-    names["V_info"] = "information"
+    names = {"accuracy": "accuracy", "Dice, cell": "dice_cell", "Dice, membrane": "dice_membrane"}
+    names |= {"V_rand": "rand", "V_info": "information"}
     wrong = f"{(truth != shown).sum()} of {truth.size} pixels wrong"
     return [wrong, *say_scores(truth, shown.astype(float), 0.5, s["thin"], names)]
 

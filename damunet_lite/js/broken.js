@@ -84,10 +84,9 @@ const widget = {
       const wrong = now.missed + now.falseAlarms;
       write(caption, "Dark: predicted membrane. Each predicted cell has one tint; \u00d7 marks a "
         + "wrong pixel.");
+      const said = ROWS.map(([key, name]) => `${name} ${fixed(now[key])}`).join("; ");
       fig.say(`${wrong} of ${truth.length} pixels wrong; ${count(now.proposedCells, "cell")} proposed, `
-        + `${now.truthCells} true. Accuracy ${fixed(now.accuracy)}, Dice of membrane `
-        + `${fixed(now.diceMembrane)}, V_rand ${fixed(now.rand)}, V_info `
-        + `${fixed(now.information)}.`);
+        + `${now.truthCells} true. Scores: ${said}.`);
     };
     return { parts, draw };
   }),
