@@ -374,10 +374,11 @@ def _ablation(width: int) -> list[dict[str, Any]]:
         run("unet", loss="focal_tversky", loss_options={"exponent": exponent})
         for exponent in (0.5, 1.0, 1.5)
     ]
-    runs += [run("unet", {"attention": attention}) for attention in ("gate", "cbam", "both")]
+    runs.append(run("att_unet"))  # the U-Net with gates; no run twice under two names
+    runs += [run("unet", {"attention": attention}) for attention in ("cbam", "both")]
     runs += [run("unet", {"deep_supervision": True}), run("unet", {"multi_scale": True})]
     runs += [run("damu_net", {"attention": attention}) for attention in (None, "cbam", "both")]
-    runs += [run("damu_net", {"deep_supervision": False}), run("damu_net", {"multi_scale": False})]
+    runs += [run("damu_net", {"deep_supervision": False}), run("datt_unet")]
     runs += [run("damu_net", target_rule=rule) for rule in ("area", "strided")]
     return runs
 

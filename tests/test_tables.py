@@ -1,5 +1,6 @@
 """Tables from records alone: same records, same bytes; each number checked by another way."""
 
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from damunet_lite import results, tables
+from damunet_lite import results, tables, training
 from damunet_lite.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -367,6 +368,14 @@ def test_sweep_files_are_the_plan_and_can_be_read(tmp_path):
     for path, other, part in zip(kept, written, tables.plan(), strict=True):
         assert path.read_bytes() == other.read_bytes(), "tables.write_sweeps rewrites them"
         assert len(results.read_sweep(path)) == len(tables.plan()[part])
+
+
+def test_a_run_of_the_plan_has_one_name_so_that_no_sweep_makes_it_twice():
+    names = {}
+    for config in itertools.chain(*tables.plan().values()):
+        name = training.TrainConfig.from_dict(config).name
+        names.setdefault(tables._run_name(config), set()).add(name)
+    assert {run: found for run, found in names.items() if len(found) > 1} == {}
 
 
 def test_the_package_carries_the_results_of_the_book(tmp_path):
