@@ -1158,7 +1158,7 @@ def difference_lines(
     >>> len(difference_lines([]))
     1
     """
-    lines = [["difference", "mean", "95 % interval", "folds"]]
+    lines = [["difference", "mean", "95\N{NO-BREAK SPACE}% interval", "folds"]]
     for found in differences(records, base_filters, rows):
         if found["score"] != score:
             continue
@@ -1200,8 +1200,8 @@ def _short(records) -> str:
     return (
         f"{markdown(short_lines(records, width))}\n"
         f"Mean ± standard deviation over {complete} of {FOLDS} folds, {width} base filters, one "
-        "seed; in brackets the 95 % interval of the paired difference. Thresholds come from "
-        "validation slices.\n"
+        "seed; in brackets the 95\N{NO-BREAK SPACE}% interval of the paired difference. Thresholds "
+        "come from validation slices.\n"
     )
 
 
