@@ -187,8 +187,12 @@ def _place(record: dict[str, Any]) -> tuple:
 
 
 def _row_order(row: Variant) -> tuple:
-    first = FOUR.index(row.label) if row.label in FOUR else len(FOUR)
-    return (-row.base_filters, len(row.changes) > 0, first, row.label, row.changes)
+    base = row.label.partition(",")[0]
+    first = FOUR.index(base) if base in FOUR else len(FOUR)
+    return (
+        -row.base_filters, len(row.changes) > 0, row.label not in FOUR, first, row.label,
+        row.changes,
+    )
 
 
 # ------------------------------------------------------------------ the records
@@ -318,7 +322,8 @@ def plan() -> dict[str, list[dict[str, Any]]]:
     dict of str to list of dict
         Parts ``networks`` (20), ``listing`` (10), ``cbam`` (15), and at 16 base filters
         ``ablation`` and ``seeds`` (one fold) and ``narrow`` (the four networks on all folds);
-        ``precision`` repeats two networks of either width in bfloat16. Settings of
+        ``wide_seeds`` repeats U-Net and DAMU-Net of fold 4 with two more seeds at full width, and
+        ``precision`` repeats six runs of fold 4 in bfloat16. Settings of
         :class:`damunet_lite.training.TrainConfig`.
 
     Examples
@@ -346,9 +351,13 @@ def plan() -> dict[str, list[dict[str, Any]]]:
             for seed in (1, 2) for network in four
         ],
         "narrow": [wide(n, fold, base_filters=_NARROW) for fold in folds for n in four],
+        "wide_seeds": [
+            {**wide(network, 4), "seed": seed} for seed in (1, 2) for network in (four[0], four[3])
+        ],
         "precision": [
             {**wide(network, 4, **options), "precision": "mixed_bfloat16"}
-            for options in ({}, {"base_filters": _NARROW}) for network in ("unet", "damu_net")
+            for options, networks in (({}, (four[0], four[3])), ({"base_filters": _NARROW}, four))
+            for network in networks
         ],
     }
 
@@ -1326,6 +1335,34 @@ def difference_figure(
     return figure
 
 
+def repeats(
+    records: Sequence[dict[str, Any]], row: Variant, fold: int = _ABLATION_FOLD
+) -> list[dict[str, Any]]:
+    """The same run again: with another seed, or in another arithmetic.
+
+    Returns
+    -------
+    list of dict
+        ``what`` (``"seed 1"``, ``"in bfloat16"``) and the scores.
+
+    Examples
+    --------
+    >>> repeats([], Variant("U-Net", 16))
+    []
+    """
+    found = []
+    for record in records:
+        config, other = record["config"], variant(record["config"])
+        changed = [change for change in other.changes if not change.startswith("precision=")]
+        same = (other.label, other.base_filters) == (row.label, row.base_filters)
+        again = config["seed"] != 0 or other != row
+        if same and again and not changed and not row.changes and config["fold"] == fold:
+            words = [f"seed {config['seed']}"] if config["seed"] else []
+            words += [_in_words(config, other.changes)] if other.changes else []
+            found.append({"what": ", ".join(words), **record["test"]})
+    return found
+
+
 @_styled
 def ablation_figure(
     records: Sequence[dict[str, Any]], base_filters: int = _NARROW,
@@ -1333,9 +1370,9 @@ def ablation_figure(
 ) -> Any:
     """Each single change as a dot: how far it moves a score from the unchanged network.
 
-    A panel for each network that is changed, a column for each score. The band about zero is
-    twice the standard deviation of a difference between two runs that differ in their seed
-    alone: a dot inside it is no more than luck can do.
+    A panel for each network that is changed, a column for each score. In the first line of a
+    panel stands the same network once more, from :func:`repeats`; the band that they span
+    runs through the panel, so that a dot inside it has moved no further than luck alone has.
 
     Returns
     -------
@@ -1343,29 +1380,29 @@ def ablation_figure(
     """
     from damunet_lite import plots
 
-    changes = [a for a in ablation_table(records)
-               if a["base_filters"] == base_filters and a["reference"] is not None]
+    changes = [
+        a for a in ablation_table(records)
+        if a["base_filters"] == base_filters and a["reference"] is not None
+        and a["change"] not in _WORDS["precision"].values()
+    ]
     starts = [name for name in FOUR if any(a["start"] == name for a in changes)]
     groups = [[a for a in changes if a["start"] == name] for name in starts]
-    spread = {
-        (s["row"], score): s[score]["sd"] for s in seed_table(records) for score in scores
-        if s["base_filters"] == base_filters and s["fold"] == _ABLATION_FOLD
-    }
-    figure = plots._new_figure(8.2, 1.2 + 0.27 * len(changes) + 0.35 * len(starts))
+    figure = plots._new_figure(8.2, 1.2 + 0.27 * len(changes) + 0.62 * len(starts))
     axes = figure.subplots(
         max(len(starts), 1), len(scores), sharex="col", squeeze=False,
-        height_ratios=[len(group) + 0.6 for group in groups] or None,
+        height_ratios=[len(group) + 1.6 for group in groups] or None,
     )
     for line, (start, group) in zip(axes, zip(starts, groups, strict=True), strict=False):
+        luck = repeats(records, Variant(start, base_filters))
         for ax, score in zip(line, scores, strict=True):
-            if (start, score) in spread:
-                reach = 2 * np.sqrt(2) * spread[start, score]
-                ax.axvspan(-reach, reach, color="#8A8F94", alpha=0.25, lw=0)
             moved = [a[score] - a["reference"][score] for a in group]
-            ax.plot(moved, range(len(group)), "o", color=plots.COLOURS["blue"], ms=6)
+            again = [run[score] - group[0]["reference"][score] for run in luck]
+            ax.axvspan(min([0, *again]), max([0, *again]), color="#8A8F94", alpha=0.2, lw=0)
+            ax.plot(again, [0] * len(again), "D", color="#6B7075", ms=5)
+            ax.plot(moved, range(1, len(group) + 1), "o", color=plots.COLOURS["blue"], ms=6)
             ax.axvline(0, color="#26292C", lw=1)
-            ax.set_ylim(len(group) - 0.4, -0.6)
-            ax.set_yticks(range(len(group)), [a["change"] for a in group])
+            ax.set_ylim(len(group) + 0.6, -0.6)
+            ax.set_yticks(range(len(group) + 1), ["the same again", *(a["change"] for a in group)])
             ax.tick_params(labelleft=ax is line[0])
             ax.locator_params(axis="x", nbins=5)
             ax.grid(axis="x")

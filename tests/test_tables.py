@@ -204,7 +204,10 @@ def test_a_change_at_half_the_width_stands_beside_its_own_width_and_fold(tmp_pat
 
     extra = [narrow("unet", 4, 0.90), narrow("unet", 3, 0.5), narrow("att_unet", 4, 0.88),
              narrow("att_unet", 3, 0.4), narrow("unet", 4, 0.93, multi_scale=True),
-             narrow("damu_net", 4, 0.95, attention="both")]
+             narrow("damu_net", 4, 0.95, attention="both"),
+             record("unet", 4, 0.85, seed=1, options={"base_filters": 16}),
+             record("unet", 4, 0.91, options={"base_filters": 16}, precision="mixed_bfloat16"),
+             record("unet", 4, 0.99, options={"base_filters": 16}, steps=10, seed=1)]
     records = tables.load_records(write(tmp_path, ten() + extra))
     found = [
         (a["change"], a["fold"], a["v_rand"], a["reference"] and a["reference"]["v_rand"])
@@ -212,14 +215,21 @@ def test_a_change_at_half_the_width_stands_beside_its_own_width_and_fold(tmp_pat
     ]
     assert sorted(found, key=str) == [
         ("gates and CBAM for gates", 4, 0.95, None),
+        ("in bfloat16", 4, 0.91, 0.90),
         ("several scales", 4, 0.93, 0.90),
         ("with gates", 4, 0.88, 0.90),
     ]
+    assert [
+        (run["what"], run["v_rand"])
+        for run in tables.repeats(records, tables.Variant("U-Net", 16))
+    ] == [("seed 1", 0.85), ("in bfloat16", 0.91)]
     figure = tables.ablation_figure(records)
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [
-        "with gates", "several scales"
+        "the same again", "with gates", "several scales"
     ]
-    assert figure.axes[0].lines[0].get_xdata() == pytest.approx([-0.02, 0.03])
+    again, moved = figure.axes[0].lines[:2]
+    assert again.get_xdata() == pytest.approx([-0.05, 0.01])
+    assert moved.get_xdata() == pytest.approx([-0.02, 0.03])
 
 
 def listing(fold, v_rand, **options):
@@ -231,10 +241,11 @@ def listing(fold, v_rand, **options):
 def test_cbam_and_the_listing_have_a_table_of_their_own(tmp_path):
     extra = [record("damu_net", f, v - 0.03, options={"attention": "cbam"})
              for f, v in enumerate(DAMU)]
+    extra += [record("datt_unet", 0, 0.9, options={"attention": "cbam"})]
     extra += [listing(0, 0.80), listing(0, 0.85, correct_gate3=True)]
     records = tables.load_records(write(tmp_path, ten() + extra))
     rows = tables.other_rows(records)
-    names = ["DAMU-Net, CBAM", "listing", "listing, gate 3 corrected"]
+    names = ["DATT-U-Net, CBAM", "DAMU-Net, CBAM", "listing", "listing, gate 3 corrected"]
     assert [row.name for row in rows] == names
     assert [row["row"] for row in tables.score_table(records)[2:]] == list(tables.FOUR)
     assert [row["row"] for row in tables.score_table(records, rows=rows)[2:]] == names
