@@ -21,7 +21,7 @@ DAMU = [0.91, 0.94, 0.95, 0.98, 0.99]  # +.01 +.02 +.01 +.02 +.01
 
 def record(network, fold, v_rand, seed=0, options=None, **settings):
     config = {
-        **tables._defaults(), "network": network, "network_options": options or {},
+        **tables.records._defaults(), "network": network, "network_options": options or {},
         "fold": fold, "seed": seed, **settings,
     }
     test = {"accuracy": 0.92, "dice_cell": 0.95, "dice_membrane": 0.79, "v_rand": v_rand,
@@ -186,7 +186,7 @@ def test_other_recipes_and_seeds_stay_out_of_the_table(tmp_path):
     ],
 )
 def test_a_change_is_told_in_words_with_the_network_that_it_changes(config, start, change):
-    assert tables._step(tables.variant(config), config) == (start, change)
+    assert tables.scores._step(tables.variant(config), config) == (start, change)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_change_is_told_in_words_with_the_network_that_it_changes(config, star
      {"network": "datt_unet", "network_options": {"attention": "cbam"}}],
 )
 def test_the_two_ends_and_what_is_two_steps_from_both_are_no_change(config):
-    assert tables._step(tables.variant(config), config) is None
+    assert tables.scores._step(tables.variant(config), config) is None
 
 
 def test_a_change_at_half_the_width_stands_beside_its_own_width_and_fold(tmp_path):
@@ -234,7 +234,7 @@ def test_a_change_at_half_the_width_stands_beside_its_own_width_and_fold(tmp_pat
 
 def listing(fold, v_rand, **options):
     return record("published_listing", fold, v_rand, options=options, **{
-        key: value for key, value in tables._LISTING.items() if key != "network"
+        key: value for key, value in tables.records.LISTING.items() if key != "network"
     })
 
 
@@ -263,9 +263,9 @@ def test_cbam_and_the_listing_have_a_table_of_their_own(tmp_path):
 
 
 def test_an_aim_just_missed_is_shown_with_the_digit_that_misses_it():
-    assert tables._beside(0.7997, 0.80) == "0.7997"
-    assert tables._beside(0.8004, 0.80) == "0.800"
-    assert tables._beside(0.951, 0.96) == "0.951"
+    assert tables.scores._beside(0.7997, 0.80) == "0.7997"
+    assert tables.scores._beside(0.8004, 0.80) == "0.800"
+    assert tables.scores._beside(0.951, 0.96) == "0.951"
 
 
 def test_missing_runs_are_the_plan_less_the_records(tmp_path):
@@ -279,11 +279,11 @@ def test_missing_runs_are_the_plan_less_the_records(tmp_path):
 
 
 def test_every_run_of_the_plan_has_a_row_of_its_own():
-    runs = [tables._run_name(config) for part in ("networks", "listing", "cbam")
+    runs = [tables.planning.run_name(config) for part in ("networks", "listing", "cbam")
             for config in tables.plan()[part]]
     assert len(runs) == len(set(runs)) == 45
     for part, configs in tables.plan().items():
-        names = [tables._run_name(config) for config in configs]
+        names = [tables.planning.run_name(config) for config in configs]
         assert len(names) == len(set(names)), part
 
 
@@ -366,7 +366,7 @@ def test_flop_of_networks_are_those_of_an_independent_count():
     # A gate on x [8, 8, 4] with a signal [4, 4, 8]: everything happens at half size.
     gate = models.att_unet(base_filters=4, depth=2).get_layer("up2_gate")
     inter = gate.inter_channels
-    assert tables._layer_flop(gate, (8, 8)) == 2 * 16 * (4 * 8 * inter + 16 * inter + inter)
+    assert tables.cost._layer_flop(gate, (8, 8)) == 2 * 16 * (4 * 8 * inter + 16 * inter + inter)
 
 
 # ------------------------------------------------------------------ what is in the repository
@@ -385,7 +385,7 @@ def test_a_run_of_the_plan_has_one_name_so_that_no_sweep_makes_it_twice():
     names = {}
     for config in itertools.chain(*tables.plan().values()):
         name = training.TrainConfig.from_dict(config).name
-        names.setdefault(tables._run_name(config), set()).add(name)
+        names.setdefault(tables.planning.run_name(config), set()).add(name)
     assert {run: found for run, found in names.items() if len(found) > 1} == {}
 
 
@@ -417,10 +417,10 @@ def test_a_kept_mask_comes_back(tmp_path):
     (folder / "a.json").write_text(json.dumps(
         {"row": "U-Net", "slice": 24, "fold": 4, "v_rand": 0.9}
     ))
-    (found,) = tables.gallery_masks(tables._read_gallery(folder))
+    (found,) = tables.gallery_masks(tables.from_weights.read_gallery(folder))
     np.testing.assert_array_equal(found, mask)
     shutil.rmtree(folder)
-    assert tables._read_gallery(folder) == []
+    assert tables.from_weights.read_gallery(folder) == []
 
 
 @pytest.fixture
