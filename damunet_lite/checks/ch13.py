@@ -26,6 +26,8 @@ _OTHER = {4: 0.99, 1: 0.94, 3: 0.80, 2: 0.96}
 _ORDER = (
     "The differences are right, but stand in the order in which the runs finished. Sort the folds."
 )
+# A set of these two hands out 9 before 2.
+_LATE = {2: 0.90, 9: 0.90}, {2: 0.91, 9: 0.93}
 _SOME_ZERO = {0: 0.0, 1: 0.5, 2: 0.25}, {0: 0.25, 1: 0.0, 2: 0.75}
 
 
@@ -64,6 +66,11 @@ def paired(answer) -> Verdict:
             [_OTHER.get(fold, 0) - _SCORES.get(fold, 0) for fold in every],
             "A fold that has not been run is not a score of 0. Leave it out of both.",
         ),
+        "by_size": (
+            sorted(wanted),
+            "You sorted the differences by size. Sort the folds, so that each difference keeps "
+            "the place of its fold.",
+        ),
         "mean": (
             float(np.mean(wanted)),
             "That is their mean. Return the list: the spread of the differences is wanted next.",
@@ -83,6 +90,12 @@ def paired(answer) -> Verdict:
              "zero_lost_second": ([0.25, 0.5], text)}
     value = run(answer, *map(dict, _SOME_ZERO))
     compare(value, [0.25, -0.5, 0.5], zeros, 1e-9, "the list where some scores are 0,")
+    text = (
+        "With the folds 2 and 9 the differences come in the wrong order. A set has none that you "
+        "can rely on: sort the folds."
+    )
+    value = run(answer, *map(dict, _LATE))
+    compare(value, [0.01, 0.03], {"set_order": ([0.03, 0.01], text)}, 1e-9, "the list of 2 folds")
     return right("Only what both have met may be compared; here that is three folds.")
 
 
@@ -146,6 +159,12 @@ def interval(answer) -> Verdict:
             (-wanted[1], -wanted[0]),
             "The sign is turned around: second minus first, so that a gain is positive.",
         ),
+        "reversed": (wanted[::-1], "Those are the two ends, the upper one first. Lower end first."),
+        "reach": (
+            (d.mean(), wanted[1] - d.mean()),
+            "Those are the mean and the reach. The ends are wanted: mean minus reach, mean plus "
+            "reach.",
+        ),
         "unpaired": ((welch.low, welch.high), unpaired),
         "unpaired_pooled": ((pooled.low, pooled.high), unpaired),
     }
@@ -189,12 +208,19 @@ def pencil(answer) -> Verdict:
             (12 / 5, math.sqrt(5.2 / 4)),
             "One of the five numbers is negative: that network lost on that fold.",
         ),
+        "standard_error": (
+            (2.0, math.sqrt(3.5 / 5)),
+            "That is the standard error. The standard deviation comes before it: do not divide by "
+            "the root of 5.",
+        ),
         "sum": ((10.0, math.sqrt(3.5)), "10 is the sum. Divide by the five folds."),
         "mean_deviation": (
             (2.0, 6 / 5),
             "That is the mean of the deviations. Square them first.",
         ),
     }
+    if _close((100 * mean, 100 * sd), [(2.0, math.sqrt(3.5))]):
+        return not_yet("Right as scores. Give both in hundredths, as the differences are.", "unit")
     if _close((mean, sd), [wrong for wrong, _ in mistakes.values()]):
         compare((mean, sd), (2.0, math.sqrt(3.5)), mistakes, 6e-3)
     look = "Add up the five differences, one of them negative, and divide by 5."
@@ -202,11 +228,12 @@ def pencil(answer) -> Verdict:
     look = "Deviations from the mean, squared, added up, divided by 4; then the root."
     compare(sd, math.sqrt(3.5), tolerance=6e-3, what="the standard deviation", look=look)
     if not isinstance(inside, (bool, np.bool_)):
-        return not_yet(
-            f"Mean and spread are right. The third is to be True or False, not {inside!r}: without "
-            "quotation marks, since Python takes every text for true, even 'False'.",
-            "not_a_bool",
-        )
+        text = f"Mean and spread are right. The third is to be True or False, not {inside!r}"
+        if isinstance(inside, str):
+            text += (
+                ": without quotation marks, since Python takes every text for true, even 'False'"
+            )
+        return not_yet(text + ".", "not_a_bool")
     if not inside:
         return not_yet(
             "Mean and spread are right. The interval reaches 2.776 * 1.871 / sqrt(5) = 2.32 to "
@@ -229,6 +256,10 @@ def best_of(answer) -> Verdict:
         return float(np.mean([max(choice) for choice in choices]))
 
     wanted = mean_best(itertools.combinations(_FIVE, 2))
+    itself = (
+        "Your pairs include a run with itself. Two seeds are two different runs: take "
+        "itertools.combinations."
+    )
     mistakes = {
         "mean": (
             float(np.mean(_FIVE)),
@@ -247,8 +278,15 @@ def best_of(answer) -> Verdict:
         ),
         "with_replacement": (
             mean_best(itertools.product(_FIVE, repeat=2)),
-            "Your pairs include a run with itself. Two seeds are two different runs: take "
-            "itertools.combinations.",
+            itself,
+        ),
+        "with_itself": (
+            mean_best(itertools.combinations_with_replacement(_FIVE, 2)), itself
+        ),
+        "top_k": (
+            float(np.mean(sorted(_FIVE)[-2:])),
+            "That is the mean of the two highest scores. Each choice of two has a best one of its "
+            "own, and most choices miss the highest.",
         ),
         "mean_of_choice": (
             float(np.mean([np.mean(c) for c in itertools.combinations(_FIVE, 2)])),
@@ -294,7 +332,9 @@ def reading(answer) -> Verdict:
         )
     if Ellipsis in answer:
         return untouched
-    chosen = {str(letter).strip().lower() for letter in answer}
+    if not answer:
+        return not_yet("The set is empty, but some of the five do follow.", "empty")
+    chosen = {str(letter).strip(" ()").lower() for letter in answer}
     unknown = chosen - set(_READING)
     if unknown:
         return not_yet(f"{sorted(unknown)} is not among a to e.", "letters")

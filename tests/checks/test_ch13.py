@@ -40,6 +40,7 @@ def test_answers_rounded_by_hand_pass():
     assert ch13.pencil((2.0, 1.87, True))
     assert ch13.pencil((2, 1.871, np.True_))
     assert ch13.reading(["E", "C"])
+    assert ch13.reading({"c)", "e)"})
     assert ch13.interval(lambda a, b: stats.ttest_rel(b, a).confidence_interval(0.95))
 
 
@@ -63,6 +64,7 @@ def test_an_untouched_stub_is_called_that(name, stub):
     assert (verdict.passed, verdict.mistake) == (False, "untouched")
 
 
+with_itself = itertools.combinations_with_replacement
 WRONG = [
     ("paired", lambda a, b: [y - x for x, y in zip(a.values(), b.values(), strict=True)],
      "by_place"),
@@ -80,6 +82,8 @@ WRONG = [
     ("paired", lambda a, b: [b[f] - a[f] for f in sorted(b) if a.get(f)], "zero_lost_first"),
     ("paired", lambda a, b: [b[f] - a[f] for f in sorted(a) if b.get(f)], "zero_lost_second"),
     ("paired", lambda a, b: [b[f] - a[f] for f in range(5)], "raised"),
+    ("paired", lambda a, b: [b[f] - a[f] for f in a.keys() & b.keys()], "set_order"),
+    ("paired", lambda a, b: sorted(paired(a, b)), "by_size"),
     ("interval", lambda a, b: interval(a, b, 1.96), "normal"),
     ("interval", lambda a, b: interval(a, b, stats.norm.ppf(0.975)), "normal"),
     ("interval", lambda a, b: interval(a, b, 2.776), "five_folds_rounded"),
@@ -95,6 +99,9 @@ WRONG = [
     ("interval", lambda a, b: stats.ttest_ind(b, a, equal_var=False).confidence_interval(),
      "unpaired"),
     ("interval", lambda a, b: stats.ttest_ind(b, a).confidence_interval(), "unpaired_pooled"),
+    ("interval", lambda a, b: interval(a, b)[::-1], "reversed"),
+    ("interval", lambda a, b: interval(a, b, stats.t.ppf(0.025, len(a) - 1)), "reversed"),
+    ("interval", lambda a, b: ((b - a).mean(), interval(a, b)[1] - (b - a).mean()), "reach"),
     ("interval", lambda a, b: (b - a).mean(), "wrong_shape"),
     ("pencil", (2, 3.5, True), "variance"),
     ("pencil", (2, 2.8**0.5, True), "population_sd"),
@@ -102,6 +109,9 @@ WRONG = [
     ("pencil", (10, 3.5**0.5, True), "sum"),
     ("pencil", (2, float(np.mean(np.abs(np.array([3, -1, 2, 4, 2]) - 2))), True),
      "mean_deviation"),
+    ("pencil", (2, 0.84, True), "standard_error"),
+    ("pencil", (0.02, 0.0187, True), "unit"),
+    ("pencil", (2, 1.871, (-0.32, 4.32)), "not_a_bool"),
     ("pencil", (2, 1.871, False), "conclusion"),
     ("pencil", (2, 1.871, "True"), "not_a_bool"),
     ("pencil", (2, 1.871, "False"), "not_a_bool"),
@@ -118,11 +128,14 @@ WRONG = [
     ("best_of", lambda s, k: max(s), "best_of_all"),
     ("best_of", lambda s, k: np.mean([max(c) for c in itertools.product(s, repeat=k)]),
      "with_replacement"),
+    ("best_of", lambda s, k: np.mean([max(c) for c in with_itself(s, k)]), "with_itself"),
+    ("best_of", lambda s, k: np.mean(sorted(s)[-k:]), "top_k"),
     ("best_of", lambda s, k: max(s[:k]), "first_k"),
     ("best_of", lambda s, k: np.mean([min(c) for c in itertools.combinations(s, k)]), "worst"),
     ("reading", {"a", "c"}, "a"),
     ("reading", {"b"}, "b"),
     ("reading", {"c", "d", "e"}, "d"),
+    ("reading", set(), "empty"),
     ("reading", {"e"}, "missing_c"),
     ("reading", {"c"}, "missing_e"),
     ("reading", {"f"}, "letters"),
