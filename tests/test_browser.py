@@ -145,6 +145,28 @@ def test_wide_figures_keep_their_labels_on_a_phone(browser, site):
     assert all(figure <= box and stop == -1 for figure, box, stop in wide)
 
 
+# Of each box that may scroll sideways: whether it has to, and whether it fades at its sides.
+FADES = """
+return [...document.querySelectorAll(".bd-article pre, .pst-scrollable-table-container")]
+  .filter((box) => box.clientWidth).map((box) =>
+    [box.scrollWidth > box.clientWidth, getComputedStyle(box).maskImage !== "none"]);
+"""
+
+
+def test_what_scrolls_sideways_fades_where_more_of_it_waits(browser, site):
+    browser.resize(390, 800)
+    try:
+        browser.visit((site / "chapters/03_scores.html").as_uri())
+        boxes = browser.run(FADES)
+        browser.run("document.querySelector('.wide-figure > div').focus({focusVisible: true})")
+        focused = "return getComputedStyle(document.activeElement).maskImage"
+        assert browser.run(focused) == "none", "the frame of what has the focus would fade, too"
+    finally:
+        browser.resize(1280, 900)
+    assert {True, False} == {scrolls for scrolls, _ in boxes}
+    assert all(scrolls == fades for scrolls, fades in boxes)
+
+
 FAULTY = """<!doctype html><html lang="en"><title>faulty</title><body>
 <img src="https://example.org/a.png" alt="a picture elsewhere">
 <img src="not_there.png" alt="a picture that is missing">
@@ -418,6 +440,27 @@ def all_figures(tmp_path):
 def test_every_kind_of_figure_says_what_the_package_says(browser, all_figures):
     assert browser.visit(all_figures.as_uri()).faults == []
     assert exercise_figures(browser) == list(FIGURES)
+
+
+# Of each control of a figure: the smaller side of what a finger may hit, its label included.
+TARGETS = """
+return [...document.querySelectorAll(".dm button, .dm select, .dm input")].map((control) => {
+  const {width, height} = (control.closest("label") ?? control).getBoundingClientRect();
+  return [control.className || control.type || control.tagName, Math.min(width, height)];
+});
+"""
+
+
+def test_controls_of_figures_are_as_large_as_a_finger_wants(browser, all_figures):
+    browser.visit(all_figures.as_uri())
+    browser.resize(390, 800)
+    try:
+        targets = browser.run(TARGETS)
+    finally:
+        browser.resize(1280, 900)
+    assert {"dm-pixel", "range", "checkbox", "button"} <= {kind for kind, _ in targets}
+    small = [(kind, side) for kind, side in targets if side < (24 if kind == "dm-pixel" else 40)]
+    assert small == []
     kinds = {kind.__name__ for kind in widgets.Figure.__subclasses__()}
     assert kinds == set(FIGURES)
 
