@@ -575,7 +575,7 @@ def profile(
     """
     grey = _as_grey("image", image)
     distance, intensity = line_profile(image, start, end)
-    figure = _new_figure(8.6, 3.2)
+    figure = _new_figure(6.5, 2.7)
     picture, graph = figure.subplots(1, 2, width_ratios=[1, 1.9])
     _show_picture(picture, grey, 300)
     for ends, colour, width in (("o", "white", 4.5), ("o", COLOURS["vermillion"], 2)):
