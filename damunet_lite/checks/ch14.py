@@ -1,4 +1,4 @@
-"""Checkers of chapter 14: working size, blended tiles, a flip averaged, thresholds, cell areas."""
+"""Checkers of chapter 14: working size, blended tiles, a flip averaged, leaks, cell areas."""
 
 import numpy as np
 
@@ -21,19 +21,9 @@ _LABELS = np.array(
         [3, 0, 4, 4, 4, 4],
     ]
 )
-# Mean, median, best single value, first slice, vote of the slices, lowest mean, mean along the
-# wrong axis, and the test slices (alone or with the others) choose eight different columns.
-_VALIDATION = np.array([
-    [0.84, 0.65, 0.77, 0.90, 0.89, 0.74, 0.83, 0.62],
-    [0.69, 0.71, 0.95, 0.78, 0.88, 0.94, 0.85, 0.79],
-    [0.60, 0.84, 0.64, 0.63, 0.67, 0.82, 0.89, 0.97],
-])
-_TEST = np.array([
-    [0.86, 0.74, 0.95, 0.82, 0.84, 0.83, 0.93, 0.62],
-    [0.80, 0.83, 0.64, 0.72, 0.61, 0.97, 0.84, 0.66],
-    [0.72, 0.96, 0.81, 0.97, 0.62, 0.91, 0.65, 0.89],
-])
-_CUTS = np.array([0.3, 0.4, 0.5, 0.55, 0.6, 0.7, 0.75, 0.8])
+# Falls, stands still, falls again, slides, and rises a little: each usual slip ends at another cut.
+_CUTS = np.array([0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95])
+_LARGEST = np.array([0.60, 0.44, 0.30, 0.29, 0.20, 0.185, 0.167, 0.16, 0.175])
 _NO_BACKGROUND = np.array([[1, 1, 2, 2, 2], [1, 3, 3, 3, 3]])
 
 
@@ -254,92 +244,65 @@ def average_flip(answer) -> Verdict:
 
 
 @checker
-def choose(answer) -> Verdict:
-    """``answer(validation, test, cuts)``: the threshold, and the score to report with it."""
-    value = run(answer, _VALIDATION.copy(), _TEST.copy(), _CUTS.copy())
-    best = int(_VALIDATION.mean(axis=0).argmax())
-    peeked = int(_TEST.mean(axis=0).argmax())
-    single = int(_VALIDATION.max(axis=0).argmax())
-    middle = int(np.median(_VALIDATION, axis=0).argmax())
-    first = int(_VALIDATION[0].argmax())
-    vote = int(np.bincount(_VALIDATION.argmax(axis=1)).argmax())
-    lowest = int(_VALIDATION.mean(axis=0).argmin())
-    if isinstance(value, (tuple, list)) and any(np.ndim(one) for one in value):
-        return not_yet(
-            "Two numbers are wanted, a threshold and a score, and one of yours is a list. Take "
-            "the mean over the slices.",
-            WRONG_SHAPE,
-        )
+def steady(answer) -> Verdict:
+    """``answer(cuts, largest, slack)``: lowest cut after which the largest cell shrinks no more."""
+    value = run(answer, _CUTS.copy(), _LARGEST.copy(), 0.02)
+    if np.ndim(value):
+        return not_yet("One number is wanted, a threshold, and yours are several.", WRONG_SHAPE)
+    plateau = (
+        "You stopped where the share stands still for the first time. It falls again after that: "
+        "a leak was left. Look at all that is still to come."
+    )
     mistakes = {
-        "chosen_on_test": (
-            (_CUTS[peeked], _TEST.mean(axis=0)[peeked]),
-            "Chosen on the slices that are reported: their best score is always flattering. "
-            "Choose on the validation slices.",
+        "first_plateau": (0.5, plateau),
+        "first_plateau_end": (0.6, plateau),
+        "largest_fall": (
+            0.4,
+            "That is where the steepest fall ends. The share goes on falling after it.",
         ),
-        "validation_reported": (
-            (_CUTS[best], _VALIDATION.mean(axis=0)[best]),
-            "The threshold is right; the score is that of the slices that chose it. Report the "
-            "test slices.",
+        "single_steps": (
+            0.7,
+            "From there on no single step is larger than slack, but together they are. Compare "
+            "with the smallest share that is still to come.",
         ),
-        "best_single_slice": (
-            (_CUTS[single], _TEST.mean(axis=0)[single]),
-            "The best single value decided. Take the mean over the slices first, then the best "
-            "threshold.",
+        "last_value": (
+            0.8,
+            "You compared with the last share. In between it is smaller than that: compare with "
+            "the smallest one that is still to come.",
         ),
-        "a_threshold_per_slice": (
-            (_CUTS[best], _TEST.max(axis=1).mean()),
-            "Each test slice was given its own best threshold. You will not know it for a slice "
-            "without labels.",
+        "smallest": (
+            0.9,
+            "That is where the share is smallest. A little lower it is smaller by less than "
+            "slack already, and every threshold that is higher than needed splits cells.",
         ),
-        "best_of_both": (
-            (_CUTS[best], _TEST.mean(axis=0).max()),
-            "The threshold is right; the score is the best that the test slices reach anywhere. "
-            "Report what they score at this threshold.",
+        "highest": (
+            0.95, "That is the highest threshold of all. The lowest that will do is wanted."
         ),
-        "swapped": (
-            (_TEST.mean(axis=0)[best], _CUTS[best]),
-            "Both are right, in the other order: the threshold comes first.",
-        ),
-        "first_slice": (
-            (_CUTS[first], _TEST.mean(axis=0)[first]),
-            "The first validation slice chose alone. Take the mean over all of them first.",
-        ),
-        "vote": (
-            (_CUTS[vote], _TEST.mean(axis=0)[vote]),
-            "You let each slice vote for its own best threshold. Take the mean over the slices "
-            "first, then the best threshold.",
-        ),
-        "lowest": (
-            (_CUTS[lowest], _TEST.mean(axis=0)[lowest]),
-            "That is the worst threshold: V_rand is better if it is high.",
-        ),
-        "median": (
-            (_CUTS[middle], _TEST.mean(axis=0)[middle]),
-            "The median chose. Of three slices it forgets the best and the worst, and the score "
-            "that is reported is a mean: choose by the mean as well.",
-        ),
-        "median_of_both": (
-            (_CUTS[middle], np.median(_TEST, axis=0)[middle]),
-            "You took the median over the slices. Their mean is wanted, for the choice and for "
-            "the score.",
-        ),
-        "median_reported": (
-            (_CUTS[best], np.median(_TEST, axis=0)[best]),
-            "The threshold is right; the score is a median. Report the mean of the test slices.",
-        ),
-        "index": (
-            (best, _TEST.mean(axis=0)[best]),
-            "The first number is the place of the threshold in the list, not the threshold.",
-        ),
-        "wrong_axis": (
-            (_CUTS[int(_VALIDATION.mean(axis=1).argmax())],
-             _TEST.mean(axis=0)[int(_VALIDATION.mean(axis=1).argmax())]),
-            "The mean runs over the thresholds; slices are the first axis.",
+        "index": (6, "That is the place of the threshold in the list, not the threshold."),
+        "share": (0.167, "That is the share at the threshold. The threshold itself is wanted."),
+    }
+    compare(value, 0.85, mistakes, what="the threshold")
+    looser = {
+        "slack_ignored": (
+            0.85, "Right for a slack of 0.02. With 0.1 your answer is the same: use the argument."
         ),
     }
-    wanted = (_CUTS[best], _TEST.mean(axis=0)[best])
-    compare(value, wanted, mistakes, what="threshold and score")
-    return right("Chosen on three slices, reported on others. The gap is the price of honesty.")
+    value = run(answer, _CUTS.copy(), _LARGEST.copy(), 0.1)
+    compare(value, 0.7, looser, what="the threshold for a slack of 0.1")
+    level = {
+        "level": (
+            0.7,
+            "Where the share is level from the start, the first threshold will do; you begin with "
+            "the second.",
+        ),
+    }
+    value = run(answer, _CUTS[3:6].copy(), np.array([0.12, 0.11, 0.115]), 0.02)
+    compare(value, 0.6, level, what="the threshold for a share that is level")
+    value = run(answer, _CUTS[3:6].copy(), np.array([0.5, 0.4, 0.3]), 0.02)
+    compare(value, 0.8, what="the threshold for a share that falls to the end")
+    return right(
+        "Not the first calm but the last: a leak can close late. Then look at the outlines."
+    )
 
 
 @checker

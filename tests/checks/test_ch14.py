@@ -115,29 +115,33 @@ def average_flip(predict, image):
     return (predict(image) + predict(image[:, ::-1])[:, ::-1]) / 2
 
 
-def choose(validation, test, cuts):
-    best = validation.mean(axis=0).argmax()
-    return cuts[best], test.mean(axis=0)[best]
+def steady(cuts, largest, slack):
+    for k, cut in enumerate(cuts):
+        if largest[k] - min(largest[k:]) <= slack:
+            return cut
 
 
-def on_test(validation, test, cuts):
-    best = test.mean(axis=0).argmax()
-    return cuts[best], test.mean(axis=0)[best]
+def first_calm(cuts, largest, slack):
+    return next(c for c, a, b in zip(cuts, largest, largest[1:], strict=False) if a - b <= slack)
 
 
-def own_score(validation, test, cuts):
-    best = validation.mean(axis=0).argmax()
-    return cuts[best], validation.mean(axis=0)[best]
+def end_of_first_calm(cuts, largest, slack):
+    return next(
+        c for c, a, b in zip(cuts[1:], largest, largest[1:], strict=False) if a - b <= slack
+    )
 
 
-def single_slice(validation, test, cuts):
-    best = validation.max(axis=0).argmax()
-    return cuts[best], test.mean(axis=0)[best]
+def every_step(cuts, largest, slack):
+    falls = -np.diff(largest)
+    return next(cut for k, cut in enumerate(cuts) if (falls[k:] <= slack).all())
 
 
-def over_thresholds(validation, test, cuts):
-    best = validation.mean(axis=1).argmax()
-    return cuts[best], test.mean(axis=0)[best]
+def against_the_last(cuts, largest, slack):
+    return next(c for c, one in zip(cuts, largest, strict=True) if one - largest[-1] <= slack)
+
+
+def from_the_second(cuts, largest, slack):
+    return steady(cuts[1:], largest[1:], slack)
 
 
 def cell_areas(labels, pixel_nm):
@@ -148,7 +152,7 @@ SOLUTIONS = {
     ch14.working_size: working_size,
     ch14.blend: blend,
     ch14.average_flip: average_flip,
-    ch14.choose: choose,
+    ch14.steady: steady,
     ch14.cell_areas: cell_areas,
 }
 
@@ -185,32 +189,25 @@ MISTAKES = [
     (ch14.average_flip, "no_flip", lambda f, x: f(x)),
     (ch14.average_flip, "flip_only", lambda f, x: f(x[:, ::-1])[:, ::-1]),
     (ch14.average_flip, "image_flipped_after", lambda f, x: (f(x) + f(x)[:, ::-1]) / 2),
-    (ch14.choose, "chosen_on_test", on_test),
-    (ch14.choose, "chosen_on_test", lambda v, t, c: on_test(None, np.vstack([v, t]), c)[:1] + (
-        t.mean(axis=0)[np.vstack([v, t]).mean(axis=0).argmax()],)),
-    (ch14.choose, "validation_reported", own_score),
-    (ch14.choose, "best_single_slice", single_slice),
-    (ch14.choose, "first_slice", lambda v, t, c: (
-        c[v[0].argmax()], t.mean(axis=0)[v[0].argmax()])),
-    (ch14.choose, "vote", lambda v, t, c: (
-        c[np.bincount(v.argmax(axis=1)).argmax()],
-        t.mean(axis=0)[np.bincount(v.argmax(axis=1)).argmax()])),
-    (ch14.choose, "lowest", lambda v, t, c: (
-        c[v.mean(axis=0).argmin()], t.mean(axis=0)[v.mean(axis=0).argmin()])),
-    (ch14.choose, "best_of_both", lambda v, t, c: (choose(v, t, c)[0], t.mean(axis=0).max())),
-    (ch14.choose, "swapped", lambda v, t, c: choose(v, t, c)[::-1]),
-    (ch14.choose, "wrong_shape", lambda v, t, c: (
-        choose(v, t, c)[0], t[:, v.mean(axis=0).argmax()])),
-    (ch14.choose, "median", lambda v, t, c: (
-        c[np.median(v, axis=0).argmax()], t.mean(axis=0)[np.median(v, axis=0).argmax()])),
-    (ch14.choose, "median_of_both", lambda v, t, c: (
-        c[np.median(v, axis=0).argmax()], np.median(t, axis=0)[np.median(v, axis=0).argmax()])),
-    (ch14.choose, "median_reported", lambda v, t, c: (
-        c[v.mean(axis=0).argmax()], np.median(t, axis=0)[v.mean(axis=0).argmax()])),
-    (ch14.choose, "a_threshold_per_slice", lambda v, t, c: (choose(v, t, c)[0],
-                                                            t.max(axis=1).mean())),
-    (ch14.choose, "index", lambda v, t, c: (v.mean(axis=0).argmax(), choose(v, t, c)[1])),
-    (ch14.choose, "wrong_axis", over_thresholds),
+    (ch14.steady, "first_plateau", first_calm),
+    (ch14.steady, "first_plateau_end", end_of_first_calm),
+    (ch14.steady, "largest_fall", lambda c, x, s: c[int(np.diff(x).argmin()) + 1]),
+    (ch14.steady, "single_steps", every_step),
+    (ch14.steady, "last_value", against_the_last),
+    (ch14.steady, "smallest", lambda c, x, s: c[int(np.argmin(x))]),
+    (ch14.steady, "smallest", lambda c, x, s: steady(c, x, 0)),
+    (ch14.steady, "highest", lambda c, x, s: c[-1]),
+    (ch14.steady, "highest", lambda c, x, s: [
+        cut for k, cut in enumerate(c) if x[k] - min(x[k:]) <= s][-1]),
+    (ch14.steady, "index", lambda c, x, s: list(c).index(steady(c, x, s))),
+    (ch14.steady, "share", lambda c, x, s: x[list(c).index(steady(c, x, s))]),
+    (ch14.steady, "slack_ignored", lambda c, x, s: steady(c, x, 0.02)),
+    (ch14.steady, "level", from_the_second),
+    (ch14.steady, "other", lambda c, x, s: next(
+        (cut for cut, one, k in zip(c, x, range(1, len(c)), strict=False)
+         if one - min(x[k:]) <= s), 0)),
+    (ch14.steady, "wrong_shape", lambda c, x, s: [
+        cut for k, cut in enumerate(c) if x[k] - min(x[k:]) <= s]),
     (ch14.cell_areas, "membrane_counted",
      lambda x, nm: np.bincount(x.ravel()) * (nm / 1000) ** 2),
     (ch14.cell_areas, "side_not_squared", lambda x, nm: np.bincount(x.ravel())[1:] * nm / 1000),
@@ -264,14 +261,21 @@ def test_other_right_answers_pass():
     def regions(labels, pixel_nm):
         return [region.area * pixel_nm**2 / 1e6 for region in regionprops(labels)]
 
-    def by_list(validation, test, cuts):
-        scores = [sum(column) for column in zip(*validation, strict=True)]
-        best = scores.index(max(scores))
-        return [cuts[best], np.mean([row[best] for row in test])]
+    def from_the_end(cuts, largest, slack):
+        lowest, found = np.inf, None
+        for cut, share in reversed(list(zip(cuts, largest, strict=True))):
+            lowest = min(lowest, share)
+            found = cut if share - lowest <= slack else found
+        return found
+
+    def in_numpy(cuts, largest, slack):
+        still = np.minimum.accumulate(np.array(largest)[::-1])[::-1]
+        return np.array(cuts)[np.array(largest) - still <= slack].min()
 
     assert ch14.working_size(padded)
     assert ch14.cell_areas(regions)
-    assert ch14.choose(by_list)
+    assert ch14.steady(from_the_end)
+    assert ch14.steady(in_numpy)
 
 
 def test_the_size_to_be_predicted_is_not_given_away():
