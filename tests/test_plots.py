@@ -427,7 +427,7 @@ def test_interactive_mode_switched_on_by_the_first_figure_stays_on():
     before = plt.isinteractive()
     try:
         plt.interactive(False)
-        plots._styled(lambda: plt.interactive(True))()
+        plots.style.styled(lambda: plt.interactive(True))()
         assert plt.isinteractive()
     finally:
         plt.interactive(before)
