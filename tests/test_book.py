@@ -334,6 +334,22 @@ def test_the_package_page_describes_no_argument_that_a_signature_lacks(site):
 
 
 @pytest.mark.slow
+def test_words_of_the_glossary_are_linked_where_they_come_first(site):
+    glossary = parse(site / "book/glossary.html")
+    definitions = {term["id"] for term in glossary.select("dt[id]")}
+    linked = []
+    for name in sorted(path.name for path in (site / "chapters").glob("*.html")):
+        article = parse(site / "chapters" / name).select_one("article")
+        links = article.select('a[href*="glossary.html#"]')
+        assert not article.select('a[href$="glossary.html"]'), name
+        assert all(link["title"] for link in links), name
+        linked += [link["href"].partition("#")[2] for link in links if "title" in link.attrs]
+    assert set(linked) <= definitions
+    assert len(set(linked)) >= 100, len(set(linked))
+    assert linked.count("term-watershed") == 1  # at its first place, not at the others
+
+
+@pytest.mark.slow
 def test_every_picture_has_words(site):
     for page in toc_files(site):
         for image in parse(page).select("article img"):
