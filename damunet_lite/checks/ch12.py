@@ -1,4 +1,4 @@
-"""Checkers of chapter 12: the learning rate, batches that can be resumed, what a kill costs."""
+"""Checkers of chapter 12: learning rate, batches to resume, early stopping, what a kill costs."""
 
 import contextlib
 from typing import Any
@@ -16,7 +16,7 @@ from damunet_lite.checks import (
     run,
 )
 
-__all__ = ["batch_slices", "chosen", "computed_steps", "rate"]
+__all__ = ["batch_slices", "computed_steps", "rate", "stopped"]
 
 
 @checker
@@ -228,45 +228,114 @@ def _shared(answer: Any) -> Verdict | None:
     return None
 
 
+# A history of scores in which each typical mistake ends or keeps another step.
+_HISTORY = (
+    0.60, 0.70, 0.80, 0.75, 0.78, 0.85, 0.85, 0.82, 0.84,
+    0.81, 0.95, 0.93, 0.94, 0.92, 0.91, 0.90, 0.93,
+)  # fmt: skip
+
+
 @checker
-def chosen(answer: Any) -> Verdict:
-    """Exercise 12.3: ``answer(steps, validation, test)`` gives the step and the score to report."""
-    steps, validation, test = [50, 100, 150, 200], [0.8, 0.95, 0.9, 0.93], [0.7, 0.9, 0.96, 0.94]
+def stopped(answer: Any) -> Verdict:
+    """Exercise 12.3: ``answer(steps, validation, patience)`` gives the last step and the best."""
+    steps = [20 * (i + 1) for i in range(len(_HISTORY))]
     mistakes = {
+        "late": (
+            (200, 120),
+            "one evaluation too late: the run ends with the evaluation that uses up the patience.",
+        ),
+        "early": (
+            (100, 60),
+            "one evaluation too early: the best one itself does not count as one without a gain.",
+        ),
+        "asks_first": (
+            (120, 60),
+            "step 120 is better than all before it, and you ended there: first see whether the "
+            "score is a gain, then whether patience is used up.",
+        ),
+        "ties": (
+            (200, 140),
+            "you took an equal score for a better one: the best moves only if the score is higher.",
+        ),
+        "never_resets": (
+            (140, 120),
+            "you counted all evaluations without a gain: after each gain the count starts anew.",
+        ),
+        "from_the_last": (
+            (320, 220),
+            "you compared each score with the one before it: compare it with the best so far.",
+        ),
+        "whole_history": (
+            (280, 220),
+            "you counted from the best score of all: when patience ran out, that score was "
+            "still to come. Go through the scores in order.",
+        ),
         "peeked": (
-            (150, 0.96),
-            "you looked for the best test score: that is a choice made with the answer in hand.",
+            (180, 220),
+            "the run ends at the right step, but keeps one that it never reached: of the scores "
+            "up to the end, which is best?",
         ),
-        "validation_score": (
-            (100, 0.95),
-            "the step is right; but report its score on the test slices, since the validation "
-            "score was chosen for being high.",
+        "never_stops": (
+            (340, 220),
+            "that is the whole history and its best step: patience ran out before.",
         ),
-        "last": ((200, 0.94), "that is the last step: the best on validation was earlier."),
-        "mixed": ((100, 0.96), "step of one, score of the other: report what that step scored."),
-        "index": ((1, 0.9), "that is the index; the step stands in `steps`."),
-        "index_validation": ((1, 0.95), "that is the index, and the score of the slices that "
-                                        "chose it: give the step, and its test score."),
-        "lowest": ((50, 0.7), "that is the worst step on validation: scores are better if high."),
-        "swapped": ((0.9, 100), "both are right, in the other order: the step comes first."),
-        "step_alone": (100, "the step is right; return its test score with it."),
-        "score_alone": (0.9, "the score is right; return the step with it, first."),
+        "keeps_the_end": (
+            (180, 180),
+            "the run ends at the right step, but what is kept is the best step up to there, not "
+            "the last.",
+        ),
+        "in_steps": (
+            (80, 60),
+            "you ended at the first evaluation without a gain: patience counts evaluations, and "
+            "here it is 3.",
+        ),
+        "lowest": ((80, 20), "you kept the lowest score: a V_rand is better if it is higher."),
+        "index": ((8, 5), "those are places in the list: the steps stand in `steps`."),
+        "score": ((180, 0.85), "you gave the best score: give its step."),
+        "swapped": (
+            (120, 180),
+            "both steps are right, in the other order: where the run ends comes first.",
+        ),
+        "end_alone": (180, "the run ends there; return the step that is kept with it."),
+        "kept_alone": (120, "that step is kept; return where the run ends with it, first."),
     }
-    value = run(answer, steps, validation, test)
+    value = run(answer, steps, list(_HISTORY), 3)
     if np.shape(value) == (2,):
         text = (
-            f"you gave step {value[0]} with score {value[1]}. Validation is best at step 100, and "
-            "what that step scored on the test slices is 0.9."
+            f"with a patience of 3 your run ends at step {value[0]} and keeps step {value[1]}. In "
+            f"the scores {[*_HISTORY[:9]]} of the steps 20, 40 and so on, 0.85 is the best from "
+            "step 120 on; the third evaluation without a gain after it is that of step 180."
         )
         mistakes[OTHER] = (value, text)
-    compare(value, (100, 0.9), mistakes, 1e-6, "(step, score)")
-    other = run(answer, [10, 20, 30], [0.5, 0.6, 0.9], [0.7, 0.8, 0.6])
+    compare(value, (180, 120), mistakes, 1e-6, "(end, kept)")
+    if (verdict := _to_the_end(answer)) is not None:
+        return verdict
+    other = run(answer, [10, 20, 30, 40, 50, 60], [0.5, 0.4, 0.6, 0.55, 0.5, 0.7], 2)
     text = (
-        "right for the first run, but not for one with steps 10, 20 and 30: take steps and scores "
-        "from the three lists that are passed in."
+        "right for the first run, but not for one with a patience of 2 and the steps 10, 20 and "
+        "so on: take steps, scores and patience from the arguments."
     )
-    compare(other, (30, 0.6), {"fixed": (other, text)}, 1e-6, "(step, score)")
-    return right("Less than the best test score, and worth more.")
+    compare(other, (50, 30), {"fixed": (other, text)}, 1e-6, "(end, kept)")
+    return right(
+        "With a patience of 2 three of the four recorded runs end before their best step, and none "
+        "gets to the small rates at the end of the cosine. The book's runs have no patience."
+    )
+
+
+def _to_the_end(answer: Any) -> Verdict | None:
+    """Whether a run whose patience does not run out stops short of its last step."""
+    value: Any = None
+    with contextlib.suppress(Exception):  # such as an index past the end of the list
+        value = answer([10, 20, 30, 40], [0.5, 0.6, 0.7, 0.65], 2)
+    pair = np.shape(value) == (2,)
+    if pair and tuple(value) == (40, 30):
+        return None
+    shown = f"it gives ({value[0]}, {value[1]})" if pair else "it gives no two steps"
+    text = (
+        "right where patience runs out. With the scores 0.5, 0.6, 0.7 and 0.65 and a patience of "
+        f"2 it does not, and {shown}: such a run ends at its last step, 40, and keeps step 30."
+    )
+    return not_yet(text, "to_the_end")
 
 
 @checker

@@ -35,18 +35,72 @@ def drawn(seeded, n, size):
 GENERATOR = np.random.default_rng(0)
 
 
-def chosen(steps, validation, test):
+def stopped(steps, validation, patience, start=0, better=np.greater, reset=True):
+    best = without = 0
+    for i, score in enumerate(validation):
+        if better(score, validation[best]):
+            best, without = i, without * (not reset)
+        elif i:
+            without += 1
+        if without == patience + start:
+            break
+    return steps[i], steps[best]
+
+
+def from_the_last(steps, validation, patience):
+    without = 0
+    for i in range(1, len(steps)):
+        without = without + 1 if validation[i] <= validation[i - 1] else 0
+        if without == patience:
+            break
+    return steps[i], steps[int(np.argmax(validation[: i + 1]))]
+
+
+def whole_history(steps, validation, patience):
     best = int(np.argmax(validation))
-    return steps[best], test[best]
+    return steps[min(best + patience, len(steps) - 1)], steps[best]
+
+
+def asks_first(steps, validation, patience):
+    best = 0
+    for i in range(len(steps)):
+        if i - best == patience:
+            break
+        best = i if validation[i] > validation[best] else best
+    return steps[i], steps[best]
+
+
+def falls_off_the_end(steps, validation, patience):
+    for i in range(len(steps)):
+        best = int(np.argmax(validation[: i + 1]))
+        if i - best == patience:
+            return steps[i], steps[best]
+    return None
+
+
+def keeps_the_last_at_the_end(steps, validation, patience):
+    return falls_off_the_end(steps, validation, patience) or (steps[-1], steps[-1])
+
+
+def past_the_end(steps, validation, patience):
+    i = best = 0
+    while i - best < patience:
+        i += 1
+        best = i if validation[i] > validation[best] else best
+    return steps[i], steps[best]
+
+
+def best_of(scores, steps):
+    return steps[int(np.argmax(scores))]
 
 
 SOLUTIONS = {
-    "rate": rate, "batch_slices": batch_slices, "chosen": chosen, "computed_steps": 437,
+    "rate": rate, "batch_slices": batch_slices, "stopped": stopped, "computed_steps": 437,
 }
 UNTOUCHED = {
     "rate": lambda step, steps, warmup, peak: ...,
     "batch_slices": lambda seed, step, n, size: ...,
-    "chosen": lambda steps, validation, test: ...,
+    "stopped": lambda steps, validation, patience: ...,
     "computed_steps": ...,
 }
 WRONG = [
@@ -95,19 +149,32 @@ WRONG = [
      "repeated"),
     ("batch_slices", lambda seed, step, n, size: [step], "wrong_shape"),
     ("batch_slices", lambda seed, step, n, size: "slices", "wrong_shape"),
-    ("chosen", lambda s, v, t: (s[int(np.argmax(t))], max(t)), "peeked"),
-    ("chosen", lambda s, v, t: (s[int(np.argmax(v))], max(v)), "validation_score"),
-    ("chosen", lambda s, v, t: (s[-1], t[-1]), "last"),
-    ("chosen", lambda s, v, t: (s[int(np.argmax(v))], max(t)), "mixed"),
-    ("chosen", lambda s, v, t: (int(np.argmax(v)), t[int(np.argmax(v))]), "index"),
-    ("chosen", lambda s, v, t: (int(np.argmax(v)), max(v)), "index_validation"),
-    ("chosen", lambda s, v, t: (s[int(np.argmin(v))], t[int(np.argmin(v))]), "lowest"),
-    ("chosen", lambda s, v, t: chosen(s, v, t)[::-1], "swapped"),
-    ("chosen", lambda s, v, t: chosen(s, v, t)[0], "step_alone"),
-    ("chosen", lambda s, v, t: chosen(s, v, t)[1], "score_alone"),
-    ("chosen", lambda s, v, t: (s[2], v[2]), "other"),
-    ("chosen", lambda s, v, t: (50 * (int(np.argmax(v)) + 1), chosen(s, v, t)[1]), "fixed"),
-    ("chosen", lambda s, v, t: (s[1], t[1]), "fixed"),
+    ("stopped", lambda s, v, p: stopped(s, v, p, start=1), "late"),
+    ("stopped", lambda s, v, p: stopped(s, v, p, start=-1), "early"),
+    ("stopped", lambda s, v, p: stopped(s, v, p, better=np.greater_equal), "ties"),
+    ("stopped", lambda s, v, p: stopped(s, v, p, reset=False), "never_resets"),
+    ("stopped", from_the_last, "from_the_last"),
+    ("stopped", whole_history, "whole_history"),
+    ("stopped", asks_first, "asks_first"),
+    ("stopped", lambda s, v, p: (stopped(s, v, p)[0], best_of(v, s)), "peeked"),
+    ("stopped", lambda s, v, p: (s[-1], best_of(v, s)), "never_stops"),
+    ("stopped", lambda s, v, p: stopped(s, v, p)[:1] * 2, "keeps_the_end"),
+    ("stopped", lambda s, v, p: stopped(s, v, 1), "in_steps"),
+    ("stopped", lambda s, v, p: stopped(s, v, p, better=np.less), "lowest"),
+    ("stopped", lambda s, v, p: stopped(range(len(s)), v, p), "index"),
+    ("stopped", lambda s, v, p: (stopped(s, v, p)[0], stopped(v, v, p)[1]), "score"),
+    ("stopped", lambda s, v, p: stopped(s, v, p)[::-1], "swapped"),
+    ("stopped", lambda s, v, p: stopped(s, v, p)[0], "end_alone"),
+    ("stopped", lambda s, v, p: stopped(s, v, p)[1], "kept_alone"),
+    ("stopped", falls_off_the_end, "to_the_end"),
+    ("stopped", keeps_the_last_at_the_end, "to_the_end"),
+    ("stopped", past_the_end, "to_the_end"),
+    ("stopped", lambda s, v, p: stopped(s, v, 3), "fixed"),
+    ("stopped", lambda s, v, p: stopped([20 * (i + 1) for i in range(len(s))], v, p),
+     "to_the_end"),
+    ("stopped", lambda s, v, p: (180, 120) if p == 3 else (40, 30), "fixed"),
+    ("stopped", lambda s, v, p: (s[0], s[0]), "other"),
+    ("stopped", lambda s, v, p: "never", "wrong_shape"),
     ("computed_steps", 350, "nothing_lost"),
     ("computed_steps", 400, "first_only"),
     ("computed_steps", 387, "score_counts"),
@@ -144,6 +211,17 @@ def by_interpolation(step, steps, warmup, peak):
     return peak * np.cos(np.pi / 2 * (step - warmup) / (steps - warmup)) ** 2
 
 
+def keeps_the_best_at_the_end(steps, validation, patience):
+    return falls_off_the_end(steps, validation, patience) or [steps[-1], best_of(validation, steps)]
+
+
+def by_plateaus(steps, validation, patience):
+    best = np.maximum.accumulate(validation)
+    level = best[patience:] == best[:-patience]  # no gain for `patience` evaluations
+    end = patience + level.argmax() if level.any() else len(steps) - 1
+    return steps[end], best_of(validation[: end + 1], steps)
+
+
 def test_other_right_answers_pass():
     assert ch12.rate(by_interpolation)
     for slices in (
@@ -155,7 +233,8 @@ def test_other_right_answers_pass():
     ):
         verdict = ch12.batch_slices(slices)
         assert verdict, verdict
-    assert ch12.chosen(lambda s, v, t: np.array(chosen(s, v, t)))
+    assert ch12.stopped(lambda s, v, p: np.array(keeps_the_best_at_the_end(s, v, p)))
+    assert ch12.stopped(by_plateaus)
 
 
 def test_a_fixed_number_is_named_with_both_rates():
