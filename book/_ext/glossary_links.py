@@ -63,8 +63,10 @@ def first_place(term: str, text: str) -> tuple[int, int] | None:
 
 
 def _terms(env) -> dict[str, tuple[str, str]]:
-    """Term to its anchor and its definition."""
-    terms = {}
+    """Term to its anchor and its definition; none in a book without a glossary."""
+    terms: dict[str, tuple[str, str]] = {}
+    if PAGE not in env.found_docs:
+        return terms
     for item in env.get_doctree(PAGE).findall(nodes.definition_list_item):
         definition = " ".join(item[-1].astext().split())
         for term in item.findall(nodes.term):

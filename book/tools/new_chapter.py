@@ -36,10 +36,10 @@ OPENING = """# {number}. {title}
 
 Say here, in at most eight lines, what the reader will hold at the end of this chapter.
 
-Needed: what has to come first. Helpful: what makes it easier. About 30 minutes to read, 10 seconds
-to run on two quiet processor cores, 10 seconds on a Colab T4 (estimate).
+**Needed:** what has to come first. **Helpful:** what makes it easier. **Time:** 30 minutes to read;
+10 seconds to run on two processor cores, the same on a Colab T4 (an estimate).
 
-When you have worked through it you can
+You will be able to
 
 - count the membrane pixels of a mask;
 - say which share of a slice is membrane;
@@ -63,7 +63,7 @@ plt.show()
 print(f"{{int(mask.sum())}} of {{mask.size}} pixels are membrane")"""
 TASK = """### Exercise {number}.{count} \N{MIDDLE DOT} {name}
 
-Write `{name}(mask)` that returns {task}. Three minutes.
+Three minutes. Write `{name}(mask)` that returns {task}.
 
 <details><summary>Hint</summary>
 
