@@ -97,7 +97,7 @@ def test_one_fold_has_no_interval_and_says_so(tmp_path):
 def test_baselines_are_the_first_rows_and_every_row_names_its_folds(tmp_path):
     lines = tables.score_lines(tables.load_records(write(tmp_path, ten())))
     assert [line[0] for line in lines[1:3]] == ["all cell", "all membrane"]
-    assert lines[3][-1] == "5 folds (0 to 4)"
+    assert lines[3][-1].split(" ") == ["5\xa0folds", "(0\xa0to\xa04)"]
 
 
 def test_same_records_give_the_same_bytes_whatever_their_names_and_order(written, tmp_path):

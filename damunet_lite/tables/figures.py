@@ -11,6 +11,9 @@ from damunet_lite.tables.planning import NARROW
 from damunet_lite.tables.records import FOLDS, FOUR, SCORE_NAMES, Variant, rows_at, variant
 from damunet_lite.tables.scores import WORDS, ablation_table, by_fold, differences, repeats
 
+# In inches: what a phone shows whole.
+WIDTH = 6.5
+
 
 def _styled(draw: Callable) -> Callable:
     """Draw in the book's style, as the functions of ``plots`` do."""
@@ -42,7 +45,7 @@ def dots_figure(
     from damunet_lite import plots
 
     rows = rows_at(base_filters) if rows is None else rows
-    figure = plots.style.new_figure(8.2, 1.5 + 0.42 * len(rows))
+    figure = plots.style.new_figure(WIDTH, 1.5 + 0.42 * len(rows))
     axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
     colours = [plots.COLOURS[c] for c in ("blue", "vermillion", "green", "purple", "orange")]
     for ax, score in zip(axes, scores, strict=True):
@@ -82,7 +85,7 @@ def difference_figure(
     from damunet_lite import plots
 
     found = [d for d in differences(records, base_filters) if d["score"] == score]
-    figure = plots.style.new_figure(7.6, 1.0 + 0.36 * max(len(found), 1))
+    figure = plots.style.new_figure(WIDTH, 1.0 + 0.36 * max(len(found), 1))
     ax = figure.add_subplot()
     for place, pair in enumerate(found):
         if pair["low"] is not None:
@@ -122,7 +125,7 @@ def ablation_figure(
     ]
     starts = [name for name in FOUR if any(a["start"] == name for a in changes)]
     groups = [[a for a in changes if a["start"] == name] for name in starts]
-    figure = plots.style.new_figure(8.2, 1.2 + 0.27 * len(changes) + 0.62 * len(starts))
+    figure = plots.style.new_figure(WIDTH, 1.2 + 0.27 * len(changes) + 0.62 * len(starts))
     axes = figure.subplots(
         max(len(starts), 1), len(scores), sharex="col", squeeze=False,
         height_ratios=[len(group) + 1.6 for group in groups] or None,
@@ -158,7 +161,7 @@ def curves_figure(records: Sequence[dict[str, Any]], base_filters: int = 32) -> 
     from damunet_lite import plots
 
     rows = rows_at(base_filters)
-    figure = plots.style.new_figure(8.2, 4.4)
+    figure = plots.style.new_figure(WIDTH, 4.4)
     axes = figure.subplots(2, len(rows), sharex=True, sharey="row")
     colours = [plots.COLOURS[c] for c in ("blue", "vermillion", "green", "purple", "orange")]
     for column, row in enumerate(rows):
@@ -205,7 +208,7 @@ def gallery_figure(gallery: Sequence[dict[str, Any]], stack: Any) -> Any:
 
     columns = min(2, max(len(gallery), 1))
     rows = -(-max(len(gallery), 1) // columns)
-    figure = plots.style.new_figure(3.9 * columns, 4.15 * rows + 0.35)
+    figure = plots.style.new_figure(WIDTH / 2 * columns, 3.5 * rows + 0.35)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes:
         ax.set_axis_off()

@@ -15,6 +15,14 @@ def cell(summary: dict[str, Any] | None, digits: int = 3) -> str:
     return f"{summary['mean']:.{digits}f}{spread}"
 
 
+def _folds(folds: Sequence[int]) -> str:
+    """How many folds and which, so that a narrow column breaks it in one place at most."""
+    if not folds:
+        return folds_in_words(folds)
+    number, names = folds_in_words(folds).split(" (")
+    return " (".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in (number, names))
+
+
 def score_lines(
     records: Sequence[dict[str, Any]], base_filters: int = 32,
     cost: dict[str, dict[str, Any]] | None = None, rows: Sequence[Variant] | None = None,
@@ -37,7 +45,7 @@ def score_lines(
     head += ["parameters", "GFLOP", "CPU seconds"] if cost else []
     lines = [head]
     for row in score_table(records, base_filters, rows):
-        line = [row["row"], *(cell(row[score]) for score in SCORES), folds_in_words(row["folds"])]
+        line = [row["row"], *(cell(row[score]) for score in SCORES), _folds(row["folds"])]
         if cost:
             found = cost.get(row["row"])
             line += _cost_cells(found) if found else ["", "", ""]
@@ -69,7 +77,7 @@ def difference_lines(
         if found["sd"] is not None:
             interval = f"{found['low']:+.3f} to {found['high']:+.3f}"
         pair = f"{found['second']} - {found['first']}"
-        lines.append([pair, f"{found['mean']:+.3f}", interval, folds_in_words(found["folds"])])
+        lines.append([pair, f"{found['mean']:+.3f}", interval, _folds(found["folds"])])
     return lines
 
 
