@@ -156,7 +156,7 @@ return [...document.querySelectorAll(".bd-article pre, .pst-scrollable-table-con
 def test_what_scrolls_sideways_fades_where_more_of_it_waits(browser, site):
     browser.resize(390, 800)
     try:
-        browser.visit((site / "chapters/03_scores.html").as_uri())
+        browser.visit((site / "chapters/11_damu_net.html").as_uri())
         boxes = browser.run(FADES)
         browser.run("document.querySelector('.wide-figure > div').focus({focusVisible: true})")
         focused = "return getComputedStyle(document.activeElement).maskImage"
