@@ -34,7 +34,7 @@ TEST_TOOLS = [
 # Modules that test the package; building the book and other backends need other versions.
 PACKAGE_TESTS = [
     "augment", "cli", "data", "devices", "inference", "layers", "losses", "metrics", "models",
-    "plots", "results", "supervision", "training", "widgets",
+    "plots", "results", "supervision", "tables", "training", "weights", "widgets",
 ]  # fmt: skip
 
 
