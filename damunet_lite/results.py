@@ -108,16 +108,28 @@ def record(folder: str | os.PathLike) -> dict[str, Any]:
     history = content["history"]
     step = -(-len(history) // HISTORY_POINTS)
     content["history"] = history[::-1][::step][::-1]
-    return {**_rounded(content), "commit": _commit()}
+    return {**rounded(content), "commit": _commit()}
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """JSON content with every float at six digits, so that processors and versions agree on it.
+
+    Parameters
+    ----------
+    value : float, list, dict or anything else
+        Lists and dicts are rounded item by item, what is no float stays as it is.
+
+    Examples
+    --------
+    >>> rounded({"v_rand": [0.95 + 1e-9, None], "seed": 0})
+    {'v_rand': [0.95, None], 'seed': 0}
+    """
     if isinstance(value, float):
         return round(value, DIGITS)
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return value
 
 

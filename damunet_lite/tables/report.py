@@ -220,7 +220,9 @@ def write_recorded(results: str | os.PathLike, path: str | os.PathLike = RECORDE
 
 
 def _summary(records, cost) -> dict[str, Any]:
-    return {
+    from damunet_lite.results import rounded  # here, because it loads Keras
+
+    return rounded({
         "tables": {str(width): score_table(records, width) for width in widths(records)},
         "differences": {str(width): differences(records, width) for width in widths(records)},
         "aims": {str(width): claims(records, width) for width in widths(records)},
@@ -229,4 +231,4 @@ def _summary(records, cost) -> dict[str, Any]:
         "seeds": seed_table(records), "ablation": ablation_table(records),
         "worst_slices": worst_slices(records, base_filters=best_width(records)),
         "costs": cost, "missing": missing(records),
-    }
+    })
