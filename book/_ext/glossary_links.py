@@ -138,7 +138,8 @@ def _link(app, doctree, docname):
             strong.children = []
             strong += _reference(app, docname, term, strong.rawsource.strip("*") or term)
     # Longest first, so that "attention gate" is one link and not the half of one.
-    for term in sorted((t for t, kind in places.items() if kind == "text"), key=len, reverse=True):
+    in_text = [term for term, kind in places.items() if kind == "text"]
+    for term in sorted(in_text, key=lambda term: (-len(term), term)):
         for text in list(_open_texts(doctree)):
             span = first_place(term, text.astext())
             if span:
