@@ -56,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_preflight(commands) -> None:
     command = commands.add_parser(
-        "preflight", help="is this computer ready, and how long will each chapter take on it",
+        "preflight",
+        help="is this computer ready, and how long will each chapter take on it",
         description="Look at versions, memory, disk, data and device, train one step, and predict "
         "the minutes of each chapter here. Takes under half a minute and changes nothing. Exit "
         "code 1 if something has to be mended first.",
@@ -67,7 +68,8 @@ def _add_preflight(commands) -> None:
 
 def _add_data(commands) -> None:
     command = commands.add_parser(
-        "data", help="fetch, verify and describe the ISBI 2012 stack",
+        "data",
+        help="fetch, verify and describe the ISBI 2012 stack",
         description="Fetch the ISBI 2012 stack (about 16 MB, once), verify every file against "
         "its SHA-256 and describe it. DAMUNET_DATA names a local copy instead.",
     )
@@ -79,19 +81,25 @@ def _add_data(commands) -> None:
 
 def _add_train(commands) -> None:
     command = commands.add_parser(
-        "train", help="train a network, or go on with a run that was interrupted",
+        "train",
+        help="train a network, or go on with a run that was interrupted",
         description="Train one of the four networks, or the published listing, and score it on "
         "its test block. The same command again goes on where the run stopped.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     command.add_argument("network", choices=PRESETS)
     command.add_argument(
-        "--folder", dest="run_folder", type=Path, default=argparse.SUPPRESS,
+        "--folder",
+        dest="run_folder",
+        type=Path,
+        default=argparse.SUPPRESS,
         help="run folder (default: runs/NETWORK-foldF-seedS, with a short code after it if any "
         "other setting is not the default)",
     )
     command.add_argument(
-        "--data", choices=("isbi2012", "synthetic"), default="isbi2012",
+        "--data",
+        choices=("isbi2012", "synthetic"),
+        default="isbi2012",
         help="the real stack, or one drawn here, which needs no download",
     )
     command.add_argument("--fold", type=int, default=4, help="test block, 0 to 4")
@@ -109,27 +117,41 @@ def _add_train(commands) -> None:
             f"--{name}", type=kind, help=f"{text} (default: {default})", default=argparse.SUPPRESS
         )
     command.add_argument(
-        "--loss", default=argparse.SUPPRESS,
+        "--loss",
+        default=argparse.SUPPRESS,
         choices=(
-            "cross_entropy", "weighted_cross_entropy", "dice", "tversky", "focal_tversky", "listing"
+            "cross_entropy",
+            "weighted_cross_entropy",
+            "dice",
+            "tversky",
+            "focal_tversky",
+            "listing",
         ),
         help="(default: cross_entropy)",
     )
     command.add_argument(
-        "--attention", choices=("gate", "cbam", "both"), default=argparse.SUPPRESS,
+        "--attention",
+        choices=("gate", "cbam", "both"),
+        default=argparse.SUPPRESS,
         help="attention on the skip connections (default: none in unet, else gate)",
     )
     command.add_argument(
-        "--base-filters", type=int, default=argparse.SUPPRESS,
+        "--base-filters",
+        type=int,
+        default=argparse.SUPPRESS,
         help="channels of level 1 (default: 32)",
     )
     command.add_argument(
-        "--precision", default=argparse.SUPPRESS,
+        "--precision",
+        default=argparse.SUPPRESS,
         choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
         help="floating-point format (default: auto, by device)",
     )
     command.add_argument(
-        "--no-tta", dest="tta", action="store_false", default=argparse.SUPPRESS,
+        "--no-tta",
+        dest="tta",
+        action="store_false",
+        default=argparse.SUPPRESS,
         help="final predictions without test-time augmentation",
     )
     command.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -138,7 +160,8 @@ def _add_train(commands) -> None:
 
 def _add_evaluate(commands) -> None:
     command = commands.add_parser(
-        "evaluate", help="score a trained network on the test block of its run",
+        "evaluate",
+        help="score a trained network on the test block of its run",
         description="Score RUN/best.keras again: thresholds from the validation slices, scores "
         "of the test slices beside the trivial baselines.",
     )
@@ -152,13 +175,15 @@ def _add_evaluate(commands) -> None:
 
 def _add_predict(commands) -> None:
     command = commands.add_parser(
-        "predict", help="find the membranes in your own images",
+        "predict",
+        help="find the membranes in your own images",
         description="Write NAME_membrane.png (probability of membrane, 0 to 255) for each image: "
         "a PNG, TIFF or JPEG file with one grey image of 8 or 16 bit, any size. A file that exists "
         "is never overwritten without --force.",
     )
     command.add_argument(
-        "model", help="a run folder, a .keras or .npz file, or the name of a pretrained network: "
+        "model",
+        help="a run folder, a .keras or .npz file, or the name of a pretrained network: "
         "tiny comes with the package",
     )
     command.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
@@ -173,7 +198,8 @@ def _add_predict(commands) -> None:
 
 def _add_sweep(commands) -> None:
     command = commands.add_parser(
-        "sweep", help="run a list of configurations, one after another",
+        "sweep",
+        help="run a list of configurations, one after another",
         description="Train every configuration of FILE, a JSON list of settings of "
         "damunet_lite.training.TrainConfig, and keep one record of each. The same command again "
         "goes on where the sweep stopped; a finished run is never repeated.",
@@ -187,28 +213,41 @@ def _add_sweep(commands) -> None:
 
 def _add_table(commands) -> None:
     command = commands.add_parser(
-        "table", help="rebuild the tables and figures of the results from the records",
+        "table",
+        help="rebuild the tables and figures of the results from the records",
         description="Rebuild every table and figure of the book's chapter of results from the "
         "records of the runs alone. Same records, same bytes. With the records of a checkout, "
         "the copy that the package carries is renewed as well.",
     )
     command.add_argument(
-        "--results", type=Path, default=Path("book/results"), metavar="DIR",
+        "--results",
+        type=Path,
+        default=Path("book/results"),
+        metavar="DIR",
         help="folder of records (default: book/results)",
     )
     command.add_argument(
         "--out", type=Path, metavar="DIR", help="folder to write to (default: RESULTS/tables)"
     )
     command.add_argument(
-        "--speed", action="store_true",
+        "--speed",
+        action="store_true",
         help="first measure the seconds for one image of each network here, and keep them",
     )
     command.add_argument(
-        "--worst", type=Path, nargs="+", default=[], metavar="RUN",
+        "--worst",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUN",
         help="first predict the worst test slice of these run folders again, and keep the masks",
     )
     command.add_argument(
-        "--gates", type=Path, nargs="+", default=[], metavar="RUN",
+        "--gates",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUN",
         help="first measure the attention gates of these run folders, and keep their means",
     )
     command.set_defaults(run=_table)
@@ -216,17 +255,25 @@ def _add_table(commands) -> None:
 
 def _add_workshop(commands) -> None:
     command = commands.add_parser(
-        "workshop", help="write notebooks, slides and run sheets for a room, and an offline bundle",
+        "workshop",
+        help="write notebooks, slides and run sheets for a room, and an offline bundle",
         description="Write student, instructor and blank notebooks, slides, run sheets and an "
         "offline bundle from the chapters of a copy of the repository.",
     )
     command.add_argument("folder", type=Path, metavar="DIR", help="folder for the material")
     command.add_argument(
-        "--checkout", type=Path, help="copy of the repository (default: the current folder, or the "
+        "--checkout",
+        type=Path,
+        help="copy of the repository (default: the current folder, or the "
         "one that the package lies in)",
     )
     command.add_argument(
-        "--wheels", type=Path, nargs="?", const=True, default=False, metavar="FOLDER",
+        "--wheels",
+        type=Path,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="FOLDER",
         help="put all packages for this platform and Python into the bundle (hundreds of MB): "
         "fetched with pip, or those of FOLDER",
     )
@@ -273,7 +320,7 @@ def _training() -> ModuleType:
 
 
 def _preflight(arguments: argparse.Namespace) -> int:
-    from damunet_lite import preflight
+    from damunet_book import preflight
 
     report = preflight.run(progress=None if arguments.json else _say)
     if arguments.json:
@@ -327,7 +374,6 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 def _sweep(arguments: argparse.Namespace) -> None:
     _training()
-    from damunet_lite import results
 
     configs = results.read_sweep(arguments.file)
     if not configs:
@@ -340,7 +386,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
 
 def _table(arguments: argparse.Namespace) -> None:
     training = _training()
-    from damunet_lite import tables
+    from damunet_book import results
 
     results = arguments.results
     for folder in arguments.worst:
@@ -365,13 +411,17 @@ def _table(arguments: argparse.Namespace) -> None:
 
 
 def _workshop(arguments: argparse.Namespace) -> None:
-    from damunet_lite import workshop
+    from book import workshop
 
     _check_folder(arguments.folder, "DIR")
     if isinstance(arguments.wheels, Path) and not arguments.wheels.is_dir():
         raise ValueError(f"--wheels: no folder {arguments.wheels}; wanted one with .whl files")
     material = workshop.write(
-        arguments.folder, arguments.checkout, arguments.wheels, _say, arguments.force,
+        arguments.folder,
+        arguments.checkout,
+        arguments.wheels,
+        _say,
+        arguments.force,
         arguments.start,
     )
     print(f"{material.folder}: student, instructor, blank, slides, run_sheets, offline_bundle.zip")
@@ -414,7 +464,8 @@ def _predict(arguments: argparse.Namespace) -> None:
         if brightest < DARK:
             print(
                 f"note: {path} is dark: its brightest pixel has {100 * brightest:.1f} % of full "
-                "scale; stretch its contrast and predict again (chapter 14)", file=sys.stderr,
+                "scale; stretch its contrast and predict again (chapter 14)",
+                file=sys.stderr,
             )
 
 
@@ -429,8 +480,9 @@ def _plan(arguments: argparse.Namespace) -> list[tuple[Path, Path]]:
     if taken:
         raise FileExistsError(f"{', '.join(taken)} would be overwritten; add --force or --out")
     targets = [target.resolve() for _, target in jobs]
-    doubled = sorted({str(t) for (_, t), r in zip(jobs, targets, strict=True)
-                      if targets.count(r) > 1})
+    doubled = sorted(
+        {str(t) for (_, t), r in zip(jobs, targets, strict=True) if targets.count(r) > 1}
+    )
     if doubled:
         raise ValueError(
             f"IMAGE: {', '.join(doubled)} would be written twice, since two images have the same "

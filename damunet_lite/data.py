@@ -233,9 +233,7 @@ def isbi2012(part: Part = "train", folder: str | os.PathLike | None = None) -> S
 
 
 def fetch(
-    part: Part = "train",
-    folder: str | os.PathLike | None = None,
-    url: str | None = None,
+    part: Part = "train", folder: str | os.PathLike | None = None, url: str | None = None
 ) -> Path:
     """Find the checked files of one part on this computer, downloading them if need be.
 

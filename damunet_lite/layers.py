@@ -131,7 +131,11 @@ class SpatialAttention(keras.layers.Layer):
     def build(self, input_shape):
         _feature_map("input", input_shape)
         self.conv = keras.layers.Conv2D(
-            1, self.kernel_size, padding="same", use_bias=False, dtype=self.dtype_policy,
+            1,
+            self.kernel_size,
+            padding="same",
+            use_bias=False,
+            dtype=self.dtype_policy,
             name="conv",
         )
         self.conv.build((*input_shape[:3], 2))
@@ -356,10 +360,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
         learning = bool(training and self.trainable)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs, scale=self.gamma, offset=self.beta,
+            x=inputs,
+            scale=self.gamma,
+            offset=self.beta,
             mean=[] if learning else self.moving_mean,
             variance=[] if learning else self.moving_variance,
-            epsilon=self.epsilon, is_training=learning,
+            epsilon=self.epsilon,
+            is_training=learning,
         )
         if learning:
             # The operation returns the unbiased variance; Keras averages the biased one.
@@ -375,7 +382,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and mask is None
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
-            and self.scale and self.center
+            and self.scale
+            and self.center
             and not (self.synchronized or getattr(self, "renorm", False))  # since Keras 3.14
             and self.gamma.dtype == "float32"
             and keras.backend.standardize_dtype(inputs.dtype) == self.compute_dtype

@@ -210,9 +210,7 @@ class TverskyLoss(_OverlapLoss):
         return 1.0 - self.index(y_true, y_pred)
 
     def get_config(self):
-        return {
-            **super().get_config(), "fn_weight": self.fn_weight, "fp_weight": self.fp_weight
-        }
+        return {**super().get_config(), "fn_weight": self.fn_weight, "fp_weight": self.fp_weight}
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")

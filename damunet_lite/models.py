@@ -20,7 +20,11 @@ ATTENTIONS = (None, "gate", "cbam", "both")
 def _conv_block(x, filters, name, norm):
     for i in (1, 2):
         x = layers.Conv2D(
-            filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal",
+            filters,
+            3,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_normal",
             name=f"{name}_conv{i}",
         )(x)
         x = BatchNormalization(name=f"{name}_norm{i}", **norm)(x)
@@ -32,7 +36,11 @@ def _scale_input(image, level, filters):
     factor = 2 ** (level - 1)
     small = layers.AveragePooling2D(factor, name=f"scale{factor}_pool")(image)
     return layers.Conv2D(
-        filters, 3, padding="same", activation="relu", kernel_initializer="he_normal",
+        filters,
+        3,
+        padding="same",
+        activation="relu",
+        kernel_initializer="he_normal",
         name=f"scale{factor}_conv",
     )(small)
 
@@ -150,9 +158,7 @@ def build_network(
         skip = skips[level - 1]
         if level > 1:
             skip = _attend(skip, x, attention, f"up{level}")
-        x = layers.Conv2DTranspose(
-            filters[level - 1], 2, strides=2, name=f"up{level}_upsample"
-        )(x)
+        x = layers.Conv2DTranspose(filters[level - 1], 2, strides=2, name=f"up{level}_upsample")(x)
         x = layers.Concatenate(name=f"up{level}_concat")([skip, x])
         x = _conv_block(x, filters[level - 1], f"up{level}", norm)
         if level == 1 or deep_supervision:
@@ -227,9 +233,9 @@ def _listing_signal(x, name, norm):
 def _listing_gate(x, signal, inter, stride, name, norm):
     theta = layers.Conv2D(inter, 2, strides=2, name=f"{name}_theta")(x)
     phi = layers.Conv2D(inter, 1, name=f"{name}_phi")(signal)
-    phi = layers.Conv2DTranspose(
-        inter, 3, strides=stride, padding="same", name=f"{name}_enlarge"
-    )(phi)
+    phi = layers.Conv2DTranspose(inter, 3, strides=stride, padding="same", name=f"{name}_enlarge")(
+        phi
+    )
     joined = layers.Activation("relu", name=f"{name}_relu")(
         layers.Add(name=f"{name}_add")([theta, phi])
     )

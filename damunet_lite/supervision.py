@@ -179,7 +179,9 @@ class SegmentationNetwork(keras.Model):
             if isinstance(value, dict) and set(value) != set(self.heads):
                 raise ValueError(f"{name} must name the heads {self.heads}, got {tuple(value)}")
         self._head_arguments = {
-            "loss": loss, "head_weights": head_weights, "target_rule": target_rule
+            "loss": loss,
+            "head_weights": head_weights,
+            "target_rule": target_rule,
         }
         if isinstance(self.output, dict):
             if not isinstance(loss, dict):
@@ -226,8 +228,9 @@ class SegmentationNetwork(keras.Model):
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         if isinstance(self.output, dict):
-            maps = {name: ops.zeros((1, 32, 32, map_.shape[-1])) for name, map_ in
-                    self.output.items()}  # fmt: skip
+            maps = {
+                name: ops.zeros((1, 32, 32, map_.shape[-1])) for name, map_ in self.output.items()
+            }
             try:
                 self.compute_loss(None, maps["main"], maps)
                 self.compute_metrics(None, maps["main"], maps)

@@ -49,7 +49,14 @@ PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 STATE_FILE, BEST_FILE, CONFIG_FILE = "last.npz", "best.keras", "config.json"
 HISTORY_FILE, METRICS_FILE, SHEET_FILE = "history.csv", "metrics.json", "contact_sheet.png"
 HISTORY_COLUMNS = (
-    "step", "loss", "learning_rate", "seconds", "v_rand", "v_info", "dice_membrane", "dice_cell"
+    "step",
+    "loss",
+    "learning_rate",
+    "seconds",
+    "v_rand",
+    "v_info",
+    "dice_membrane",
+    "dice_cell",
 )
 
 
@@ -153,8 +160,14 @@ class TrainConfig:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
         least = {
-            "fold": 0, "seed": 0, "steps": 1, "batch_size": 1, "crop": 16, "warmup": 0,
-            "evaluate_every": 1, "devices": 0,
+            "fold": 0,
+            "seed": 0,
+            "steps": 1,
+            "batch_size": 1,
+            "crop": 16,
+            "warmup": 0,
+            "evaluate_every": 1,
+            "devices": 0,
         }
         if self.patience is not None:
             least["patience"] = 1
@@ -169,8 +182,11 @@ class TrainConfig:
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not number or not 0 < value < math.inf:
                 raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
-        switches = {"jit": (None, True, False), "deterministic": (None, True, False),
-                    "tta": (True, False)}
+        switches = {
+            "jit": (None, True, False),
+            "deterministic": (None, True, False),
+            "tta": (True, False),
+        }
         for name, values in switches.items():
             if not any(getattr(self, name) is value for value in values):
                 raise ValueError(f"{name} must be one of {values}, got {getattr(self, name)!r}")
@@ -249,7 +265,11 @@ class CropBatches(keras.utils.PyDataset):
     def __getitem__(self, index):
         config = self.config
         return sample_batch(
-            self.stack, self.indices, config.batch_size, config.seed, self.first + index,
+            self.stack,
+            self.indices,
+            config.batch_size,
+            config.seed,
+            self.first + index,
             self.augment,
         )
 
@@ -298,8 +318,7 @@ def build(config: TrainConfig) -> SegmentationNetwork:
         with devices.distributed(config.devices) as count:
             if config.batch_size % count:
                 raise ValueError(
-                    f"batch_size must be a multiple of the {count} devices, got "
-                    f"{config.batch_size}"
+                    f"batch_size must be a multiple of the {count} devices, got {config.batch_size}"
                 )
             options = dict(config.network_options)
             if count > 1 and keras.backend.backend() == "tensorflow":
@@ -428,8 +447,14 @@ def _save_state(folder: Path, network: SegmentationNetwork, progress: _Progress)
 
 # What a file that was cut short or changed makes NumPy, zipfile and json raise.
 _UNREADABLE = (
-    OSError, ValueError, TypeError, KeyError, EOFError, NotImplementedError,
-    zipfile.BadZipFile, zlib.error,
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 
 
@@ -482,9 +507,7 @@ def _write_history(folder: Path, history: list[dict[str, float]]) -> None:
 
 def _open_folder(folder: Path, config: TrainConfig) -> None:
     """Create the folder, or make sure that it belongs to this very configuration."""
-    record = {
-        "config": asdict(config), "package": __version__, "environment": _environment(config)
-    }
+    record = {"config": asdict(config), "package": __version__, "environment": _environment(config)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -592,8 +615,12 @@ def train(
     _open_folder(folder, config)
     state = _load_state(folder, network)
     with tqdm(
-        total=config.steps, initial=state.step, disable=not progress, desc=config.name,
-        unit="step", smoothing=0.05,
+        total=config.steps,
+        initial=state.step,
+        disable=not progress,
+        desc=config.name,
+        unit="step",
+        smoothing=0.05,
     ) as bar:
         while state.step < config.steps and not _out_of_patience(config, state):
             _train_block(config, stack, fold, network, state, folder, bar)
@@ -686,14 +713,22 @@ def _finish(config, stack, fold, state: _Progress, folder: Path) -> None:
     test = stack[fold.test]
     with _replacing(folder / SHEET_FILE) as temporary:
         plots.contact_sheet(
-            test.images, test.membranes, probabilities,
-            threshold=record["thresholds"]["v_rand"], path=temporary,
+            test.images,
+            test.membranes,
+            probabilities,
+            threshold=record["thresholds"]["v_rand"],
+            path=temporary,
             titles=[f"slice {i}" for i in fold.test],
         )
     finished = {
-        "config": asdict(config), "package": __version__, "environment": _environment(config),
-        "parameters": network.count_params(), "best_step": state.best_step,
-        "training_seconds": round(state.seconds, 1), "history": state.history, **record,
+        "config": asdict(config),
+        "package": __version__,
+        "environment": _environment(config),
+        "parameters": network.count_params(),
+        "best_step": state.best_step,
+        "training_seconds": round(state.seconds, 1),
+        "history": state.history,
+        **record,
     }
     write_json(folder / METRICS_FILE, finished)
 
@@ -728,9 +763,7 @@ def evaluate(
     ['accuracy', 'dice_cell', 'dice_membrane', 'v_info', 'v_rand']
     """
     validation = _score(network, stack[fold.validation], tta)
-    thresholds = {
-        "v_rand": validation.best_rand()[0], "v_info": validation.best_information()[0]
-    }
+    thresholds = {"v_rand": validation.best_rand()[0], "v_info": validation.best_information()[0]}
     test = stack[fold.test]
     probabilities = _predict(network, test, tta)
     scores = metrics.score_stack(_membranes(test), probabilities)

@@ -41,8 +41,16 @@ _TERMS = {
     "and Arganda-Carreras et al. 2015 (doi:10.3389/fnana.2015.00142).",
     "synthetic": "Trained on drawn images; the terms of the package hold.",
 }
-_KEPT = ("parameters", "best_step", "training_seconds", "thresholds", "validation", "test",
-         "test_slices", "baselines")
+_KEPT = (
+    "parameters",
+    "best_step",
+    "training_seconds",
+    "thresholds",
+    "validation",
+    "test",
+    "test_slices",
+    "baselines",
+)
 
 
 class WeightsError(RuntimeError):
@@ -208,9 +216,14 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
         raise FileExistsError(f"{path} is there already; overwrite=True replaces it")
     config = training.read_config(run)
     note: dict[str, Any] = {
-        "network": config.network, "options": config.network_options, "storage": "float16",
-        "terms": _TERMS[config.data], "config": asdict(config), "package": __version__,
-        **_slices(config), **_run_record(run),
+        "network": config.network,
+        "options": config.network_options,
+        "storage": "float16",
+        "terms": _TERMS[config.data],
+        "config": asdict(config),
+        "package": __version__,
+        **_slices(config),
+        **_run_record(run),
     }
     arrays = {}
     for key, variable in _variables(training.load_network(run)).items():
@@ -227,9 +240,7 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
 
 def _slices(config: training.TrainConfig) -> dict[str, list[int]]:
     fold = training._fold(config, training.load_stack(config))
-    return {
-        "training_slices": fold.train.tolist(), "validation_slices": fold.validation.tolist()
-    }
+    return {"training_slices": fold.train.tolist(), "validation_slices": fold.validation.tolist()}
 
 
 def _run_record(run: Path) -> dict[str, Any]:
@@ -257,8 +268,16 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
         note = json.loads(str(arrays.pop(_RECORD)))
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error,
-            NotImplementedError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+    ) as error:
         raise WeightsError(
             f"{path}: cannot be read ({type(error).__name__}); get the file again, or export it "
             "once more"
@@ -303,7 +322,9 @@ def _fetch(file: str, url: str | None) -> Path:
             "the environment variable DAMUNET_WEIGHTS_URL, or take pretrained('tiny')"
         )
     remote = pooch.create(
-        path=cache, base_url=url.rstrip("/") + "/", registry={file: f"sha256:{digest}"},
+        path=cache,
+        base_url=url.rstrip("/") + "/",
+        registry={file: f"sha256:{digest}"},
         retry_if_failed=DOWNLOAD_RETRIES,
     )
     try:

@@ -28,14 +28,35 @@ HEADER = """# What Colab's image of {date} has (Python {python}), as constraints
 # The package's bounds must accept every line; `python tests/colab.py` refreshes and proves it.
 """
 TEST_TOOLS = [
-    "pytest", "pytest-timeout", "pytest-xdist", "filelock", "nbval", "ipykernel", "PyYAML",
-    "packaging", "beautifulsoup4",
-]  # fmt: skip
+    "pytest",
+    "pytest-timeout",
+    "pytest-xdist",
+    "filelock",
+    "nbval",
+    "ipykernel",
+    "PyYAML",
+    "packaging",
+    "beautifulsoup4",
+]
 # Modules that test the package; building the book and other backends need other versions.
 PACKAGE_TESTS = [
-    "augment", "cli", "data", "devices", "inference", "layers", "losses", "metrics", "models",
-    "plots", "results", "supervision", "tables", "training", "weights", "widgets",
-]  # fmt: skip
+    "augment",
+    "cli",
+    "data",
+    "devices",
+    "inference",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "plots",
+    "results",
+    "supervision",
+    "tables",
+    "training",
+    "weights",
+    "widgets",
+]
 
 
 def versions(text: str) -> dict[str, str]:
@@ -82,14 +103,35 @@ def resolve(python: str, *requirements: str) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         done = subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed",
-             "--target", folder, "--report", report, "--python-version", python,
-             "--only-binary", ":all:",
-             "--platform", "manylinux_2_28_x86_64", "--platform", "manylinux_2_17_x86_64",
-             "--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_27_x86_64",
-             *requirements],
-            capture_output=True, text=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--dry-run",
+                "--ignore-installed",
+                "--target",
+                folder,
+                "--report",
+                report,
+                "--python-version",
+                python,
+                "--only-binary",
+                ":all:",
+                "--platform",
+                "manylinux_2_28_x86_64",
+                "--platform",
+                "manylinux_2_17_x86_64",
+                "--platform",
+                "manylinux2014_x86_64",
+                "--platform",
+                "manylinux_2_27_x86_64",
+                *requirements,
+            ],
+            capture_output=True,
+            text=True,
+        )
         if done.returncode:
             raise RuntimeError(done.stderr[-3000:])
         installs = json.loads(report.read_text(encoding="utf-8"))["install"]
@@ -104,8 +146,10 @@ def changes(listed: Path = LIST) -> dict[str, tuple[str | None, str | None]]:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT],
-            check=True, capture_output=True, text=True,
-        )  # fmt: skip
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         (wheel,) = map(str, Path(folder).glob("*.whl"))
         before = resolve(python, "-r", str(listed))
         after = resolve(python, "-r", str(listed), wheel)
@@ -121,8 +165,10 @@ def run_suite(folder: Path) -> int:
     def pip(*arguments: str | Path) -> str:
         return subprocess.run(
             [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments],
-            check=True, stdout=subprocess.PIPE, text=True,
-        ).stdout  # fmt: skip
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
 
     pip("-r", LIST)
     report = json.loads(pip("--dry-run", "--report", "-", ROOT))

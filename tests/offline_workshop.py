@@ -20,10 +20,9 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
 
-from damunet_lite import workshop  # noqa: E402
-from damunet_lite.workshop import bundle  # noqa: E402
+from book import workshop  # noqa: E402
+from book.workshop import bundle  # noqa: E402
 
 CLOSED = "http://127.0.0.1:9"
 # A namespace starts without a working loopback, which notebooks talk to their kernels over.
@@ -66,8 +65,12 @@ def closed_environment(home: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     proxies = {name: CLOSED for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
     return {
-        **kept, **proxies, "HOME": str(home), "PIP_CONFIG_FILE": os.devnull,
-        "TF_CPP_MIN_LOG_LEVEL": "3", "DAMUNET_CACHE": str(home / "cache"),
+        **kept,
+        **proxies,
+        "HOME": str(home),
+        "PIP_CONFIG_FILE": os.devnull,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "DAMUNET_CACHE": str(home / "cache"),
     }
 
 

@@ -70,9 +70,9 @@ def reference(tmp_path_factory):
     x = rng.random((2, 16, 16, 1)).astype("float32")
     y = (rng.random((2, 16, 16, 1)) < 0.2).astype("float32")
     network = build_network("both", True, True, **OPTIONS)
-    network.set_weights([
-        w + rng.uniform(0.01, 0.1, w.shape).astype("float32") for w in network.get_weights()
-    ])
+    network.set_weights(
+        [w + rng.uniform(0.01, 0.1, w.shape).astype("float32") for w in network.get_weights()]
+    )
     out = {f"out_{k}": keras.ops.convert_to_numpy(v) for k, v in network(x).items()}
     odd = predict(network, x[0, :13, :15, 0])
     np.savez(folder / "arrays.npz", x=x, y=y, odd=odd, **out)
@@ -90,14 +90,27 @@ def test_backend(backend, reference):
         pytest.skip(f"{backend} is not installed")
     folder, expected = reference
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(folder)], capture_output=True, text=True, timeout=550,
+        [sys.executable, "-c", SCRIPT, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=550,
         env={**os.environ, "KERAS_BACKEND": backend},
     )
     assert done.returncode == 0, done.stderr[-4000:]
     report = json.loads(done.stdout.splitlines()[-1])
     assert report["golden"] == pytest.approx(
-        [0.333333, 0.246753, 0.283019, 0.205479, 0.438691, 0.350104, 0.164831, 0.255629,
-         1 - 3.8 / 5.5], abs=1e-6,
+        [
+            0.333333,
+            0.246753,
+            0.283019,
+            0.205479,
+            0.438691,
+            0.350104,
+            0.164831,
+            0.255629,
+            1 - 3.8 / 5.5,
+        ],
+        abs=1e-6,
     )
     for name in ("file", "built"):
         assert set(report[name]) == {"main", "side2"}

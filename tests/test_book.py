@@ -70,7 +70,8 @@ def test_the_first_pages_say_how_long_the_book_is():
 
 def test_every_text_of_the_book_is_in_the_toc():
     texts = {
-        path.relative_to(ROOT).with_suffix("").as_posix() for path in ROOT.glob("book/**/*.md")
+        path.relative_to(ROOT).with_suffix("").as_posix()
+        for path in ROOT.glob("book/**/*.md")
         if "results" not in path.parts  # records and the tables made of them, not pages
     }
     assert texts == {page for page in toc_pages() if page.startswith("book/")}
@@ -220,8 +221,10 @@ def test_book_builds_in_a_minute_without_network_libraries(built, tmp_path):
     assert seconds < 60  # of processor time, which a busy machine hardly changes
     done = subprocess.run(
         [sys.executable, "-c", "import keras"],
-        env=without_networks(tmp_path), capture_output=True, text=True,
-    )  # fmt: skip
+        env=without_networks(tmp_path),
+        capture_output=True,
+        text=True,
+    )
     assert "not needed to build the book" in done.stderr
 
 
@@ -233,9 +236,17 @@ def test_the_pages_are_those_of_the_toc(site):
 
 
 REFERENCES = {
-    "a": "href", "link": "href", "script": "src", "img": "src", "source": "src", "iframe": "src",
-    "video": "src", "audio": "src", "object": "data", "embed": "src",
-}  # fmt: skip
+    "a": "href",
+    "link": "href",
+    "script": "src",
+    "img": "src",
+    "source": "src",
+    "iframe": "src",
+    "video": "src",
+    "audio": "src",
+    "object": "data",
+    "embed": "src",
+}
 
 
 def references(soup):
@@ -260,9 +271,10 @@ def test_links_anchors_and_images_lead_somewhere(site):
             if not target.is_file():
                 broken.append(f"{page.relative_to(site)}: {address}")
             elif (
-                parts.fragment and target.suffix == ".html"
+                parts.fragment
+                and target.suffix == ".html"
                 and unquote(parts.fragment) not in anchors(target)
-            ):  # fmt: skip
+            ):
                 broken.append(f"{page.relative_to(site)}: {address} (no such anchor)")
     assert broken == []
 

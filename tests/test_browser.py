@@ -18,13 +18,10 @@ from test_book import toc_pages
 from test_pages import benchmark
 
 from book.tools.browser import Browser, missing, serve
-from damunet_lite import metrics, widgets
+from damunet_lite import metrics
 
 PAGES = [*toc_pages(), "genindex", "py-modindex", "search"]
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(missing() is not None, reason=str(missing())),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
 
 @pytest.fixture(scope="module")
@@ -184,9 +181,13 @@ def test_a_faulty_page_is_noticed(browser, tmp_path):
     path.write_text(FAULTY, encoding="utf-8")
     faults = browser.visit(path.as_uri()).faults + broken_links(browser, path)
     for fault in (
-        "outside request: https://example.org/a.png", "outside request: https://cdn.example.org",
-        "broken image: not_there.png", "broken link: ", "no such anchor: ", "planted",
-    ):  # fmt: skip
+        "outside request: https://example.org/a.png",
+        "outside request: https://cdn.example.org",
+        "broken image: not_there.png",
+        "broken link: ",
+        "no such anchor: ",
+        "planted",
+    ):
         assert [f for f in faults if fault in f], (fault, faults)
     browser.resize(390, 800)
     assert browser.run(TOO_WIDE)
@@ -261,9 +262,12 @@ def say_cbam(s):
 
     logits = shared(values.mean((0, 1))) + shared(values.max((0, 1)))
     weights = 1 / (1 + np.exp(-logits))
-    return ["Channel weights: " + ", ".join(
-        f"{name} {weight:.2f}" for name, weight in zip(s["names"], weights, strict=True)
-    )]  # fmt: skip
+    return [
+        "Channel weights: "
+        + ", ".join(
+            f"{name} {weight:.2f}" for name, weight in zip(s["names"], weights, strict=True)
+        )
+    ]
 
 
 def say_supervision(s):
@@ -272,8 +276,11 @@ def say_supervision(s):
     cells = list(figure._cells().values())
     rule = s["rule"].replace("_", " ")
     first = 1 / sum(s["decay"] ** k for k in range(4))
-    return [f"Rule {rule}: the 1/8 target has {cells[3]} cell", f"the mask has {cells[0]}.",
-            f" {first:.3f}, "]  # fmt: skip
+    return [
+        f"Rule {rule}: the 1/8 target has {cells[3]} cell",
+        f"the mask has {cells[0]}.",
+        f" {first:.3f}, ",
+    ]
 
 
 def say_field(s):
@@ -300,30 +307,37 @@ DICE = {"fn_weight": 0.5, "fp_weight": 0.5, "exponent": 1.0, "smooth": 1.0}
 FIGURES = {
     "TverskyExplorer": (say_tversky, ("exponent", "exponent"), ("button", "Dice loss", DICE)),
     "ThresholdExplorer": (
-        say_threshold, ("threshold on the probability of cell", "threshold"),
+        say_threshold,
+        ("threshold on the probability of cell", "threshold"),
         ("label", "thin borders first", lambda s: {"thin": not s["thin"]}),
     ),
     "BrokenMembrane": (say_broken, None, ("button", "Open one gap", after_gap)),
     "AttentionGateMap": (
-        say_gate, ("bias", "bias"),
+        say_gate,
+        ("bias", "bias"),
         ("select", "enlarged by", lambda s: {"interpolation": "nearest"}),
     ),
     "CbamExplorer": (
-        say_cbam, ("gain of ", "gains"),
+        say_cbam,
+        ("gain of ", "gains"),
         ("label", "multiply by pixel weights", lambda s: {"spatial": not s["spatial"]}),
     ),
     "SupervisionTargets": (
-        say_supervision, ("weight of a head", "decay"),
+        say_supervision,
+        ("weight of a head", "decay"),
         ("select", "a coarse pixel is", lambda s: {"rule": "area"}),
     ),
     "ReceptiveField": (
-        say_field, ("depth", "depth"),
+        say_field,
+        ("depth", "depth"),
         ("label", "multi-scale input", lambda s: {"multi_scale": not s["multi_scale"]}),
     ),
     "OverlapTile": (
-        say_tiles, ("tile side", "tile"), ("select", "weights", lambda s: {"window": "uniform"}),
+        say_tiles,
+        ("tile side", "tile"),
+        ("select", "weights", lambda s: {"window": "uniform"}),
     ),
-}  # fmt: skip
+}
 
 
 class Figure:
@@ -498,7 +512,9 @@ const done = arguments[0];
 """
 # All rules but contrast. Code like code that was looked at, and formulas like others, cost minutes
 # and show nothing new.
-STRUCTURE = LISTED + """
+STRUCTURE = (
+    LISTED
+    + """
 const hide = (e) => { e.style.display = "none"; };
 const seen = new Set();
 for (const block of document.querySelectorAll(".highlight")) {
@@ -517,8 +533,11 @@ for (const entry of document.querySelectorAll("dl.py")) {
 axe.run({...options, rules: {"color-contrast": {enabled: false}}})
   .then((found) => done(listed(found)));
 """
+)
 # Contrast is one of letters and ground: two texts of each colour, size and ground are asked.
-CONTRAST = LISTED + """
+CONTRAST = (
+    LISTED
+    + """
 const grounds = new Map();
 const ground = (e) => {  // all that is painted behind e, down to what nothing shines through
   if (e === null) return "";
@@ -543,6 +562,7 @@ const asked = {include: [["[data-asked]"]]};
 axe.run(asked, {...options, runOnly: {type: "rule", values: ["color-contrast"]}})
   .then((found) => done(listed(found)));
 """
+)
 
 
 # The page follows the computer's wish a moment later; its colours need not fade over here.

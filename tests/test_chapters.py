@@ -39,7 +39,9 @@ def test_exercises_use_every_checker_and_each_checker_is_tested(path):
 
 def test_no_two_figures_share_a_name():
     names = [
-        name for path in CHAPTERS for cell in read(path)["cells"]
+        name
+        for path in CHAPTERS
+        for cell in read(path)["cells"]
         if (name := cell["metadata"].get("mystnb", {}).get("figure", {}).get("name"))
     ]
     assert sorted(names) == sorted(set(names))
@@ -89,13 +91,16 @@ SPOILED = {
     "exercise": (lambda n: n["cells"].remove(first(n, "solution")), "task, stub, solution"),
     "hint": (lambda n: everywhere(n, "<summary>Hint", "<summary>Tip"), "no hint"),
     "instructor": (
-        lambda n: first(n, "task")["metadata"]["damunet"].pop("instructor"), "instructor"
+        lambda n: first(n, "task")["metadata"]["damunet"].pop("instructor"),
+        "instructor",
     ),
     "stub solved": (
-        lambda n: first(n, "stub").update(outputs=[{"text": "Right."}]), "stored verdict"
+        lambda n: first(n, "stub").update(outputs=[{"text": "Right."}]),
+        "stored verdict",
     ),
     "solution wrong": (
-        lambda n: first(n, "solution").update(outputs=[{"text": "Not yet."}]), "stored verdict"
+        lambda n: first(n, "solution").update(outputs=[{"text": "Not yet."}]),
+        "stored verdict",
     ),
     "solution shown": (lambda n: first(n, "solution")["metadata"].pop("tags"), "not hidden"),
     "quiz": (lambda n: everywhere(n, "**5.", "5."), "quiz questions"),
@@ -104,7 +109,8 @@ SPOILED = {
     "exempt": (
         lambda n: [
             c["metadata"].update(tags=["nbval-ignore-output"])
-            for c in n["cells"] if c["cell_type"] == "code"
+            for c in n["cells"]
+            if c["cell_type"] == "code"
         ],
         "exempt from comparison",
     ),

@@ -13,8 +13,22 @@ from damunet_lite import data, training, weights
 from damunet_lite.__main__ import main
 
 SMALL = [
-    "train", "unet", "--data", "synthetic", "--base-filters", "2", "--steps", "4", "--crop", "32",
-    "--batch-size", "2", "--evaluate-every", "2", "--no-tta", "--quiet",
+    "train",
+    "unet",
+    "--data",
+    "synthetic",
+    "--base-filters",
+    "2",
+    "--steps",
+    "4",
+    "--crop",
+    "32",
+    "--batch-size",
+    "2",
+    "--evaluate-every",
+    "2",
+    "--no-tta",
+    "--quiet",
 ]
 
 
@@ -36,7 +50,9 @@ def run_folder(tmp_path_factory):
 def command(*words, **environment):
     return subprocess.run(
         [sys.executable, "-m", "damunet_lite", *map(str, words)],
-        capture_output=True, text=True, env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
     )
 
 
@@ -61,8 +77,14 @@ def test_wrong_arguments_exit_with_2(words, capsys):
 
 
 def test_a_run_writes_its_six_files_and_prints_the_baselines(run_folder, capsys):
-    files = {"best.keras", "config.json", "contact_sheet.png", "history.csv", "last.npz",
-             "metrics.json"}
+    files = {
+        "best.keras",
+        "config.json",
+        "contact_sheet.png",
+        "history.csv",
+        "last.npz",
+        "metrics.json",
+    }
     assert {path.name for path in run_folder.iterdir()} == files
     assert main([*SMALL, "--folder", str(run_folder)]) == 0  # finished: nothing to do
     printed = capsys.readouterr().out
@@ -154,9 +176,11 @@ def save_palette(path, colours):
         ("bad.png", lambda path: save_palette(path, [0, 9, 0] * 256), "must be a grey image"),
         ("bad.tif", lambda path: save(GREY.astype(np.float32), path), "wanted floats in [0, 1]"),
         ("bad.tif", lambda path: save(GREY.astype(np.int32) * 999, path), "wanted 0 to 65535"),
-        ("bad.tif", lambda path: save(GREY, path, save_all=True,
-                                      append_images=[Image.fromarray(GREY)] * 2),
-         "holds 3 images, wanted one"),
+        (
+            "bad.tif",
+            lambda path: save(GREY, path, save_all=True, append_images=[Image.fromarray(GREY)] * 2),
+            "holds 3 images, wanted one",
+        ),
     ],
 )
 def test_an_image_that_cannot_be_used_is_named(run_folder, tmp_path, capsys, name, make, said):
@@ -190,8 +214,10 @@ def test_predict_gives_the_same_grey_values_the_same_answer(run_folder, tmp_path
     names = ("eight.png", "sixteen.tif", "integers.tif", "fractions.tif", "palette.png")
     words = [str(tmp_path / name) for name in names]
     assert main(["predict", str(run_folder), *words]) == 0
-    results = [np.asarray(Image.open(tmp_path / f"{name.partition('.')[0]}_membrane.png"))
-               for name in names]
+    results = [
+        np.asarray(Image.open(tmp_path / f"{name.partition('.')[0]}_membrane.png"))
+        for name in names
+    ]
     assert all(np.array_equal(results[0], result) for result in results[1:])
 
 
@@ -240,9 +266,7 @@ def test_a_network_that_is_not_there_or_not_one_is_named(run_folder, tmp_path, c
         (["workshop", "new", "--wheels", "nowhere"], "--wheels: no folder nowhere"),
     ],
 )
-def test_a_bad_argument_is_named_and_nothing_is_written(
-    words, said, tmp_path, capsys, monkeypatch
-):
+def test_a_bad_argument_is_named_and_nothing_is_written(words, said, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save(GREY, tmp_path / "mine.png")
     (tmp_path / "file").write_text("mine")
@@ -258,8 +282,18 @@ def test_help_of_train_says_the_defaults_that_hold(capsys):
         main(["train", "--help"])
     text = " ".join(capsys.readouterr().out.split())
     config = training.TrainConfig("unet")
-    for name in ("data", "fold", "seed", "steps", "batch_size", "crop", "learning_rate",
-                 "evaluate_every", "devices", "loss"):
+    for name in (
+        "data",
+        "fold",
+        "seed",
+        "steps",
+        "batch_size",
+        "crop",
+        "learning_rate",
+        "evaluate_every",
+        "devices",
+        "loss",
+    ):
         part = text.split(f" --{name.replace('_', '-')} ")[-1]
         assert part.split("(default: ")[1].startswith(f"{getattr(config, name)})"), name
 
@@ -303,13 +337,27 @@ def test_data_as_json(capsys):
 
 
 def test_sweep_leaves_one_record_for_each_configuration(tmp_path, capsys):
-    small = {"network": "unet", "network_options": {"base_filters": 2, "depth": 1},
-             "data": "synthetic", "steps": 1, "crop": 32, "batch_size": 1, "evaluate_every": 1,
-             "tta": False}
+    small = {
+        "network": "unet",
+        "network_options": {"base_filters": 2, "depth": 1},
+        "data": "synthetic",
+        "steps": 1,
+        "crop": 32,
+        "batch_size": 1,
+        "evaluate_every": 1,
+        "tta": False,
+    }
     file = tmp_path / "sweep.json"
     file.write_text(json.dumps([small]))
-    words = ["sweep", str(file), "--runs", str(tmp_path / "runs"), "--quiet",
-             "--results", str(tmp_path / "results")]
+    words = [
+        "sweep",
+        str(file),
+        "--runs",
+        str(tmp_path / "runs"),
+        "--quiet",
+        "--results",
+        str(tmp_path / "results"),
+    ]
     assert main(words) == 0
     assert "run 1 of 1: unet-fold4-seed0" in capsys.readouterr().out
     assert len(list((tmp_path / "results").glob("*.json"))) == 1

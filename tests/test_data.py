@@ -468,9 +468,15 @@ def test_describe_counts_by_hand():
     images = np.zeros((1, 4, 4, 1), np.float32)
     images[0, :2] = 1  # half white, half black: mean 0.5, standard deviation 0.5
     assert data.describe(Stack(images, membranes, "wall")) == {
-        "name": "wall", "slices": 1, "height": 4, "width": 4, "grey_mean": 0.5, "grey_sd": 0.5,
-        "membrane_fraction": 0.25, "cells_per_slice": 2.0,
-    }  # fmt: skip
+        "name": "wall",
+        "slices": 1,
+        "height": 4,
+        "width": 4,
+        "grey_mean": 0.5,
+        "grey_sd": 0.5,
+        "membrane_fraction": 0.25,
+        "cells_per_slice": 2.0,
+    }
     assert data.describe(Stack(images, None, "test"))["membrane_fraction"] is None
 
 

@@ -32,8 +32,13 @@ def test_kind_of_device(names, kind, monkeypatch):
 
 @pytest.mark.parametrize(
     ("capability", "policy"),
-    [(None, "float32"), (6, "float32"), (7, "mixed_float16"), (8, "mixed_bfloat16"),
-     (9, "mixed_bfloat16")],
+    [
+        (None, "float32"),
+        (6, "float32"),
+        (7, "mixed_float16"),
+        (8, "mixed_bfloat16"),
+        (9, "mixed_bfloat16"),
+    ],
 )
 def test_precision_on_a_gpu(capability, policy, monkeypatch):
     monkeypatch.setattr(devices, "local_devices", lambda: ["gpu:0"])
@@ -48,8 +53,14 @@ def test_precision_on_a_tpu(monkeypatch):
 
 @pytest.mark.parametrize(
     ("backend", "kind", "jit"),
-    [("tensorflow", "cpu", False), ("tensorflow", "gpu", True), ("jax", "cpu", True),
-     ("jax", "gpu", True), ("torch", "cpu", False), ("torch", "gpu", False)],
+    [
+        ("tensorflow", "cpu", False),
+        ("tensorflow", "gpu", True),
+        ("jax", "cpu", True),
+        ("jax", "gpu", True),
+        ("torch", "cpu", False),
+        ("torch", "gpu", False),
+    ],
 )
 def test_jit_by_backend_and_device(backend, kind, jit, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
@@ -160,14 +171,18 @@ def test_two_devices_learn_what_one_learns(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     environment = {
-        **os.environ, "KERAS_BACKEND": backend,
+        **os.environ,
+        "KERAS_BACKEND": backend,
         "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
     }
     report = {}
     for part in ("one device, and half a run on two", "the other half"):
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, str(tmp_path), part], capture_output=True, text=True,
-            timeout=550, env=environment,
+            [sys.executable, "-c", SCRIPT, str(tmp_path), part],
+            capture_output=True,
+            text=True,
+            timeout=550,
+            env=environment,
         )
         assert done.returncode == 0, done.stderr[-4000:]
         report |= json.loads(done.stdout.splitlines()[-1])

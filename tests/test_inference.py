@@ -333,8 +333,7 @@ def test_augmented_prediction_is_the_explicit_mean(size):
     image = random_image(*size)
     model = FakeModel(lopsided)
     explicit = [
-        undo_dihedral(predict(model, np.ascontiguousarray(dihedral(image, k))), k)
-        for k in range(8)
+        undo_dihedral(predict(model, np.ascontiguousarray(dihedral(image, k))), k) for k in range(8)
     ]
     result = predict(model, image, tta=True)
     np.testing.assert_allclose(result, np.mean(explicit, axis=0), atol=1e-6)

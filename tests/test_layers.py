@@ -52,9 +52,14 @@ def test_channel_attention_by_hand():
     x[1, ..., 1] = 4
     layer = ChannelAttention(reduction=2)
     layer.build(x.shape)
-    layer.set_weights([
-        np.array([[1.0], [-1.0]]), np.array([-1.0]), np.array([[0.5, -1.0]]), np.array([0.25, 0.0])
-    ])
+    layer.set_weights(
+        [
+            np.array([[1.0], [-1.0]]),
+            np.array([-1.0]),
+            np.array([[0.5, -1.0]]),
+            np.array([0.25, 0.0]),
+        ]
+    )
     expected = np.array([[0.880797, 0.047426], [0.622459, 0.5]])
     weights = numbers(layer.coefficients(x))
     assert weights.shape == (2, 1, 1, 2)
@@ -95,8 +100,7 @@ def test_attention_gate_by_hand(gate, coefficient):
 
 
 @pytest.mark.parametrize(
-    ("interpolation", "row"),
-    [("nearest", [0, 0, 1, 1]), ("bilinear", [0, 0.25, 0.75, 1])],
+    ("interpolation", "row"), [("nearest", [0, 0, 1, 1]), ("bilinear", [0, 0.25, 0.75, 1])]
 )
 def test_attention_gate_enlarges_its_coefficients(interpolation, row):
     # Gating signal -100 and 100 in neighbouring pixels: coefficients 0 and 1 at half the size.
@@ -319,7 +323,9 @@ def test_configuration_survives_a_round_trip():
         AttentionGate(7, "nearest", name="d"),
     ]
     expected = [
-        {"reduction": 3}, {"kernel_size": 5}, {"reduction": 3, "kernel_size": 5},
+        {"reduction": 3},
+        {"kernel_size": 5},
+        {"reduction": 3, "kernel_size": 5},
         {"inter_channels": 7, "interpolation": "nearest"},
     ]
     for layer, options in zip(made, expected, strict=True):
@@ -403,11 +409,15 @@ def norm_of(kind, policy="float32", **options):
 def learnt(kind, policy):
     """A tiny network after three steps: its weights hold all gradients of the norm."""
     keras.utils.set_random_seed(0)
-    network = keras.Sequential([
-        keras.Input((8, 6, 2)), keras.layers.Conv2D(5, 3, use_bias=False, dtype=policy),
-        kind(momentum=0.9, dtype=policy), keras.layers.Conv2D(1, 1, dtype=policy),
-        keras.layers.Activation("linear", dtype="float32"),
-    ])
+    network = keras.Sequential(
+        [
+            keras.Input((8, 6, 2)),
+            keras.layers.Conv2D(5, 3, use_bias=False, dtype=policy),
+            kind(momentum=0.9, dtype=policy),
+            keras.layers.Conv2D(1, 1, dtype=policy),
+            keras.layers.Activation("linear", dtype="float32"),
+        ]
+    )
     network.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
     x = maps(8, 6, 2, n=4)
     network.fit(x, np.abs(x[:, 1:-1, 1:-1, :1]), batch_size=4, epochs=3, verbose=0)
@@ -418,15 +428,19 @@ def learnt(kind, policy):
 def test_batch_normalization_equals_the_layer_of_keras(policy):
     x = 3 * maps(9, 7, 5, n=4) + 2
     for training in (True, False):
-        ours, theirs = norm_of(BatchNormalization, policy), norm_of(
-            keras.layers.BatchNormalization, policy)
+        ours, theirs = (
+            norm_of(BatchNormalization, policy),
+            norm_of(keras.layers.BatchNormalization, policy),
+        )
         # A moving variance has to be positive, so the random weights are squared.
         for layer in (ours, theirs):
             layer.moving_variance.assign(ops.square(layer.moving_variance) + 0.1)
         out, expected = ours(x, training=training), theirs(x, training=training)
         assert keras.backend.standardize_dtype(out.dtype) == ours.compute_dtype
         np.testing.assert_allclose(
-            numbers(out), numbers(expected), atol=5 * NORM_TOLERANCE[policy],
+            numbers(out),
+            numbers(expected),
+            atol=5 * NORM_TOLERANCE[policy],
             rtol=NORM_TOLERANCE[policy],
         )
         for got, wanted in zip(ours.get_weights(), theirs.get_weights(), strict=True):

@@ -7,13 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from damunet_lite.losses import (
-    DiceLoss,
-    FocalTverskyLoss,
-    TverskyLoss,
-    check_mask,
-    tversky_index,
-)
+from damunet_lite.losses import DiceLoss, FocalTverskyLoss, TverskyLoss, check_mask, tversky_index
 
 # Three membrane pixels and an empty image. Pooled: TP = .9 + .4 + .6 = 1.9,
 # FN = .1 + .6 + .4 = 1.1, FP = .2 + .1 + .3 = .6.
@@ -332,7 +326,11 @@ def test_configuration_survives_a_round_trip(loss):
 def test_round_trip_keeps_every_argument():
     config = FocalTverskyLoss(0.6, 0.2, 0.5, 0.25, "batch", 1e-4).get_config()
     expected = {
-        "fn_weight": 0.6, "fp_weight": 0.2, "exponent": 0.5, "smooth": 0.25, "pooling": "batch",
+        "fn_weight": 0.6,
+        "fp_weight": 0.2,
+        "exponent": 0.5,
+        "smooth": 0.25,
+        "pooling": "batch",
         "epsilon": 1e-4,
     }
     assert expected.items() <= config.items()

@@ -46,9 +46,9 @@ def parents(network, name):
 def scramble(network, seed=3):
     """Give every weight a value of its own, running variances positive."""
     rng = np.random.default_rng(seed)
-    network.set_weights([
-        w + rng.uniform(0.01, 0.1, w.shape).astype("float32") for w in network.get_weights()
-    ])
+    network.set_weights(
+        [w + rng.uniform(0.01, 0.1, w.shape).astype("float32") for w in network.get_weights()]
+    )
     return network
 
 
@@ -74,7 +74,8 @@ def convolution(inputs, outputs, size, bias=True):
 def block(inputs, outputs):
     """Two 3 x 3 convolutions without bias, each followed by a batch norm of four numbers."""
     return (
-        convolution(inputs, outputs, 3, False) + convolution(outputs, outputs, 3, False)
+        convolution(inputs, outputs, 3, False)
+        + convolution(outputs, outputs, 3, False)
         + 8 * outputs
     )
 
@@ -169,8 +170,18 @@ def test_presets(name):
 def test_layer_names_tell_the_place():
     names = layer_names(build_network("both", True, True, base_filters=2, depth=3))
     assert {
-        "image", "down1_conv1", "down3_norm2", "bottom_relu1", "up3_upsample", "up2_gate",
-        "up3_cbam", "scale4_conv", "side4", "side4_logits", "main", "main_logits",
+        "image",
+        "down1_conv1",
+        "down3_norm2",
+        "bottom_relu1",
+        "up3_upsample",
+        "up2_gate",
+        "up3_cbam",
+        "scale4_conv",
+        "side4",
+        "side4_logits",
+        "main",
+        "main_logits",
     } <= names
     assert "up1_gate" not in names
 
@@ -251,7 +262,9 @@ def test_listing_outputs(listing):
     out = listing(np.zeros((1, 16, 32, 1), "float32"))
     shapes = {name: tuple(head.shape) for name, head in out.items()}
     assert shapes == {
-        "main": (1, 16, 32, 1), "side2": (1, 8, 16, 1), "side4": (1, 4, 8, 1),
+        "main": (1, 16, 32, 1),
+        "side2": (1, 8, 16, 1),
+        "side4": (1, 4, 8, 1),
         "side8": (1, 2, 4, 1),
     }
     assert listing.heads == ("main", "side2", "side4", "side8")
@@ -259,11 +272,25 @@ def test_listing_outputs(listing):
 
 def test_listing_layer_sizes(listing):
     filters = {
-        "conv1_1": 32, "conv2_2": 64, "conv3_1": 128, "conv4_2": 64, "center_1": 512,
-        "scale2_conv": 64, "scale4_conv": 128, "scale8_conv": 256,
-        "gate1_theta": 128, "gate2_theta": 64, "gate3_theta": 32,
-        "up1_upsample": 32, "up2_upsample": 64, "up3_upsample": 32, "up4_upsample": 32,
-        "conv6_1": 256, "conv7_1": 128, "conv8_1": 64, "conv9_1": 32,
+        "conv1_1": 32,
+        "conv2_2": 64,
+        "conv3_1": 128,
+        "conv4_2": 64,
+        "center_1": 512,
+        "scale2_conv": 64,
+        "scale4_conv": 128,
+        "scale8_conv": 256,
+        "gate1_theta": 128,
+        "gate2_theta": 64,
+        "gate3_theta": 32,
+        "up1_upsample": 32,
+        "up2_upsample": 64,
+        "up3_upsample": 32,
+        "up4_upsample": 32,
+        "conv6_1": 256,
+        "conv7_1": 128,
+        "conv8_1": 64,
+        "conv9_1": 32,
     }
     for name, count in filters.items():
         assert listing.get_layer(name).filters == count, name
@@ -352,8 +379,10 @@ def test_files_load_in_a_process_that_only_imports_the_package(tmp_path):
         scramble(network)
         if name == "trained":
             network.compile(
-                keras.optimizers.Adam(1e-3), FocalTverskyLoss(0.6, 0.2, 0.5),
-                head_weights={"side2": 0.25, "main": 0.75}, target_rule="area",
+                keras.optimizers.Adam(1e-3),
+                FocalTverskyLoss(0.6, 0.2, 0.5),
+                head_weights={"side2": 0.25, "main": 0.75},
+                target_rule="area",
                 metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
             )
             network.fit(x, np.round(x), verbose=0, epochs=2)
@@ -363,7 +392,9 @@ def test_files_load_in_a_process_that_only_imports_the_package(tmp_path):
     np.save(tmp_path / "x.npy", x)
     done = subprocess.run(
         [sys.executable, "-c", LOADER, str(tmp_path), json.dumps(list(networks))],
-        capture_output=True, text=True, timeout=500,
+        capture_output=True,
+        text=True,
+        timeout=500,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(done.stdout.splitlines()[-1])

@@ -26,17 +26,22 @@ def test_a_new_chapter_passes_everything_at_once(tmp_path):
     def run(*command):
         done = subprocess.run(
             [sys.executable, *map(str, command)],
-            cwd=copy, env=environment, capture_output=True, text=True,
-        )  # fmt: skip
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
     made = run("book/tools/new_chapter.py", "98", "a_new_idea", "A new idea").split("\n")
     chapter, module, test, toc = made[:4]
     assert [chapter, module, test, toc] == [
-        "chapters/98_a_new_idea.ipynb", "damunet_lite/checks/ch98.py",
-        "tests/checks/test_ch98.py", "_toc.yml",
-    ]  # fmt: skip
+        "chapters/98_a_new_idea.ipynb",
+        "damunet_lite/checks/ch98.py",
+        "tests/checks/test_ch98.py",
+        "_toc.yml",
+    ]
     run("-m", "ruff", "check", chapter, module, test)
     suites = (chapter, test, "tests/test_chapters.py", "tests/test_book.py")
     report = run("-m", "pytest", "-q", "-n0", *suites, "-k", "98 and not colab")

@@ -10,14 +10,19 @@ from pathlib import Path
 
 import pytest
 import yaml
+from damunet_book import preflight
 
-from damunet_lite import data, preflight
+from damunet_lite import data
 from damunet_lite.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = {
-    "device": "cpu:0", "backend": "tensorflow", "precision": "float32", "loss": 0.7,
-    "step_seconds": 0.1, "reference": {"plain": 0.5, "network": 4.0},
+    "device": "cpu:0",
+    "backend": "tensorflow",
+    "precision": "float32",
+    "loss": 0.7,
+    "step_seconds": 0.1,
+    "reference": {"plain": 0.5, "network": 4.0},
 }
 
 
@@ -50,14 +55,24 @@ def test_json_is_one_line_with_every_check_and_chapter(good_machine, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["ready"] is True
     assert [check["name"] for check in found["checks"]] == [
-        "Python", "packages", "jupyter", "memory", "disk", "data", "device", "training step"
+        "Python",
+        "packages",
+        "jupyter",
+        "memory",
+        "disk",
+        "data",
+        "device",
+        "training step",
     ]
     assert all(chapter["minutes"] > 0 for chapter in found["chapters"])
 
 
 def test_a_failure_exits_with_1_and_names_its_remedy(good_machine, monkeypatch, capsys):
-    monkeypatch.setattr(preflight, "check_memory", lambda: preflight.Check(
-        "memory", "failed", "0.3 GB free", "close other programs"))
+    monkeypatch.setattr(
+        preflight,
+        "check_memory",
+        lambda: preflight.Check("memory", "failed", "0.3 GB free", "close other programs"),
+    )
     assert main(["preflight"]) == 1
     printed = capsys.readouterr().out
     assert "FAILED  memory" in printed
@@ -70,8 +85,13 @@ def test_without_packages_nothing_is_trained(monkeypatch):
         raise AssertionError("must not be reached")
 
     monkeypatch.setattr(preflight, "_measure_in_a_process", never)
-    monkeypatch.setattr(preflight, "check_packages", lambda: preflight.Check(
-        "packages", "failed", "keras missing", "python -m pip install keras"))
+    monkeypatch.setattr(
+        preflight,
+        "check_packages",
+        lambda: preflight.Check(
+            "packages", "failed", "keras missing", "python -m pip install keras"
+        ),
+    )
     report = preflight.run()
     assert not report.ready
     assert report.chapters == ()
@@ -86,8 +106,8 @@ def test_in_a_notebook_the_last_line_shows_the_report():
 
 
 @pytest.mark.parametrize(
-    ("version", "status"), [((3, 10), "failed"), ((3, 11), "ok"), ((3, 13), "ok"),
-                            ((3, 14), "failed")],
+    ("version", "status"),
+    [((3, 10), "failed"), ((3, 11), "ok"), ((3, 13), "ok"), ((3, 14), "failed")],
 )
 def test_python_is_bounded_as_in_pyproject(version, status):
     import tomllib
@@ -247,11 +267,13 @@ def test_a_process_that_ends_badly_never_shows_a_trace(tmp_path, monkeypatch, sc
 
 
 def test_minutes_scale_part_by_part():
-    times = {"reference": {"plain": 0.5, "network": 4.0}, "chapters": [
-        {"chapter": 3, "title": "Three", "plain": 28.0, "network": 60.0}]}
-    same, = preflight.predict_minutes({"plain": 0.5, "network": 4.0}, times)
+    times = {
+        "reference": {"plain": 0.5, "network": 4.0},
+        "chapters": [{"chapter": 3, "title": "Three", "plain": 28.0, "network": 60.0}],
+    }
+    (same,) = preflight.predict_minutes({"plain": 0.5, "network": 4.0}, times)
     assert same.minutes == pytest.approx(1.5)
-    other, = preflight.predict_minutes({"plain": 1.0, "network": 1.0}, times)
+    (other,) = preflight.predict_minutes({"plain": 1.0, "network": 1.0}, times)
     assert other.minutes == pytest.approx((30 * 2 + 60 / 4) / 60)
 
 
@@ -259,17 +281,21 @@ def test_times_on_file_are_those_of_the_chapters():
     from book.tools.chapter_times import describe
 
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    listed = [c["file"] for part in toc["parts"] for c in part["chapters"]
-              if c["file"].startswith("chapters/")]
+    listed = [
+        c["file"]
+        for part in toc["parts"]
+        for c in part["chapters"]
+        if c["file"].startswith("chapters/")
+    ]
     known = {entry["chapter"]: entry for entry in preflight.read_times()["chapters"]}
     for page in listed:
         found = describe(ROOT / f"{page}.ipynb")
         assert found["chapter"] in known, (
-            f"{page} has no time yet: python book/tools/chapter_times.py {page}.ipynb, or at once "
-            "with the recorded seconds: python book/tools/chapter_times.py --recorded"
+            f"{page} has no time yet: python -m book.tools.chapter_times {page}.ipynb, or at once "
+            "with the recorded seconds: python -m book.tools.chapter_times --recorded"
         )
         assert known[found["chapter"]]["title"] == found["title"], (
-            "refresh the titles: python book/tools/chapter_times.py --recorded"
+            "refresh the titles: python -m book.tools.chapter_times --recorded"
         )
     assert all(entry["plain"] + entry["network"] > 0 for entry in known.values())
 
@@ -279,7 +305,9 @@ def test_the_real_thing_trains_and_predicts(tmp_path):
     environment = {**os.environ, "DAMUNET_CACHE": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-m", "damunet_lite", "preflight", "--json"],
-        capture_output=True, text=True, env=environment,
+        capture_output=True,
+        text=True,
+        env=environment,
     )
     report = json.loads(done.stdout)
     checks = {check["name"]: check for check in report["checks"]}

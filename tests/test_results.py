@@ -5,11 +5,18 @@ import json
 
 import pytest
 
-from damunet_lite import data, results, training
+from damunet_lite import data, training
 
 SMALL = {
-    "network": "unet", "network_options": {"base_filters": 2, "depth": 1}, "data": "synthetic",
-    "fold": 1, "steps": 2, "crop": 32, "batch_size": 1, "evaluate_every": 1, "tta": False,
+    "network": "unet",
+    "network_options": {"base_filters": 2, "depth": 1},
+    "data": "synthetic",
+    "fold": 1,
+    "steps": 2,
+    "crop": 32,
+    "batch_size": 1,
+    "evaluate_every": 1,
+    "tta": False,
 }
 
 
@@ -73,8 +80,15 @@ def test_a_record_of_another_configuration_is_not_taken_for_this_one(swept, tmp_
 
 def test_configurations_that_differ_have_names_that_differ():
     base = training.TrainConfig("unet")
-    changed = [{"loss": "dice"}, {"crop": 128}, {"network_options": {"attention": "cbam"}},
-               {"augment": {"noise": 0.0}}, {"tta": False}, {"seed": 1}, {"fold": 0}]
+    changed = [
+        {"loss": "dice"},
+        {"crop": 128},
+        {"network_options": {"attention": "cbam"}},
+        {"augment": {"noise": 0.0}},
+        {"tta": False},
+        {"seed": 1},
+        {"fold": 0},
+    ]
     names = {base.name} | {dataclasses.replace(base, **change).name for change in changed}
     assert len(names) == 1 + len(changed)
     assert base.name == "unet-fold4-seed0"

@@ -10,22 +10,11 @@ from keras import ops
 from damunet_lite import data, metrics
 from damunet_lite.losses import FocalTverskyLoss, TverskyLoss
 from damunet_lite.models import build_network, published_listing
-from damunet_lite.supervision import (
-    TARGET_RULES,
-    SegmentationNetwork,
-    head_targets,
-    head_weights,
-)
+from damunet_lite.supervision import TARGET_RULES, SegmentationNetwork, head_targets, head_weights
 
-MASK = np.array(
-    [
-        [0, 1, 0, 0],
-        [0, 0, 0, 0],
-        [1, 1, 0, 0],
-        [1, 1, 0, 1],
-    ],
-    "float32",
-).reshape(1, 4, 4, 1)
+MASK = np.array([[0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 0, 1]], "float32").reshape(
+    1, 4, 4, 1
+)
 SIZES = {"main": (4, 4), "side2": (2, 2), "side4": (1, 1)}
 
 
@@ -174,7 +163,8 @@ def test_each_head_gets_the_loss_of_its_own_target(batch, rule):
         step = 32 // p.shape[1]
         blocks = y.reshape(2, p.shape[1], step, p.shape[2], step, 1)
         target = {
-            "any_membrane": blocks.max((2, 4)), "area": blocks.mean((2, 4)),
+            "any_membrane": blocks.max((2, 4)),
+            "area": blocks.mean((2, 4)),
             "strided": y[:, ::step, ::step],
         }[rule].astype("float64")
         tp, fn, fp = (
@@ -202,7 +192,8 @@ def test_losses_by_name_reach_the_named_heads(batch):
     network = deep_network()
     numbered = {"side4": 3.0, "main": 1.0, "side8": 4.0, "side2": 2.0}
     network.compile(
-        "sgd", {name: Constant(number) for name, number in numbered.items()},
+        "sgd",
+        {name: Constant(number) for name, number in numbered.items()},
         head_weights={"side8": 0.4, "side2": 0.2, "main": 0.1, "side4": 0.3},
     )
     report = network.evaluate(*batch, verbose=0, return_dict=True)
@@ -215,13 +206,12 @@ def test_metrics_see_the_main_head_alone(batch):
     x, y = batch
     network = deep_network()
     network.compile(
-        "sgd", TverskyLoss(),
+        "sgd",
+        TverskyLoss(),
         metrics=[keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.MeanSquaredError()],
     )
     history = network.fit(x, y, epochs=1, verbose=0, validation_data=(x, y)).history
-    expected_names = {
-        "loss", "accuracy", "mean_squared_error", *(f"{head}_loss" for head in HEADS)
-    }
+    expected_names = {"loss", "accuracy", "mean_squared_error", *(f"{head}_loss" for head in HEADS)}
     assert set(history) == expected_names | {f"val_{name}" for name in expected_names}
     report = network.evaluate(x, y, verbose=0, return_dict=True)
     main = numbers(network(x)["main"])
@@ -238,7 +228,8 @@ def test_predict_gives_the_main_array(batch):
         if compiled:
             network.compile("sgd", TverskyLoss())
         for found in (
-            network.predict(x, verbose=0), network.predict(x, batch_size=1, verbose=0),
+            network.predict(x, verbose=0),
+            network.predict(x, batch_size=1, verbose=0),
             numbers(network.predict_on_batch(x)),
         ):
             assert isinstance(found, np.ndarray)
@@ -351,13 +342,14 @@ def test_cells_that_a_coarse_target_keeps():
         pytest.skip("needs the real stack: set DAMUNET_DATA")
     masks = data.isbi2012().membranes
     size = {"side8": (masks.shape[1] // 8, masks.shape[2] // 8)}
-    targets = {
-        rule: numbers(head_targets(masks, size, rule)["side8"]) for rule in TARGET_RULES
-    }
+    targets = {rule: numbers(head_targets(masks, size, rule)["side8"]) for rule in TARGET_RULES}
     counts = {
         name: np.mean([metrics.label_cells(m[..., 0] <= 0.5).max() for m in stack])
         for name, stack in {"mask": masks, **targets}.items()
     }
     assert {name: round(count, 1) for name, count in counts.items()} == {
-        "mask": 114.4, "any_membrane": 103.2, "area": 34.4, "strided": 30.3
+        "mask": 114.4,
+        "any_membrane": 103.2,
+        "area": 34.4,
+        "strided": 30.3,
     }

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damunet_book import results
 from scipy import stats
 
-from damunet_lite import results, tables, training
+from damunet_lite import training
 from damunet_lite.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,30 +22,62 @@ DAMU = [0.91, 0.94, 0.95, 0.98, 0.99]  # +.01 +.02 +.01 +.02 +.01
 
 def record(network, fold, v_rand, seed=0, options=None, **settings):
     config = {
-        **tables.records._defaults(), "network": network, "network_options": options or {},
-        "fold": fold, "seed": seed, **settings,
+        **tables.records._defaults(),
+        "network": network,
+        "network_options": options or {},
+        "fold": fold,
+        "seed": seed,
+        **settings,
     }
-    test = {"accuracy": 0.92, "dice_cell": 0.95, "dice_membrane": 0.79, "v_rand": v_rand,
-            "v_info": 0.97}
+    test = {
+        "accuracy": 0.92,
+        "dice_cell": 0.95,
+        "dice_membrane": 0.79,
+        "v_rand": v_rand,
+        "v_info": 0.97,
+    }
     names = {"rand": "v_rand", "information": "v_info"}
     per_slice = np.array([[-0.004], [0.004]])
     scores = {"thresholds": [0.4, 0.5]}
-    for key in ("rand", "rand_split", "rand_merge", "information", "accuracy", "dice_cell",
-                "dice_membrane"):
+    for key in (
+        "rand",
+        "rand_split",
+        "rand_merge",
+        "information",
+        "accuracy",
+        "dice_cell",
+        "dice_membrane",
+    ):
         value = test.get(names.get(key, key), 0.9)
         scores[key] = (value + per_slice + np.array([0.1, 0.0])).tolist()
     return {
-        "config": config, "parameters": 7768353, "best_step": 50,
-        "history": [{"step": 50, "loss": 0.4, "v_rand": 0.5}, {"step": 100, "loss": 0.3,
-                                                              "v_rand": v_rand}],
-        "thresholds": {"v_rand": 0.5, "v_info": 0.5}, "test": test,
+        "config": config,
+        "parameters": 7768353,
+        "best_step": 50,
+        "history": [
+            {"step": 50, "loss": 0.4, "v_rand": 0.5},
+            {"step": 100, "loss": 0.3, "v_rand": v_rand},
+        ],
+        "thresholds": {"v_rand": 0.5, "v_info": 0.5},
+        "test": test,
         "baselines": {
-            "all cell": {"accuracy": 0.8, "dice_cell": 0.89, "dice_membrane": 0.0, "v_rand": 0.09,
-                         "v_info": 0.0},
-            "all membrane": {"accuracy": 0.2, "dice_cell": 0.0, "dice_membrane": 0.33,
-                             "v_rand": 0.0, "v_info": 0.45},
+            "all cell": {
+                "accuracy": 0.8,
+                "dice_cell": 0.89,
+                "dice_membrane": 0.0,
+                "v_rand": 0.09,
+                "v_info": 0.0,
+            },
+            "all membrane": {
+                "accuracy": 0.2,
+                "dice_cell": 0.0,
+                "dice_membrane": 0.33,
+                "v_rand": 0.0,
+                "v_info": 0.45,
+            },
         },
-        "test_slices": [6 * fold, 6 * fold + 1], "test_scores": scores,
+        "test_slices": [6 * fold, 6 * fold + 1],
+        "test_scores": scores,
     }
 
 
@@ -133,17 +166,42 @@ def test_the_command_does_it_and_leaves_the_package_alone(written, tmp_path, cap
         ({"network": "unet", "network_options": {"base_filters": 8}}, "U-Net", 8, ()),
         ({"network": "damu_net", "network_options": {"attention": "gate"}}, "DAMU-Net", 32, ()),
         ({"network": "damu_net", "network_options": {"multi_scale": False}}, "DATT-U-Net", 32, ()),
-        ({"network": "att_unet", "network_options": {"attention": "cbam"}}, "ATT-U-Net, CBAM", 32,
-         ()),
-        ({"network": "damu_net", "network_options": {"attention": None}},
-         "U-Net + supervision + scales", 32, ()),
+        (
+            {"network": "att_unet", "network_options": {"attention": "cbam"}},
+            "ATT-U-Net, CBAM",
+            32,
+            (),
+        ),
+        (
+            {"network": "damu_net", "network_options": {"attention": None}},
+            "U-Net + supervision + scales",
+            32,
+            (),
+        ),
         ({"network": "unet", "steps": 700}, "U-Net", 32, ("steps=700",)),
-        ({"network": "unet", "loss": "tversky", "loss_options": {"fn_weight": 0.8}}, "U-Net", 32,
-         ("loss=tversky", 'loss_options={"fn_weight": 0.8}')),
-        ({"network": "published_listing", "loss": "listing", "target_rule": "strided",
-          "head_decay": 1.0}, "listing", 32, ()),
-        ({"network": "published_listing", "network_options": {"correct_gate3": True}},
-         "listing, gate 3 corrected, cross-entropy", 32, ()),
+        (
+            {"network": "unet", "loss": "tversky", "loss_options": {"fn_weight": 0.8}},
+            "U-Net",
+            32,
+            ("loss=tversky", 'loss_options={"fn_weight": 0.8}'),
+        ),
+        (
+            {
+                "network": "published_listing",
+                "loss": "listing",
+                "target_rule": "strided",
+                "head_decay": 1.0,
+            },
+            "listing",
+            32,
+            (),
+        ),
+        (
+            {"network": "published_listing", "network_options": {"correct_gate3": True}},
+            "listing, gate 3 corrected, cross-entropy",
+            32,
+            (),
+        ),
     ],
 )
 def test_the_configuration_decides_what_a_record_counts_as(config, label, filters, changes):
@@ -151,8 +209,11 @@ def test_the_configuration_decides_what_a_record_counts_as(config, label, filter
 
 
 def test_other_recipes_and_seeds_stay_out_of_the_table(tmp_path):
-    extra = [record("unet", 0, 0.1, seed=1), record("unet", 0, 0.2, steps=10),
-             record("unet", 0, 0.3, options={"base_filters": 8})]
+    extra = [
+        record("unet", 0, 0.1, seed=1),
+        record("unet", 0, 0.2, steps=10),
+        record("unet", 0, 0.3, options={"base_filters": 8}),
+    ]
     records = tables.load_records(write(tmp_path, ten() + extra))
     row = tables.score_table(records)[2]
     assert row["v_rand"]["mean"] == pytest.approx(0.94)
@@ -168,20 +229,42 @@ def test_other_recipes_and_seeds_stay_out_of_the_table(tmp_path):
     [
         ({"network": "unet", "network_options": {"attention": "cbam"}}, "U-Net", "with CBAM"),
         ({"network": "att_unet"}, "U-Net", "with gates"),
-        ({"network": "unet", "network_options": {"deep_supervision": True}},
-         "U-Net", "with supervision"),
-        ({"network": "damu_net", "network_options": {"attention": None}},
-         "DAMU-Net", "no attention"),
-        ({"network": "damu_net", "network_options": {"attention": "both"}},
-         "DAMU-Net", "gates and CBAM for gates"),
-        ({"network": "damu_net", "network_options": {"deep_supervision": False}},
-         "DAMU-Net", "no supervision"),
+        (
+            {"network": "unet", "network_options": {"deep_supervision": True}},
+            "U-Net",
+            "with supervision",
+        ),
+        (
+            {"network": "damu_net", "network_options": {"attention": None}},
+            "DAMU-Net",
+            "no attention",
+        ),
+        (
+            {"network": "damu_net", "network_options": {"attention": "both"}},
+            "DAMU-Net",
+            "gates and CBAM for gates",
+        ),
+        (
+            {"network": "damu_net", "network_options": {"deep_supervision": False}},
+            "DAMU-Net",
+            "no supervision",
+        ),
         ({"network": "datt_unet"}, "DAMU-Net", "one scale"),
         ({"network": "damu_net", "target_rule": "area"}, "DAMU-Net", "targets by area"),
-        ({"network": "unet", "loss": "tversky", "loss_options": {"fn_weight": 0.8,
-          "fp_weight": 0.2}}, "U-Net", "Tversky loss, fn_weight 0.8"),
-        ({"network": "unet", "loss": "focal_tversky", "loss_options": {"exponent": 1.5}},
-         "U-Net", "focal Tversky loss, exponent 1.5"),
+        (
+            {
+                "network": "unet",
+                "loss": "tversky",
+                "loss_options": {"fn_weight": 0.8, "fp_weight": 0.2},
+            },
+            "U-Net",
+            "Tversky loss, fn_weight 0.8",
+        ),
+        (
+            {"network": "unet", "loss": "focal_tversky", "loss_options": {"exponent": 1.5}},
+            "U-Net",
+            "focal Tversky loss, exponent 1.5",
+        ),
         ({"network": "unet", "tta": False}, "U-Net", "no test-time augmentation"),
     ],
 )
@@ -191,8 +274,11 @@ def test_a_change_is_told_in_words_with_the_network_that_it_changes(config, star
 
 @pytest.mark.parametrize(
     "config",
-    [{"network": "unet"}, {"network": "damu_net"},
-     {"network": "datt_unet", "network_options": {"attention": "cbam"}}],
+    [
+        {"network": "unet"},
+        {"network": "damu_net"},
+        {"network": "datt_unet", "network_options": {"attention": "cbam"}},
+    ],
 )
 def test_the_two_ends_and_what_is_two_steps_from_both_are_no_change(config):
     assert tables.scores._step(tables.variant(config), config) is None
@@ -202,12 +288,17 @@ def test_a_change_at_half_the_width_stands_beside_its_own_width_and_fold(tmp_pat
     def narrow(network, fold, v_rand, **options):
         return record(network, fold, v_rand, options={"base_filters": 16, **options})
 
-    extra = [narrow("unet", 4, 0.90), narrow("unet", 3, 0.5), narrow("att_unet", 4, 0.88),
-             narrow("att_unet", 3, 0.4), narrow("unet", 4, 0.93, multi_scale=True),
-             narrow("damu_net", 4, 0.95, attention="both"),
-             record("unet", 4, 0.85, seed=1, options={"base_filters": 16}),
-             record("unet", 4, 0.91, options={"base_filters": 16}, precision="mixed_bfloat16"),
-             record("unet", 4, 0.99, options={"base_filters": 16}, steps=10, seed=1)]
+    extra = [
+        narrow("unet", 4, 0.90),
+        narrow("unet", 3, 0.5),
+        narrow("att_unet", 4, 0.88),
+        narrow("att_unet", 3, 0.4),
+        narrow("unet", 4, 0.93, multi_scale=True),
+        narrow("damu_net", 4, 0.95, attention="both"),
+        record("unet", 4, 0.85, seed=1, options={"base_filters": 16}),
+        record("unet", 4, 0.91, options={"base_filters": 16}, precision="mixed_bfloat16"),
+        record("unet", 4, 0.99, options={"base_filters": 16}, steps=10, seed=1),
+    ]
     records = tables.load_records(write(tmp_path, ten() + extra))
     found = [
         (a["change"], a["fold"], a["v_rand"], a["reference"] and a["reference"]["v_rand"])
@@ -220,12 +311,13 @@ def test_a_change_at_half_the_width_stands_beside_its_own_width_and_fold(tmp_pat
         ("with gates", 4, 0.88, 0.90),
     ]
     assert [
-        (run["what"], run["v_rand"])
-        for run in tables.repeats(records, tables.Variant("U-Net", 16))
+        (run["what"], run["v_rand"]) for run in tables.repeats(records, tables.Variant("U-Net", 16))
     ] == [("seed 1", 0.85), ("in bfloat16", 0.91)]
     figure = tables.ablation_figure(records)
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [
-        "the same again", "with gates", "several scales"
+        "the same again",
+        "with gates",
+        "several scales",
     ]
     again, moved = figure.axes[0].lines[:2]
     assert again.get_xdata() == pytest.approx([-0.05, 0.01])
@@ -233,14 +325,19 @@ def test_a_change_at_half_the_width_stands_beside_its_own_width_and_fold(tmp_pat
 
 
 def listing(fold, v_rand, **options):
-    return record("published_listing", fold, v_rand, options=options, **{
-        key: value for key, value in tables.records.LISTING.items() if key != "network"
-    })
+    return record(
+        "published_listing",
+        fold,
+        v_rand,
+        options=options,
+        **{key: value for key, value in tables.records.LISTING.items() if key != "network"},
+    )
 
 
 def test_cbam_and_the_listing_have_a_table_of_their_own(tmp_path):
-    extra = [record("damu_net", f, v - 0.03, options={"attention": "cbam"})
-             for f, v in enumerate(DAMU)]
+    extra = [
+        record("damu_net", f, v - 0.03, options={"attention": "cbam"}) for f, v in enumerate(DAMU)
+    ]
     extra += [record("datt_unet", 0, 0.9, options={"attention": "cbam"})]
     extra += [listing(0, 0.80), listing(0, 0.85, correct_gate3=True)]
     records = tables.load_records(write(tmp_path, ten() + extra))
@@ -249,8 +346,11 @@ def test_cbam_and_the_listing_have_a_table_of_their_own(tmp_path):
     assert [row.name for row in rows] == names
     assert [row["row"] for row in tables.score_table(records)[2:]] == list(tables.FOUR)
     assert [row["row"] for row in tables.score_table(records, rows=rows)[2:]] == names
-    found = {d["second"]: (d["first"], d["mean"]) for d in tables.differences(records, rows=rows)
-             if d["score"] == "v_rand"}
+    found = {
+        d["second"]: (d["first"], d["mean"])
+        for d in tables.differences(records, rows=rows)
+        if d["score"] == "v_rand"
+    }
     assert found == {
         "DAMU-Net, CBAM": ("DAMU-Net", pytest.approx(-0.03)),
         "listing": ("DAMU-Net", pytest.approx(-0.11)),  # fold 0: .80 less .91
@@ -270,7 +370,9 @@ def test_an_aim_just_missed_is_shown_with_the_digit_that_misses_it():
 
 def test_missing_runs_are_the_plan_less_the_records(tmp_path):
     assert [len(tables.missing([])[part]) for part in ("networks", "listing", "cbam")] == [
-        20, 10, 15
+        20,
+        10,
+        15,
     ]
     left = tables.missing(tables.load_records(write(tmp_path, ten())))
     assert len(left["networks"]) == 10
@@ -279,8 +381,11 @@ def test_missing_runs_are_the_plan_less_the_records(tmp_path):
 
 
 def test_every_run_of_the_plan_has_a_row_of_its_own():
-    runs = [tables.planning.run_name(config) for part in ("networks", "listing", "cbam")
-            for config in tables.plan()[part]]
+    runs = [
+        tables.planning.run_name(config)
+        for part in ("networks", "listing", "cbam")
+        for config in tables.plan()[part]
+    ]
     assert len(runs) == len(set(runs)) == 45
     for part, configs in tables.plan().items():
         names = [tables.planning.run_name(config) for config in configs]
@@ -319,8 +424,11 @@ def test_the_short_table_says_what_each_network_gains(tmp_path):
 
 
 def test_the_table_is_drawn_at_the_width_with_most_folds(tmp_path):
-    narrow = [record(n, f, 0.9, options={"base_filters": 16}) for f in (0, 1)
-              for n in ("unet", "att_unet", "datt_unet", "damu_net")]
+    narrow = [
+        record(n, f, 0.9, options={"base_filters": 16})
+        for f in (0, 1)
+        for n in ("unet", "att_unet", "datt_unet", "damu_net")
+    ]
     assert tables.best_width(tables.load_records(write(tmp_path / "a", ten()))) == 32
     assert tables.best_width(tables.load_records(write(tmp_path / "b", ten() + narrow))) == 16
 
@@ -391,7 +499,7 @@ def test_a_run_of_the_plan_has_one_name_so_that_no_sweep_makes_it_twice():
 
 def test_the_package_carries_the_results_of_the_book(tmp_path):
     again = tables.write_recorded(RESULTS, tmp_path / "recorded.json")
-    assert again.read_bytes() == tables.RECORDED.read_bytes(), "run: python -m damunet_lite table"
+    assert again.read_bytes() == tables.RECORDED.read_bytes(), "run: python -m book.tools.report"
 
 
 def test_pictures_in_the_results_are_small():
@@ -403,7 +511,7 @@ def test_tables_of_the_book_are_made_from_its_records(tmp_path):
     tables.write_tables(RESULTS, tmp_path)
     for name in ("tables.md", "short.md", "tables.json", "runs.csv"):
         kept = RESULTS / "tables" / name
-        assert kept.read_bytes() == (tmp_path / name).read_bytes(), "python -m damunet_lite table"
+        assert kept.read_bytes() == (tmp_path / name).read_bytes(), "python -m book.tools.report"
 
 
 def test_a_kept_mask_comes_back(tmp_path):
@@ -414,9 +522,9 @@ def test_a_kept_mask_comes_back(tmp_path):
     folder = tmp_path / "gallery"
     folder.mkdir()
     Image.fromarray((255 * mask).astype(np.uint8)).convert("1").save(folder / "a.png")
-    (folder / "a.json").write_text(json.dumps(
-        {"row": "U-Net", "slice": 24, "fold": 4, "v_rand": 0.9}
-    ))
+    (folder / "a.json").write_text(
+        json.dumps({"row": "U-Net", "slice": 24, "fold": 4, "v_rand": 0.9})
+    )
     (found,) = tables.gallery_masks(tables.from_weights.read_gallery(folder))
     np.testing.assert_array_equal(found, mask)
     shutil.rmtree(folder)
@@ -446,7 +554,10 @@ def test_a_gate_that_ignores_its_input_has_the_mean_of_its_bias(run_with_gates, 
     assert found["means"] == {gate.name: mean for gate in gates}
     assert len(gates) >= 1
     assert (found["row"], found["base_filters"], found["fold"], found["seed"]) == (
-        "ATT-U-Net", 2, 1, 3
+        "ATT-U-Net",
+        2,
+        1,
+        3,
     )
 
 

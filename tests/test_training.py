@@ -24,13 +24,27 @@ from damunet_lite.training import CropBatches, RunError, TrainConfig, build, tra
 # Dropout draws random numbers, so a run that forgets the state of its generators shows here.
 # One level, since most of a test's time goes into building the network; no side head, therefore.
 CONFIG = TrainConfig(
-    "datt_unet", {"base_filters": 2, "depth": 1, "dropout": 0.2}, "focal_tversky",
-    data="synthetic", fold=1, steps=6, batch_size=2, crop=32, warmup=2, evaluate_every=2,
-    precision="float32", tta=False,
+    "datt_unet",
+    {"base_filters": 2, "depth": 1, "dropout": 0.2},
+    "focal_tversky",
+    data="synthetic",
+    fold=1,
+    steps=6,
+    batch_size=2,
+    crop=32,
+    warmup=2,
+    evaluate_every=2,
+    precision="float32",
+    tta=False,
 )
 TWO_HEADS = replace(CONFIG, network_options={**CONFIG.network_options, "depth": 2})
 FILES = {
-    "best.keras", "config.json", "contact_sheet.png", "history.csv", "last.npz", "metrics.json"
+    "best.keras",
+    "config.json",
+    "contact_sheet.png",
+    "history.csv",
+    "last.npz",
+    "metrics.json",
 }
 
 
@@ -85,9 +99,7 @@ def assert_same_run(folder, reference):
     assert found.keys() == expected.keys()
     for key in expected:
         np.testing.assert_array_equal(found[key], expected[key], err_msg=key)
-    for a, b in zip(
-        weights(folder / "best.keras"), weights(reference / "best.keras"), strict=True
-    ):
+    for a, b in zip(weights(folder / "best.keras"), weights(reference / "best.keras"), strict=True):
         np.testing.assert_array_equal(a, b)
     ends = [json.loads((f / "metrics.json").read_text()) for f in (folder, reference)]
     for key in ("best_step", "test", "validation", "thresholds", "test_scores", "parameters"):
@@ -134,8 +146,11 @@ def test_evaluating_the_run_again_gives_the_same_scores(finished):
 
 
 def test_no_warning_on_the_way(finished):
-    words = [str(warning.message) for warning in finished[1]
-             if issubclass(warning.category, (UserWarning, RuntimeWarning))]
+    words = [
+        str(warning.message)
+        for warning in finished[1]
+        if issubclass(warning.category, (UserWarning, RuntimeWarning))
+    ]
     assert not words
 
 
@@ -215,8 +230,11 @@ class Died(BaseException):
 def test_run_that_died_between_two_files_goes_on(place, finished, tmp_path, monkeypatch):
     folder = tmp_path / "run"
     name = {
-        "best network written": "_save_state", "state written": "_name_best",
-        "history written": "_write_history", "final scores": "evaluate", "last file": "write_json",
+        "best network written": "_save_state",
+        "state written": "_name_best",
+        "history written": "_write_history",
+        "final scores": "evaluate",
+        "last file": "write_json",
     }[place]
     original, calls = getattr(training, name), []
     # The second block of steps; the second JSON file is the last of the run.
@@ -480,7 +498,8 @@ def test_batches_come_from_the_training_slices_alone():
     stack = small_stack()
     numbered = data.Stack(
         np.broadcast_to(np.arange(12, dtype="float32")[:, None, None, None] / 20, (12, 48, 48, 1)),
-        stack.membranes, "numbered",
+        stack.membranes,
+        "numbered",
     )
     grey = {"brightness": 0.0, "contrast": 0.0, "gamma": 0.0, "noise": 0.0}
     config = replace(CONFIG, augment=grey)
@@ -704,6 +723,8 @@ def test_losses_of_the_listing():
     losses = network._head_arguments["loss"]
     names = {head: (loss.name, loss.pooling) for head, loss in losses.items()}
     assert names == {
-        "main": ("tversky", "batch"), "side2": ("focal_tversky", "batch"),
-        "side4": ("focal_tversky", "batch"), "side8": ("focal_tversky", "batch"),
+        "main": ("tversky", "batch"),
+        "side2": ("focal_tversky", "batch"),
+        "side4": ("focal_tversky", "batch"),
+        "side8": ("focal_tversky", "batch"),
     }

@@ -20,8 +20,17 @@ from damunet_lite.weights import WeightsError
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = TrainConfig(
-    "damu_net", {"base_filters": 2, "depth": 2}, data="synthetic", fold=1, steps=1, batch_size=1,
-    crop=32, warmup=0, evaluate_every=1, precision="float32", tta=False,
+    "damu_net",
+    {"base_filters": 2, "depth": 2},
+    data="synthetic",
+    fold=1,
+    steps=1,
+    batch_size=1,
+    crop=32,
+    warmup=0,
+    evaluate_every=1,
+    precision="float32",
+    tta=False,
 )
 
 

@@ -14,12 +14,17 @@ import pytest
 import traitlets
 from scipy import ndimage
 
-from damunet_lite import metrics, widgets
+from damunet_lite import metrics
 
 FIGURES = [
-    widgets.TverskyExplorer, widgets.ThresholdExplorer, widgets.BrokenMembrane,
-    widgets.AttentionGateMap, widgets.CbamExplorer, widgets.SupervisionTargets,
-    widgets.ReceptiveField, widgets.OverlapTile,
+    widgets.TverskyExplorer,
+    widgets.ThresholdExplorer,
+    widgets.BrokenMembrane,
+    widgets.AttentionGateMap,
+    widgets.CbamExplorer,
+    widgets.SupervisionTargets,
+    widgets.ReceptiveField,
+    widgets.OverlapTile,
 ]
 RUNNER = Path(__file__).parent / "widgets" / "run.mjs"
 TOLERANCE = 1e-6
@@ -36,8 +41,12 @@ def javascript(tmp_path):
         module.write_text(str(figure._esm), encoding="utf-8")
         task = {"module": str(module), "cases": [{"call": c, "args": a} for c, a in calls]}
         done = subprocess.run(
-            ["node", str(RUNNER)], input=json.dumps(task, default=lambda v: v.tolist()),
-            capture_output=True, text=True, timeout=120, check=False,
+            ["node", str(RUNNER)],
+            input=json.dumps(task, default=lambda v: v.tolist()),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         results = json.loads(done.stdout)
@@ -68,8 +77,10 @@ def tversky_cases(rng, count=60):
         if case % 5 == 0:
             probability = truth.astype(float)  # a perfect prediction
         settings = {
-            "fnWeight": round(rng.uniform(0, 1), 2), "fpWeight": round(rng.uniform(0, 1), 2),
-            "exponent": round(rng.uniform(0.25, 2), 2), "smooth": round(rng.uniform(0, 2), 2),
+            "fnWeight": round(rng.uniform(0, 1), 2),
+            "fpWeight": round(rng.uniform(0, 1), 2),
+            "exponent": round(rng.uniform(0.25, 2), 2),
+            "smooth": round(rng.uniform(0, 2), 2),
         }
         yield truth, probability, settings
 
@@ -121,8 +132,11 @@ def test_golden_tversky_rows(javascript):
 
 PIXEL = {"accuracy": "accuracy", "diceCell": "dice_cell", "diceMembrane": "dice_membrane"}
 SEGMENT = {
-    "rand": "rand", "randSplit": "rand_split", "randMerge": "rand_merge",
-    "information": "information", "informationSplit": "information_split",
+    "rand": "rand",
+    "randSplit": "rand_split",
+    "randMerge": "rand_merge",
+    "information": "information",
+    "informationSplit": "information_split",
     "informationMerge": "information_merge",
 }
 
@@ -147,10 +161,13 @@ def test_threshold_scores_agree_with_metrics(javascript):
         # eleven thresholds of the challenge, where ties are, and the slider's finer ones
         threshold = (case % 11) / 10 if case % 2 else int(rng.integers(0, 101)) / 100
         cases.append((truth.astype(np.uint8), levels, threshold, bool(case % 3)))
-    results = javascript(widgets.ThresholdExplorer, [
-        ("scoreAt", [t.ravel(), p.ravel(), *t.shape, threshold, thin])
-        for t, p, threshold, thin in cases
-    ])
+    results = javascript(
+        widgets.ThresholdExplorer,
+        [
+            ("scoreAt", [t.ravel(), p.ravel(), *t.shape, threshold, thin])
+            for t, p, threshold, thin in cases
+        ],
+    )
     for (truth, levels, threshold, thin), got in zip(cases, results, strict=True):
         assert_scores(got, truth, levels / 255, threshold, thin)
 
@@ -195,9 +212,12 @@ def test_broken_membranes_agree_with_metrics(javascript):
 def test_golden_rand_rows(javascript):
     truth = [1, 1, 1, 0, 2, 2, 2]
     golden = {
-        (1, 1, 1, 0, 2, 2, 2): (1, 1), (1, 1, 1, 1, 1, 1, 1): (0.666667, 0),
-        (1, 1, 0, 0, 2, 2, 2): (0.875, 0.813290), (1, 0, 0, 0, 0, 2, 2): (0.615385, 0.615076),
-        (1, 1, 3, 0, 2, 2, 2): (0.875, 0.813290), (0,) * 7: (0.5, 0.557886),
+        (1, 1, 1, 0, 2, 2, 2): (1, 1),
+        (1, 1, 1, 1, 1, 1, 1): (0.666667, 0),
+        (1, 1, 0, 0, 2, 2, 2): (0.875, 0.813290),
+        (1, 0, 0, 0, 0, 2, 2): (0.615385, 0.615076),
+        (1, 1, 3, 0, 2, 2, 2): (0.875, 0.813290),
+        (0,) * 7: (0.5, 0.557886),
     }
     calls = [("segmentationScore", [truth, list(row)]) for row in golden] * 9
     results = javascript(widgets.BrokenMembrane, calls)
@@ -225,9 +245,10 @@ def test_maps_are_enlarged_as_the_gate_enlarges_them(javascript):
         small = rng.integers(1, 9, 2)
         large = small * 2 - rng.integers(0, 2, 2)  # x may have odd sides
         cases.append((rng.random(small), large, "nearest" if case % 4 == 1 else "bilinear"))
-    results = javascript(widgets.AttentionGateMap, [
-        ("enlarge", [v.ravel(), list(v.shape), large, how]) for v, large, how in cases
-    ])
+    results = javascript(
+        widgets.AttentionGateMap,
+        [("enlarge", [v.ravel(), list(v.shape), large, how]) for v, large, how in cases],
+    )
     for (values, large, how), got in zip(cases, results, strict=True):
         resized = values[None, ..., None]
         for axis in (1, 2):
@@ -259,17 +280,23 @@ def test_cbam_agrees_with_the_layer(javascript):
         layer.build(features.shape)
         layer.set_weights([rng.normal(size=w.shape) / 2 for w in layer.get_weights()])
         channel, spatial = layer.channel, layer.spatial
-        mlp = dict(zip(
-            ("squeeze", "squeezeBias", "excite", "exciteBias"),
-            [*channel.squeeze.get_weights(), *channel.excite.get_weights()], strict=True,
-        ))
+        mlp = dict(
+            zip(
+                ("squeeze", "squeezeBias", "excite", "exciteBias"),
+                [*channel.squeeze.get_weights(), *channel.excite.get_weights()],
+                strict=True,
+            )
+        )
         kernel = spatial.conv.get_weights()[0].ravel()
         cases.append([features.ravel(), features.shape[1:], mlp, kernel, size, True, True])
         weighed = np.asarray(channel(features))
-        wanted.append((
-            np.asarray(channel.coefficients(features)).ravel(),
-            np.asarray(spatial.coefficients(weighed)).ravel(), np.asarray(layer(features)).ravel(),
-        ))
+        wanted.append(
+            (
+                np.asarray(channel.coefficients(features)).ravel(),
+                np.asarray(spatial.coefficients(weighed)).ravel(),
+                np.asarray(layer(features)).ravel(),
+            )
+        )
     results = javascript(widgets.CbamExplorer, [("cbam", c) for c in cases])
     for got, (by_channel, by_pixel, output) in zip(results, wanted, strict=True):
         assert_close(got["channel"]["weights"], by_channel)
@@ -302,10 +329,13 @@ def test_targets_agree_with_supervision(javascript):
         cases.append((mask, (2, 4, 8)[case // 3 % 3], rule))
     calls = [("shrink", [m.ravel(), *m.shape, factor, rule]) for m, factor, rule in cases]
     results = javascript(widgets.SupervisionTargets, calls)
-    counts = javascript(widgets.SupervisionTargets, [
-        ("countCells", [target, m.shape[0] // f, m.shape[1] // f])
-        for target, (m, f, _) in zip(results, cases, strict=True)
-    ])
+    counts = javascript(
+        widgets.SupervisionTargets,
+        [
+            ("countCells", [target, m.shape[0] // f, m.shape[1] // f])
+            for target, (m, f, _) in zip(results, cases, strict=True)
+        ],
+    )
     for (mask, factor, rule), got, count in zip(cases, results, counts, strict=True):
         size = (mask.shape[0] // factor, mask.shape[1] // factor)
         wanted = supervision.head_targets(mask[None, ..., None] * 1.0, {"side": size}, rule)
@@ -326,7 +356,9 @@ def test_head_weights_agree_with_supervision(javascript):
 
 NETWORKS = [
     {"depth": depth, "kernel": kernel, "convs": convs}
-    for depth in (1, 2, 3) for kernel in (1, 3, 5, 7) for convs in (1, 2, 3, 4)
+    for depth in (1, 2, 3)
+    for kernel in (1, 3, 5, 7)
+    for convs in (1, 2, 3, 4)
 ] + [{"depth": 4, "kernel": kernel, "convs": convs} for kernel in (3, 5) for convs in (1, 2)]
 
 
@@ -455,9 +487,18 @@ def browser(tmp_path):
         pytest.skip("chromium and chromedriver are not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
-                 "disable-background-networking", "disable-component-update", "disable-sync",
-                 f"user-data-dir={tmp_path / 'profile'}", "window-size=900,1000"):
+    for flag in (
+        "headless=new",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        f"user-data-dir={tmp_path / 'profile'}",
+        "window-size=900,1000",
+    ):
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.ChromeService(shutil.which("chromedriver"))
@@ -670,15 +711,22 @@ def test_html_form_without_anywidget():
         "assert set(content) == {'text/plain', 'text/html'}\n"
         "sys.stdout.write(content['text/html'])\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
-                          timeout=120, check=True, cwd=Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        cwd=Path(__file__).parents[1],
+    )
     assert done.stdout == widgets.TverskyExplorer(exponent=1).html()
 
 
 def test_importing_the_figures_does_not_import_keras():
-    program = "import sys, damunet_lite.widgets; assert 'keras' not in sys.modules"
-    subprocess.run([sys.executable, "-c", program], timeout=120, check=True,
-                   cwd=Path(__file__).parents[1])
+    program = "import sys, damunet_book.live; assert 'keras' not in sys.modules"
+    subprocess.run(
+        [sys.executable, "-c", program], timeout=120, check=True, cwd=Path(__file__).parents[1]
+    )
 
 
 def test_arrays_are_stored_in_steps_of_255():
@@ -703,10 +751,16 @@ WRONG = [
     (widgets.TverskyExplorer, {"truth": (1, 0, 1)}, r"truth has shape \(3,\)"),
     (widgets.TverskyExplorer, {"truth": (1, 0, 1, 2)}, "truth is 2"),
     (widgets.ThresholdExplorer, {"truth": np.zeros((4, 4))}, "probability is None"),
-    (widgets.ThresholdExplorer,
-     {"truth": np.zeros((4, 4)), "probability": np.zeros((4, 5))}, r"probability has shape \(4, 5"),
-    (widgets.ThresholdExplorer,
-     {"truth": np.zeros((4, 4)), "probability": np.full((4, 4), 255.0)}, "values from 255"),
+    (
+        widgets.ThresholdExplorer,
+        {"truth": np.zeros((4, 4)), "probability": np.zeros((4, 5))},
+        r"probability has shape \(4, 5",
+    ),
+    (
+        widgets.ThresholdExplorer,
+        {"truth": np.zeros((4, 4)), "probability": np.full((4, 4), 255.0)},
+        "values from 255",
+    ),
     (widgets.ThresholdExplorer, {"view": "sideways"}, "view is 'sideways'"),
     (widgets.BrokenMembrane, {"truth": np.zeros((4, 4))}, "0 membrane pixels"),
     (widgets.BrokenMembrane, {"gap": (0, 0)}, r"gap is \(0, 0\)"),

@@ -18,10 +18,9 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from damunet_lite import workshop
-from damunet_lite.__main__ import main
-from damunet_lite.workshop import bundle, notebooks, sheets, slides
-from damunet_lite.workshop.chapters import (
+from book import workshop
+from book.workshop import bundle, notebooks, sheets, slides
+from book.workshop.chapters import (
     Chapter,
     WorkshopError,
     find_checkout,
@@ -30,6 +29,7 @@ from damunet_lite.workshop.chapters import (
     role,
     without_details,
 )
+from damunet_lite.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = read_chapters(ROOT)
@@ -71,12 +71,21 @@ def test_a_chapter_says_what_a_teacher_needs(chapter):
 
 
 def test_a_stub_without_minutes_is_named():
-    notebook = {"metadata": {}, "cells": [
-        {"cell_type": "markdown", "source": "### Exercise 1.1 · X",
-         "metadata": {"damunet": {"exercise": "01.x", "role": "task"}}},
-        {"cell_type": "code", "source": "...", "metadata": {
-            "damunet": {"exercise": "01.x", "role": "stub"}}},
-    ]}
+    notebook = {
+        "metadata": {},
+        "cells": [
+            {
+                "cell_type": "markdown",
+                "source": "### Exercise 1.1 · X",
+                "metadata": {"damunet": {"exercise": "01.x", "role": "task"}},
+            },
+            {
+                "cell_type": "code",
+                "source": "...",
+                "metadata": {"damunet": {"exercise": "01.x", "role": "stub"}},
+            },
+        ],
+    }
     with pytest.raises(WorkshopError, match=r"exercise 01\.x must say its minutes"):
         _ = Chapter(Path("01_x.ipynb"), notebook).exercises
     with pytest.raises(WorkshopError, match="minutes_read must be a number"):
@@ -135,12 +144,19 @@ def test_students_keep_task_hints_and_stub_of_every_exercise(material, chapter):
     cells = read(material.folder / "student" / f"{chapter.slug}.ipynb")["cells"]
     for exercise in chapter.exercises:
         task, stub = (
-            next(c for c in cells if role(c).get("exercise") == exercise.key
-                 and role(c)["role"] == part) for part in ("task", "stub")
+            next(
+                c
+                for c in cells
+                if role(c).get("exercise") == exercise.key and role(c)["role"] == part
+            )
+            for part in ("task", "stub")
         )
         assert "<summary>Hint 1</summary>" in task["source"]
-        canonical = next(c for c in chapter.notebook["cells"]
-                         if role(c).get("exercise") == exercise.key and role(c)["role"] == "stub")
+        canonical = next(
+            c
+            for c in chapter.notebook["cells"]
+            if role(c).get("exercise") == exercise.key and role(c)["role"] == "stub"
+        )
         assert stub["source"] == canonical["source"]
 
 
@@ -192,8 +208,11 @@ def test_instructors_see_solutions_notes_and_minutes(material, chapter):
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
 def test_blank_notebooks_have_imports_stubs_and_goals_only(material, chapter):
-    code = [c for c in read(material.folder / "blank" / f"{chapter.slug}.ipynb")["cells"]
-            if c["cell_type"] == "code"]
+    code = [
+        c
+        for c in read(material.folder / "blank" / f"{chapter.slug}.ipynb")["cells"]
+        if c["cell_type"] == "code"
+    ]
     assert "import" in code[0]["source"]
     assert "import" in code[1]["source"]
     assert len(code[1]["source"].split("\n")) <= 16
@@ -211,8 +230,10 @@ def test_links_lead_to_what_is_there(material):
 
 
 def test_folded_parts_go_by_their_title():
-    text = ("Task\n\n<details><summary>Hint 1</summary>\n\nh\n\n</details>\n"
-            "<details>\n<summary>Solution</summary>\n\ns\n\n</details>\nEnd")
+    text = (
+        "Task\n\n<details><summary>Hint 1</summary>\n\nh\n\n</details>\n"
+        "<details>\n<summary>Solution</summary>\n\ns\n\n</details>\nEnd"
+    )
     assert "Hint 1" in without_details(text, "Answer|Solution")
     assert "s\n\n</details>" not in without_details(text, "Answer|Solution")
     assert without_details(text).split() == ["Task", "End"]
@@ -225,10 +246,20 @@ def made_up(number: int, reading: int, running: int, exercises: list[int]) -> Ch
     cells = [{"cell_type": "markdown", "metadata": {}, "source": f"# {number}. Title\n\n- a"}]
     for i, minutes in enumerate(exercises, start=1):
         info = {"exercise": f"{number:02}.e{i}", "minutes": minutes}
-        cells.append({"cell_type": "markdown", "source": f"### Exercise {number}.{i} · E",
-                      "metadata": {"damunet": {**info, "role": "task", "instructor": "Note."}}})
-        cells.append({"cell_type": "code", "source": "...",
-                      "metadata": {"damunet": {**info, "role": "stub"}}})
+        cells.append(
+            {
+                "cell_type": "markdown",
+                "source": f"### Exercise {number}.{i} · E",
+                "metadata": {"damunet": {**info, "role": "task", "instructor": "Note."}},
+            }
+        )
+        cells.append(
+            {
+                "cell_type": "code",
+                "source": "...",
+                "metadata": {"damunet": {**info, "role": "stub"}},
+            }
+        )
     metadata = {"damunet": {"minutes_read": reading, "minutes_run_cpu": running}}
     return Chapter(Path(f"{number:02}_x.ipynb"), {"metadata": metadata, "cells": cells})
 
@@ -264,8 +295,9 @@ def test_minutes_are_those_of_the_chapters(form):
         if item.kind == "teach":
             chapter = by_number[item.chapter]
             whole = item.chapter in form.taught
-            assert item.minutes == (chapter.minutes_read if whole else
-                                    (chapter.minutes_read + 1) // 2)
+            assert item.minutes == (
+                chapter.minutes_read if whole else (chapter.minutes_read + 1) // 2
+            )
         if item.kind == "run":
             assert item.minutes == max(sheets.LEAST_RUN, by_number[item.chapter].minutes_run)
         if item.kind == "exercise":
@@ -278,8 +310,12 @@ def test_sections_share_the_minutes_of_a_chapter():
     chapter.notebook["cells"] += [
         {"cell_type": "markdown", "metadata": {}, "source": "## One\n\n" + "word " * 30},
         {"cell_type": "code", "metadata": {}, "source": "\n".join("abcdef")},
-        {"cell_type": "code", "metadata": {}, "source": "a\n\nb",
-         "outputs": [{"data": {"image/png": ""}}]},
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "source": "a\n\nb",
+            "outputs": [{"data": {"image/png": ""}}],
+        },
         {"cell_type": "markdown", "metadata": {}, "source": "w w w\n\n## Two\n\n" + "word " * 27},
         {"cell_type": "markdown", "metadata": {}, "source": "## Quiz\n\n**1.** Why?"},
         {"cell_type": "markdown", "metadata": {}, "source": "## Key claims\n\n- a"},
@@ -361,8 +397,11 @@ def test_slides_ask_nothing_of_a_network_and_show_no_solution(material, chapter)
 def test_slides_take_prose_into_the_notes_and_formulas_onto_the_slide():
     chapter = made_up(1, 20, 1, [])
     chapter.notebook["cells"] += [
-        {"cell_type": "markdown", "metadata": {},
-         "source": "## Two\n\nFirst sentence. More $a<b$ prose.\n\n$$x^2$$\n\nLast."},
+        {
+            "cell_type": "markdown",
+            "metadata": {},
+            "source": "## Two\n\nFirst sentence. More $a<b$ prose.\n\n$$x^2$$\n\nLast.",
+        }
     ]
     made = slides.make_slides(chapter)[-1]
     assert made.title == "Two"
@@ -376,8 +415,11 @@ def test_what_ends_a_section_is_not_said_under_the_next_heading():
     chapter = made_up(1, 20, 1, [])
     chapter.notebook["cells"] += [
         {"cell_type": "markdown", "metadata": {}, "source": "## One\n\nOne begins."},
-        {"cell_type": "markdown", "metadata": {},
-         "source": "One ends.\n\n## Two\n\nTwo begins.\n\n## Quiz\n\n**1.** Why?\n\n- a) so"},
+        {
+            "cell_type": "markdown",
+            "metadata": {},
+            "source": "One ends.\n\n## Two\n\nTwo begins.\n\n## Quiz\n\n**1.** Why?\n\n- a) so",
+        },
     ]
     *_, one, two, question = slides.make_slides(chapter)
     assert (one.title, two.title, question.title) == ("One", "Two", "Question 1")
@@ -389,27 +431,37 @@ def test_what_ends_a_section_is_not_said_under_the_next_heading():
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
 def test_quiz_options_stand_on_their_own_slides_alone(chapter):
-    text = {slide.title: BeautifulSoup(slide.body + slide.notes, "html.parser").get_text()
-            for slide in slides.make_slides(chapter) if slide.kind != "Hands up"}
+    text = {
+        slide.title: BeautifulSoup(slide.body + slide.notes, "html.parser").get_text()
+        for slide in slides.make_slides(chapter)
+        if slide.kind != "Hands up"
+    }
     for question in chapter.questions:
         first = re.sub(r"[*`$]", "", question.text).split("\n")[0][:40]
         assert not [title for title, said in text.items() if first in said]
 
 
 def with_code(source: str, output: str, **metadata: dict) -> dict:
-    return {"cell_type": "code", "metadata": metadata, "source": source,
-            "outputs": [{"output_type": "stream", "name": "stdout", "text": [output]}]}
+    return {
+        "cell_type": "code",
+        "metadata": metadata,
+        "source": source,
+        "outputs": [{"output_type": "stream", "name": "stdout", "text": [output]}],
+    }
 
 
 def test_a_heading_shares_its_slide_and_code_alone_is_passed_over_when_telling():
     chapter = made_up(1, 20, 1, [5])
     long = "\n".join(f"x{i} = {i}" for i in range(16))
     chapter.notebook["cells"][1:1] = [
-        with_code("import x", ""), with_code("import y", ""),
+        with_code("import x", ""),
+        with_code("import y", ""),
         {"cell_type": "markdown", "metadata": {}, "source": "## One\n\nIt begins."},
-        with_code("print(1)", "1\n"), with_code("print(2)", "2\n"),
+        with_code("print(1)", "1\n"),
+        with_code("print(2)", "2\n"),
         {"cell_type": "markdown", "metadata": {}, "source": "## Two\n\nLong code."},
-        with_code(long, "done\n"), with_code(long, "a\nb\nc\n"),
+        with_code(long, "done\n"),
+        with_code(long, "a\nb\nc\n"),
     ]
     made = slides.make_slides(chapter)
     one, code, two, table = made[2:6]
@@ -434,13 +486,17 @@ def browser():
         pytest.skip("chromium and chromedriver are not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for word in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage",
-                 "--proxy-server=127.0.0.1:9", "--window-size=1280,800"):
+    for word in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--proxy-server=127.0.0.1:9",
+        "--window-size=1280,800",
+    ):
         options.add_argument(word)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(
-        options=options,
-        service=webdriver.ChromeService(shutil.which("chromedriver")),
+        options=options, service=webdriver.ChromeService(shutil.which("chromedriver"))
     )
     yield driver
     driver.quit()
@@ -458,8 +514,14 @@ def test_slides_in_a_browser_without_network(material, browser):
     count = len(browser.find_elements(By.CSS_SELECTOR, "section"))
     assert where.text == f"1 of {count}"
     body = browser.find_element(By.TAG_NAME, "body")
-    for key, expected in ((Keys.ARROW_RIGHT, 2), (" ", 3), (Keys.ARROW_LEFT, 2),
-                          (Keys.END, count), (Keys.ARROW_RIGHT, count), (Keys.HOME, 1)):
+    for key, expected in (
+        (Keys.ARROW_RIGHT, 2),
+        (" ", 3),
+        (Keys.ARROW_LEFT, 2),
+        (Keys.END, count),
+        (Keys.ARROW_RIGHT, count),
+        (Keys.HOME, 1),
+    ):
         browser.switch_to.active_element.send_keys(key)
         assert where.text == f"{expected} of {count}"
         shown = [s for s in browser.find_elements(By.CSS_SELECTOR, "section") if s.is_displayed()]
@@ -468,7 +530,8 @@ def test_slides_in_a_browser_without_network(material, browser):
     body.send_keys("n")
     assert "notes" in browser.find_element(By.TAG_NAME, "html").get_attribute("class")
     WebDriverWait(browser, 20).until(
-        lambda driver: driver.find_elements(By.CSS_SELECTOR, "mjx-container svg"))
+        lambda driver: driver.find_elements(By.CSS_SELECTOR, "mjx-container svg")
+    )
     severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert not severe
 
@@ -505,8 +568,10 @@ def test_a_chapter_is_told_without_its_code_and_with_notes_in_a_second_window(ma
 @pytest.mark.slow
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
 def test_no_slide_is_cut_off_on_a_small_projector(material, browser, chapter):
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": 1280, "height": 720, "deviceScaleFactor": 1, "mobile": False})
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 1280, "height": 720, "deviceScaleFactor": 1, "mobile": False},
+    )
     browser.get((material.folder / "slides" / f"{chapter.slug}.html").as_uri())
     cut = browser.execute_script("""
         const cut = [], sections = [...document.querySelectorAll("section")];
@@ -532,14 +597,22 @@ def test_the_bundle_has_what_a_room_without_network_needs(material, tmp_path):
         archive.extractall(tmp_path)
     root = tmp_path / bundle.NAME
     files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-    assert {"START_HERE.html", "install.py", "start.py", "requirements.txt", "LICENSE",
-            "package/pyproject.toml", "package/damunet_lite/__init__.py",
-            "package/damunet_lite/js/common.js",
-            f"notebooks/{notebooks.PREFLIGHT}"} <= files
+    assert {
+        "START_HERE.html",
+        "install.py",
+        "start.py",
+        "requirements.txt",
+        "LICENSE",
+        "package/pyproject.toml",
+        "package/damunet_lite/__init__.py",
+        "package/damunet_lite/js/common.js",
+        f"notebooks/{notebooks.PREFLIGHT}",
+    } <= files
     assert {f"notebooks/{slug}.ipynb" for slug in IDS} <= files
     assert ("book/index.html" in files) == (ROOT / "_build" / "html" / "index.html").is_file()
-    packaged = {path.name for path in (ROOT / "damunet_lite").iterdir()
-                if path.suffix in (".keras", ".npz")}
+    packaged = {
+        path.name for path in (ROOT / "damunet_lite").iterdir() if path.suffix in (".keras", ".npz")
+    }
     assert {name[9:] for name in files if name.startswith("networks/")} == packaged
     data_files = [name for name in files if name.startswith("data/isbi2012/")]
     assert len(data_files) in (0, 60)
@@ -627,8 +700,11 @@ def test_the_package_never_comes_from_an_index(tmp_path, monkeypatch, wheels):
     spec.loader.exec_module(install)
     asked = []
     monkeypatch.setattr(install.venv, "create", lambda *_, **__: None)
-    monkeypatch.setattr(install.subprocess, "run", lambda words: (
-        asked.extend(words) or subprocess.CompletedProcess(words, 0)))
+    monkeypatch.setattr(
+        install.subprocess,
+        "run",
+        lambda words: asked.extend(words) or subprocess.CompletedProcess(words, 0),
+    )
     assert install.main() == 0
     assert ("--no-index" in asked) == ("damunet-lite" in asked) == wheels
     assert (str(tmp_path / "package") in asked) != wheels

@@ -29,7 +29,7 @@ MENDS = (
         re.compile(r'(<th class="head[^"]*"><p>)(<span class="math[^"]*">[^<]*</span></p></th>)'),
         r'\1<span class="visually-hidden">formula </span>\2',
     ),
-)  # fmt: skip
+)
 # On a phone a wide picture shows a part of itself at a time rather than all of it too small: in a
 # box that scrolls, which the theme lets the keyboard reach where there is something to scroll.
 PICTURE = re.compile(r'(<div class="wide-figure">.*?)?<img ([^>]*?src="([^":]+)"[^>]*?) ?/?>')

@@ -13,19 +13,52 @@ from docutils import nodes
 PAGE = "book/glossary"
 # Everyday words: where they first stand they need not have the glossary's meaning.
 EVERYDAY = {
-    "attention", "batch", "bottom", "cell", "coefficients", "crop", "depth", "exponent", "gradient",
-    "head", "inference", "kernel", "level", "mask", "overlap", "padding", "parameter", "recipe",
-    "reflection", "resume", "segmentation", "slice", "smooth", "sweep", "weight",
-}  # fmt: skip
+    "attention",
+    "batch",
+    "bottom",
+    "cell",
+    "coefficients",
+    "crop",
+    "depth",
+    "exponent",
+    "gradient",
+    "head",
+    "inference",
+    "kernel",
+    "level",
+    "mask",
+    "overlap",
+    "padding",
+    "parameter",
+    "recipe",
+    "reflection",
+    "resume",
+    "segmentation",
+    "slice",
+    "smooth",
+    "sweep",
+    "weight",
+}
 # No link inside these: headings, code, formulas, other links, and what explains itself.
 CLOSED = (
-    nodes.title, nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw,
-    nodes.reference, nodes.strong, nodes.caption, nodes.thead,
-)  # fmt: skip
+    nodes.title,
+    nodes.literal,
+    nodes.literal_block,
+    nodes.math,
+    nodes.math_block,
+    nodes.raw,
+    nodes.reference,
+    nodes.strong,
+    nodes.caption,
+    nodes.thead,
+)
 OTHER_FORMS = {
-    "4-connected": "4-connectivity", "anisotropic": "anisotropy", "dice": "dice score",
-    "companion": "companion classifier", "pooling": "pooling of a loss",
-}  # fmt: skip
+    "4-connected": "4-connectivity",
+    "anisotropic": "anisotropy",
+    "dice": "dice score",
+    "companion": "companion classifier",
+    "pooling": "pooling of a loss",
+}
 PLURALS = ((r"ies$", "y"), (r"es$", ""), (r"s$", ""), (r"a$", "on"))
 
 
@@ -116,9 +149,13 @@ def _reference(app, docname, term, words):
     anchor, definition = app.env.glossary_terms[term]
     target = app.builder.get_relative_uri(docname, PAGE)
     return nodes.reference(
-        "", words, internal=True, refuri=f"{target}#{anchor}", reftitle=definition,
+        "",
+        words,
+        internal=True,
+        refuri=f"{target}#{anchor}",
+        reftitle=definition,
         classes=["glossary-term"],
-    )  # fmt: skip
+    )
 
 
 def _link(app, doctree, docname):
@@ -143,9 +180,7 @@ def _link(app, doctree, docname):
         for text in list(_open_texts(doctree)):
             span = first_place(term, text.astext())
             if span:
-                before, words, after = (
-                    text[: span[0]], text[span[0] : span[1]], text[span[1] :],
-                )  # fmt: skip
+                before, words, after = (text[: span[0]], text[span[0] : span[1]], text[span[1] :])
                 link = _reference(app, docname, term, words)
                 parts = [nodes.Text(before), link, nodes.Text(after)]
                 text.parent.replace(text, [part for part in parts if part.astext()])

@@ -38,9 +38,7 @@ def _copy_mathjax(app, error):
     shutil.copy(Path(__file__).with_name("mathjax-licence.txt"), target / "LICENSE.txt")
 
 
-ICON = re.compile(
-    r'"?([\w-]+)"?:\[\d+,\d+,\[([^\]]*)\],"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?'
-)
+ICON = re.compile(r'"?([\w-]+)"?:\[\d+,\d+,\[([^\]]*)\],"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?')
 
 
 def only_icons(script: str, names: set[str]) -> str:

@@ -121,8 +121,11 @@ class Browser:
         """Set the size of the page in pixels, as a phone has it if you like."""
         self.command(
             "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=1, mobile=False,
-        )  # fmt: skip
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         self.run(SETTLED)  # media queries answer with the next frame
 
     def prefer(self, scheme: str) -> None:

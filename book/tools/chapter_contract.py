@@ -46,8 +46,13 @@ def contract_faults(notebook: Mapping[str, Any], number: int) -> list[str]:
     """
     cells = notebook["cells"]
     return [
-        *_opening(notebook, number), *_sizes(cells), *_exercises(cells, number), *_quiz(cells),
-        *_closing(cells), *_outputs(cells), *_portable(cells),
+        *_opening(notebook, number),
+        *_sizes(cells),
+        *_exercises(cells, number),
+        *_quiz(cells),
+        *_closing(cells),
+        *_outputs(cells),
+        *_portable(cells),
         *(f"no output or code of the chapter has the number {n}" for n in orphan_numbers(notebook)),
     ]
 
@@ -99,8 +104,11 @@ def _prose(cells) -> Iterator[str]:
 def _texts(cell) -> Iterator[str]:
     for output in cell.get("outputs", []):
         data = output.get("data", {})
-        for value in (output.get("text", ""), data.get("text/plain", ""),
-                      data.get("text/markdown", "")):
+        for value in (
+            output.get("text", ""),
+            data.get("text/plain", ""),
+            data.get("text/markdown", ""),
+        ):
             yield value if isinstance(value, str) else "".join(value)
 
 
@@ -153,7 +161,8 @@ def _sizes(cells) -> Iterator[str]:
         yield f"a line of code is longer than {LINE_LENGTH} characters: {widest.strip()!r}"
     pictured = [
         any(kind.startswith("image/") or kind == "text/html" for kind in output.get("data", {}))
-        for cell in _code(cells)[:3] for output in cell["outputs"]
+        for cell in _code(cells)[:3]
+        for output in cell["outputs"]
     ]
     if not any(pictured):
         yield "no picture up to the third code cell"
@@ -165,7 +174,8 @@ def _exercises(cells, number: int) -> Iterator[str]:
         yield f"{len(names)} exercises, fewer than {EXERCISES}"
     for name in names:
         parts = {
-            _role(cell): cell for cell in cells
+            _role(cell): cell
+            for cell in cells
             if cell["metadata"].get("damunet", {}).get("exercise") == name
         }
         if list(parts) != ["task", "stub", "solution"]:

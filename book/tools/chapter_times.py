@@ -1,8 +1,8 @@
-"""Measure how long the chapters run; `python -m damunet_lite preflight` predicts from that.
+"""Measure how long the chapters run; `python -m damunet_book.preflight` predicts from that.
 
-    python book/tools/chapter_times.py                      # what is new or has changed code
-    python book/tools/chapter_times.py chapters/03*.ipynb   # these, whatever has changed
-    python book/tools/chapter_times.py --recorded           # runs nothing: refreshes titles, and
+    python -m book.tools.chapter_times                      # what is new or has changed code
+    python -m book.tools.chapter_times chapters/03*.ipynb   # these, whatever has changed
+    python -m book.tools.chapter_times --recorded           # runs nothing: refreshes titles, and
         takes chapters not measured yet at the seconds that execute.py recorded in them
 
 Writes damunet_lite/chapter_times.json: for each chapter its title, a digest of its code, and the
@@ -25,7 +25,6 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 
 import nbformat  # noqa: E402
 import psutil  # noqa: E402
@@ -76,7 +75,10 @@ def run(path: Path) -> dict[str, float]:
     """Processor seconds of a chapter, in its two parts."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=600, kernel_name="python3", record_timing=False,
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
         resources={"metadata": {"path": str(path.resolve().parent)}},
     )
     parts = {"plain": 0.0, "network": 0.0}
@@ -99,7 +101,7 @@ def run(path: Path) -> dict[str, float]:
 def reference() -> dict[str, float]:
     """Processor seconds of the reference computation, as preflight runs it: a middle of three."""
     real = local_data() is not None
-    command = [sys.executable, "-m", "damunet_lite.preflight", "real" if real else "drawn"]
+    command = [sys.executable, "-m", "damunet_book.preflight", "real" if real else "drawn"]
     found = []
     for _ in range(3):
         done = subprocess.run(
@@ -124,8 +126,10 @@ def main() -> int:
     known = {entry["chapter"]: entry for entry in times.get("chapters", [])}
     if arguments.reference or not times:
         times["reference"] = reference()
-        times["machine"] = {"cores": len(os.sched_getaffinity(0)),
-                            "date": datetime.date.today().isoformat()}
+        times["machine"] = {
+            "cores": len(os.sched_getaffinity(0)),
+            "date": datetime.date.today().isoformat(),
+        }
         print(f"reference: {times['reference']}", flush=True)
     for path in arguments.notebooks or sorted((ROOT / "chapters").glob("*.ipynb")):
         found = describe(path)

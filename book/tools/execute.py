@@ -1,6 +1,6 @@
 """Run notebooks and store their outputs, in the form that the tests and the book expect.
 
-    python book/tools/execute.py chapters/01*.ipynb
+    python -m book.tools.execute chapters/01*.ipynb
 
 Outputs are stored without time stamps, widget state and standard error (which is printed here
 instead); the date, the versions and the seconds go into the notebook's metadata, from where
@@ -17,8 +17,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import nbformat  # noqa: E402
 from nbclient import NotebookClient  # noqa: E402

@@ -1,6 +1,6 @@
 """Draw book/images/landing.png: a section, its membranes, an empty answer and a network's.
 
-python book/tools/landing_figure.py
+python -m book.tools.landing_figure
 """
 
 import io
@@ -22,7 +22,9 @@ def main() -> None:
     cells = 1 - stack.membranes[SECTION, ..., 0]
     membrane = inference.predict(pretrained("tiny"), image, tta=True)
     pictures = {
-        "the image": image, "the truth": cells, "the empty answer": cells * 0 + 1,
+        "the image": image,
+        "the truth": cells,
+        "the empty answer": cells * 0 + 1,
         "a small network": 1 - membrane,
     }
     figure, axes = plt.subplots(1, 4, figsize=(8.9, 2.5), dpi=100)

@@ -1,6 +1,6 @@
 """Start a chapter: notebook, checkers and their test, in the form that the tests ask for.
 
-    python book/tools/new_chapter.py 15 slug_of_the_chapter "Title of the chapter"
+    python -m book.tools.new_chapter 15 slug_of_the_chapter "Title of the chapter"
 
 Writes chapters/NN_slug.ipynb (executed), damunet_lite/checks/chNN.py and
 tests/checks/test_chNN.py, and enters the chapter in _toc.yml. All of it passes the tests at once;
@@ -13,8 +13,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 import nbformat  # noqa: E402
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook  # noqa: E402
 
@@ -23,15 +21,43 @@ from book.tools.set_address import configured_address  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 # name, task, right answer, value, a typical mistake, its value, what to say of it
 EXERCISES = (
-    ("pixels", "the number of membrane pixels", "mask.sum()", 4.0,
-     "cells", "(1 - mask).sum()", "that is the number of cell pixels: membrane is 1."),
-    ("share", "the share of pixels that are membrane", "mask.mean()", 1 / 3,
-     "cells", "(1 - mask).mean()", "that is the share of cell: membrane is 1."),
-    ("rows", "the number of rows with membrane in them", "mask.any(axis=1).sum()", 2.0,
-     "columns", "mask.any(axis=0).sum()", "you counted columns: a row is along axis 1."),
-    ("widest", "the largest number of membrane pixels in one row", "mask.sum(axis=1).max()", 3.0,
-     "columns", "mask.sum(axis=0).max()", "you added up columns: a row is along axis 1."),
-)  # fmt: skip
+    (
+        "pixels",
+        "the number of membrane pixels",
+        "mask.sum()",
+        4.0,
+        "cells",
+        "(1 - mask).sum()",
+        "that is the number of cell pixels: membrane is 1.",
+    ),
+    (
+        "share",
+        "the share of pixels that are membrane",
+        "mask.mean()",
+        1 / 3,
+        "cells",
+        "(1 - mask).mean()",
+        "that is the share of cell: membrane is 1.",
+    ),
+    (
+        "rows",
+        "the number of rows with membrane in them",
+        "mask.any(axis=1).sum()",
+        2.0,
+        "columns",
+        "mask.any(axis=0).sum()",
+        "you counted columns: a row is along axis 1.",
+    ),
+    (
+        "widest",
+        "the largest number of membrane pixels in one row",
+        "mask.sum(axis=1).max()",
+        3.0,
+        "columns",
+        "mask.sum(axis=0).max()",
+        "you added up columns: a row is along axis 1.",
+    ),
+)
 OPENING = """# {number}. {title}
 
 Say here, in at most eight lines, what the reader will hold at the end of this chapter.
@@ -52,7 +78,7 @@ importlib.import_module("damunet_lite");  # before TensorFlow, for its fast kern
 PICTURE = """import matplotlib.pyplot as plt
 
 from damunet_lite import data, plots
-from damunet_lite.checks import {module}
+from damunet_book.checks import {module}
 
 plots.use_style()
 tissue = data.synthetic_stack(n=1, size=64)
@@ -109,7 +135,7 @@ from typing import Any
 
 import numpy as np
 
-from damunet_lite.checks import Verdict, checker, compare, right, run
+from damunet_book.checks import Verdict, checker, compare, right, run
 
 __all__ = {names}
 
@@ -131,7 +157,7 @@ TESTS = '''"""Chapter {number}'s checkers: each typical mistake gets the message
 
 import pytest
 
-from damunet_lite.checks import {module}
+from damunet_book.checks import {module}
 
 SOLUTIONS = {{
 {solutions}}}
@@ -165,9 +191,10 @@ def test_the_values_are_those_of_a_mask_counted_by_hand():
 def notebook(number: str, title: str, address: str) -> nbformat.NotebookNode:
     """The chapter, not yet executed."""
     n, module = int(number), f"ch{number}"
-    figure = {"image": {"alt": "A square of drawn tissue; the membranes between cells are tinted."},
-              "figure": {"caption": "Say here what the figure shows.",
-                         "name": f"fig-{module}-first"}}  # fmt: skip
+    figure = {
+        "image": {"alt": "A square of drawn tissue; the membranes between cells are tinted."},
+        "figure": {"caption": "Say here what the figure shows.", "name": f"fig-{module}-first"},
+    }
     cells = [
         new_markdown_cell(OPENING.format(number=n, title=title)),
         new_code_cell(INSTALL.format(address=address), metadata={"tags": ["hide-input"]}),
@@ -178,13 +205,18 @@ def notebook(number: str, title: str, address: str) -> nbformat.NotebookNode:
         words = {"number": n, "count": count, "name": name, "task": task, "right": answer}
         words |= {"module": module}
         note = "Say here what goes wrong, what to say, and how to shorten it."
-        roles = {role: {"exercise": f"{number}.{name}", "role": role}
-                 for role in ("task", "stub", "solution")}  # fmt: skip
+        roles = {
+            role: {"exercise": f"{number}.{name}", "role": role}
+            for role in ("task", "stub", "solution")
+        }
         roles["task"]["instructor"] = note
-        solution = {"damunet": roles["solution"], "tags": ["hide-cell"], "cellView": "form",
-                    "jupyter": {"source_hidden": True},
-                    "mystnb": {"code_prompt_show": "Show solution",
-                               "code_prompt_hide": "Hide solution"}}  # fmt: skip
+        solution = {
+            "damunet": roles["solution"],
+            "tags": ["hide-cell"],
+            "cellView": "form",
+            "jupyter": {"source_hidden": True},
+            "mystnb": {"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"},
+        }
         cells += [
             new_markdown_cell(TASK.format(**words), metadata={"damunet": roles["task"]}),
             new_code_cell(STUB.format(**words), metadata={"damunet": roles["stub"]}),
@@ -204,10 +236,18 @@ def checkers(number: str, title: str) -> str:
     names = "[" + ", ".join(f'"{name}"' for name in sorted(e[0] for e in EXERCISES)) + "]"
     parts = [CHECKS.format(number=int(number), title=title, names=names)]
     for count, (name, task, right, _, mistake, wrong, message) in enumerate(EXERCISES, start=1):
-        parts.append(CHECK.format(
-            number=int(number), count=count, name=name, task=task, right=right, mistake=mistake,
-            wrong=wrong, message=message,
-        ))  # fmt: skip
+        parts.append(
+            CHECK.format(
+                number=int(number),
+                count=count,
+                name=name,
+                task=task,
+                right=right,
+                mistake=mistake,
+                wrong=wrong,
+                message=message,
+            )
+        )
     return "".join(parts)
 
 

@@ -22,7 +22,7 @@ def cell_fault(cell: Mapping[str, Any]) -> str | None:
     --------
     >>> cell = {"source": "1 + 1", "metadata": {}, "execution_count": None}
     >>> cell_fault(cell)
-    'never executed: store its outputs with python book/tools/execute.py'
+    'never executed: store its outputs with python -m book.tools.execute'
     >>> cell_fault({**cell, "execution_count": 1}) is None
     True
     """
@@ -41,7 +41,7 @@ def cell_fault(cell: Mapping[str, Any]) -> str | None:
             return "nbval-skip needs the tag skip-execution as well, for book/tools/execute.py"
         return None
     if cell["execution_count"] is None and text_of(cell).strip():
-        return "never executed: store its outputs with python book/tools/execute.py"
+        return "never executed: store its outputs with python -m book.tools.execute"
     return None
 
 
@@ -65,7 +65,7 @@ def notebook_faults(notebook: Mapping[str, Any], address: str) -> list[str]:
     if "widgets" in notebook["metadata"]:
         faults.append("widget state is stored: every page would load the widget manager")
     if "verified" not in notebook["metadata"].get("damunet", {}):
-        faults.append("no damunet.verified in the metadata: use python book/tools/execute.py")
+        faults.append("no damunet.verified in the metadata: use python -m book.tools.execute")
     for number, cell in enumerate(code):
         faults += [f"code cell {number}: {fault}" for fault in _code_cell_faults(cell)]
     for number, cell in enumerate(notebook["cells"]):

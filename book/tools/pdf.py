@@ -1,8 +1,8 @@
 """The whole book as one PDF, printed from the built pages.
 
     jupyter-book build .
-    python book/tools/pdf.py                            # writes _build/damunet-lite.pdf
-    python book/tools/pdf.py --html FOLDER --out FILE chapters/03_scores
+    python -m book.tools.pdf                            # writes _build/damunet-lite.pdf
+    python -m book.tools.pdf --html FOLDER --out FILE chapters/03_scores
 
 Every page is printed by a headless Chromium without network, in the order of the table of
 contents, and the sheets are merged, with a bookmark for each page. Hints, solutions and answers
@@ -13,8 +13,6 @@ import argparse
 import io
 import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import yaml  # noqa: E402
 

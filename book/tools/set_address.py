@@ -1,6 +1,6 @@
 """Tell every file where the repository lives.
 
-    python book/tools/set_address.py https://github.com/YOU/damunet-lite
+    python -m book.tools.set_address https://github.com/YOU/damunet-lite
 
 The address that counts is `repository: url:` in `_config.yml`. This command replaces it, and the
 same owner and name in every other file that names them: README, badges, install cells of the

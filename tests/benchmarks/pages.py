@@ -22,7 +22,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 
 from book.tools.browser import Browser, Visit, missing, serve  # noqa: E402
 from book.tools.build import build_book  # noqa: E402
@@ -46,9 +45,10 @@ def measure(html: Path, server: str, visits: list[Visit]) -> dict:
     }
     weights = {path: path.stat().st_size for path in files if path.is_file()}
     own = sum(
-        size for path, size in weights.items()
+        size
+        for path, size in weights.items()
         if "_static" not in path.parts and path.name != "searchindex.js"
-    )  # fmt: skip
+    )
     return {
         "own": own,
         "page": sum(weights.values()),

@@ -12,13 +12,12 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 
 import nbformat  # noqa: E402
+from damunet_book import preflight  # noqa: E402
 from nbclient import NotebookClient  # noqa: E402
 
 from book.tools.kernel_env import kernel_environment  # noqa: E402
-from damunet_lite import preflight  # noqa: E402
 
 MARGIN = 0.3
 
@@ -29,15 +28,20 @@ def main(paths: list[Path]) -> int:
         before = preflight.run()
         began = time.perf_counter()
         NotebookClient(
-            nbformat.read(path, as_version=4), timeout=600, kernel_name="python3",
+            nbformat.read(path, as_version=4),
+            timeout=600,
+            kernel_name="python3",
             resources={"metadata": {"path": str(path.resolve().parent)}},
         ).execute(env=kernel_environment(), stderr=subprocess.DEVNULL)
         seconds = time.perf_counter() - began
         predicted = next(60 * c.minutes for c in before.chapters if c.chapter == int(path.name[:2]))
         off = predicted / seconds - 1
         worst = max(worst, abs(off))
-        print(f"{path.stem}: predicted {predicted:.0f} s, ran {seconds:.0f} s, {off:+.0%} "
-              f"(preflight itself {before.seconds:.0f} s)", flush=True)
+        print(
+            f"{path.stem}: predicted {predicted:.0f} s, ran {seconds:.0f} s, {off:+.0%} "
+            f"(preflight itself {before.seconds:.0f} s)",
+            flush=True,
+        )
     return 1 if worst > MARGIN else 0
 
 

@@ -167,7 +167,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--row", choices=ROWS, help="measure one row in this process")
     parser.add_argument(
-        "--rows", nargs="+", choices=ROWS, default=ROWS, metavar="ROW",
+        "--rows",
+        nargs="+",
+        choices=ROWS,
+        default=ROWS,
+        metavar="ROW",
         help=f"rows to compare (default: all of {', '.join(ROWS)})",
     )
     parser.add_argument("--repeats", type=int, default=3, help="processes for each row")

@@ -7,8 +7,12 @@ from torch.nn import functional as f
 
 def _block(inputs: int, filters: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, filters, 3, padding=1), nn.BatchNorm2d(filters), nn.ReLU(inplace=True),
-        nn.Conv2d(filters, filters, 3, padding=1), nn.BatchNorm2d(filters), nn.ReLU(inplace=True),
+        nn.Conv2d(inputs, filters, 3, padding=1),
+        nn.BatchNorm2d(filters),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(filters, filters, 3, padding=1),
+        nn.BatchNorm2d(filters),
+        nn.ReLU(inplace=True),
     )
 
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from damunet_lite.checks import ch01
+from damunet_book.checks import ch01
 
 
 def overlap_over(below):

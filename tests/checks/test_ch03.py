@@ -5,8 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-
-from damunet_lite.checks import ch03
+from damunet_book.checks import ch03
 
 
 def four(tp, fp, fn, tn):
@@ -117,10 +116,7 @@ WRONG = [
     (
         "pixel_scores",
         "accuracy_as_dice",
-        changed(
-            membrane=lambda *n: (n[0] + n[3]) / sum(n),
-            cell=lambda *n: (n[0] + n[3]) / sum(n),
-        ),
+        changed(membrane=lambda *n: (n[0] + n[3]) / sum(n), cell=lambda *n: (n[0] + n[3]) / sum(n)),
     ),
     (
         "pixel_scores",
@@ -137,11 +133,7 @@ WRONG = [
         "rest_to_one",
         changed(cell=lambda tp, fp, fn, tn: 1 - 2 * tp / (2 * tp + fp + fn)),
     ),
-    (
-        "pixel_scores",
-        "one_without_two",
-        changed(cell=lambda tp, fp, fn, tn: tn / (tn + fp + fn)),
-    ),
+    ("pixel_scores", "one_without_two", changed(cell=lambda tp, fp, fn, tn: tn / (tn + fp + fn))),
     (
         "pixel_scores",
         "membrane_without_two",
@@ -178,27 +170,15 @@ WRONG = [
     ("diagnose", "fault", ("split", "down")),
     ("diagnose", "fault_only", ("Split", "UP")),
     ("diagnose", "other", ("both", "sideways")),
-    (
-        "report",
-        "chosen_on_test",
-        report_other(lambda v, t: t.mean(axis=0).argmax(), score_there),
-    ),
+    ("report", "chosen_on_test", report_other(lambda v, t: t.mean(axis=0).argmax(), score_there)),
     (
         "report",
         "best_on_test_reported",
         report_other(honest_column, lambda v, t, c: t.mean(axis=0).max()),
     ),
-    (
-        "report",
-        "validation_reported",
-        report_other(honest_column, lambda v, t, c: v[:, c].mean()),
-    ),
+    ("report", "validation_reported", report_other(honest_column, lambda v, t, c: v[:, c].mean())),
     ("report", "single_best", report_other(lambda v, t: v.max(axis=0).argmax(), score_there)),
-    (
-        "report",
-        "best_per_slice",
-        report_other(honest_column, lambda v, t, c: t.max(axis=1).mean()),
-    ),
+    ("report", "best_per_slice", report_other(honest_column, lambda v, t, c: t.max(axis=1).mean())),
     ("report", "column", lambda v, t, thresholds: (2, t[:, 2].mean())),
 ]
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from damunet_lite.checks import ch05
+from damunet_book.checks import ch05
 
 
 def tversky(y, p, axis, fn_weight=0.7, fp_weight=0.3, smooth=1):

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from damunet_lite.checks import ch06
+from damunet_book.checks import ch06
 
 
 def correlate(image, kernel, pad=None):

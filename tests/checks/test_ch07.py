@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from damunet_lite.checks import ch07
+from damunet_book.checks import ch07
 
 
 def sigmoid(z):
@@ -78,8 +77,11 @@ WRONG = [
     ("coefficients", "relu_twice", lambda t, p, psi, b: sigmoid(relu(relu(t + p) @ psi + b))),
     ("coefficients", "unweighted", lambda t, p, psi, b: sigmoid(relu(t + p).sum(-1) + b)),
     ("coefficients", "bias_subtracted", lambda t, p, psi, b: additive(t, p, psi, -b)),
-    ("coefficients", "minus_forgotten",
-     lambda t, p, psi, b: 1 / (1 + np.exp(relu(t + p) @ psi + b))),
+    (
+        "coefficients",
+        "minus_forgotten",
+        lambda t, p, psi, b: 1 / (1 + np.exp(relu(t + p) @ psi + b)),
+    ),
     ("coefficients", "multiplied", lambda t, p, psi, b: additive(t * p, 0, psi, b)),
     ("coefficients", "softmax", lambda t, p, psi, b: softmax(relu(t + p) @ psi + b)),
     ("double", "nearest", lambda row: np.repeat(row, 2)),

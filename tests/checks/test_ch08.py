@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from damunet_lite.checks import ch08
+from damunet_book.checks import ch08
 
 
 def sigmoid(z):
@@ -65,8 +64,11 @@ WRONG = [
     ("channel_weights", "sigmoid_of_sigmoids", lambda *a: sigmoid(sum(paths(*a)))),
     ("channel_weights", "averaged", lambda *a: sigmoid(both(*a) / 2)),
     ("channel_weights", "over_channels", over_channels),
-    ("channel_weights", "sum_for_mean", lambda x, s, e: sigmoid(
-        network(x.sum((0, 1)), s, e) + network(x.max((0, 1)), s, e))),
+    (
+        "channel_weights",
+        "sum_for_mean",
+        lambda x, s, e: sigmoid(network(x.sum((0, 1)), s, e) + network(x.max((0, 1)), s, e)),
+    ),
     ("channel_weights", "weighted_map", lambda x, s, e: x * sigmoid(both(x, s, e))),
     ("channel_weights", "pooled_first", lambda x, s, e: sigmoid(network(sum(pooled(x)), s, e))),
     ("channel_weights", "mean_only", lambda x, s, e: sigmoid(network(pooled(x)[0], s, e))),
@@ -83,8 +85,7 @@ WRONG = [
     ("pixel_weights", "sum_for_mean", lambda x, a, m: sigmoid(pixels(x, 3 * a, m))),
     ("pixel_weights", "logits", pixels),
     ("pixel_weights", "sigmoid_twice", lambda x, a, m: sigmoid(sigmoid(pixels(x, a, m)))),
-    ("pixel_weights", "absolute",
-     lambda x, a, m: sigmoid(a * x.mean(-1) + m * np.abs(x).max(-1))),
+    ("pixel_weights", "absolute", lambda x, a, m: sigmoid(a * x.mean(-1) + m * np.abs(x).max(-1))),
     ("cbam_parameters", "fixed", lambda c, r, k: parameters(c, 8, k)),
     ("cbam_parameters", "two_networks", lambda c, r, k: 2 * parameters(c, r, k) - 2 * k * k),
     ("cbam_parameters", "no_bias", lambda c, r, k: 2 * c * (c // r) + 2 * k * k),

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from damunet_book.checks import ch09
 
-from damunet_lite.checks import ch09
 from damunet_lite.supervision import head_targets, head_weights
 
 
@@ -78,8 +78,11 @@ UNTOUCHED = {
 WRONG = [
     ("chain_pulls", lambda w, a, n: [-(w ** (n - 1 - k)) for k in range(n)], "no_companions"),
     ("chain_pulls", lambda w, a, n: chain_pulls(w, -a, n), "alpha_added"),
-    ("chain_pulls", lambda w, a, n: [-(1 + a) * w ** (n - 1 - k) for k in range(n)],
-     "companion_at_the_end_only"),
+    (
+        "chain_pulls",
+        lambda w, a, n: [-(1 + a) * w ** (n - 1 - k) for k in range(n)],
+        "companion_at_the_end_only",
+    ),
     ("chain_pulls", ending_with(lambda a: a - 1), "added_at_the_end"),
     ("chain_pulls", lambda w, a, n: chain_pulls(w, a, n + 1), "one_layer_more"),
     ("chain_pulls", lambda w, a, n: [-max(w ** (n - 1 - k), a) for k in range(n)], "floor"),
@@ -111,7 +114,7 @@ WRONG = [
     ("shrink", lambda m, s, rule: m[::s, ::s], "strided_for_all"),
     ("shrink", shrink_but("area", lambda m, s, b: b.sum((1, 3))), "sum"),
     ("shrink", shrink_but("area", lambda m, s, b: b.mean((1, 3)) > 0.5), "rounded"),
-    ("shrink", shrink_but("strided", lambda m, s, b: m[s - 1::s, s - 1::s]), "other_corner"),
+    ("shrink", shrink_but("strided", lambda m, s, b: m[s - 1 :: s, s - 1 :: s]), "other_corner"),
     ("shrink", shrink_but("strided", lambda m, s, b: b.max((1, 3))), "maximum"),
     ("shrink", shrink_but("strided", lambda m, s, b: m[::2, ::2]), "fixed"),
     ("shrink", shrink_but("area", lambda m, s, b: b.sum((1, 3)) / 4), "fixed"),
@@ -195,7 +198,7 @@ def test_the_painted_width_counted_over_all_positions():
     seen, width = [], []
     for start in range(8):
         row = np.zeros((8, 24))
-        row[:, start:start + 3] = 1
+        row[:, start : start + 3] = 1
         seen.append(shrink(row, 8, "strided").any())
         width.append(8 * shrink(row, 8, "any_membrane").sum())
     assert np.mean(seen) == 3 / 8

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from damunet_book.checks import ch10
 
 from damunet_lite import models
-from damunet_lite.checks import ch10
 
 
 def halve(image):
@@ -80,8 +80,7 @@ WRONG = [
     ("pyramid", pyramid_by(lambda image: blocks(image).sum((1, 3))), "sum"),
     ("pyramid", lambda image, levels: pyramid(image, levels)[::-1], "reversed"),
     ("pyramid", lambda image, levels: pyramid(image, levels)[1:], "no_original"),
-    ("pyramid", lambda image, levels: [image] + [halve(image)] * (levels - 1),
-     "factor_two_always"),
+    ("pyramid", lambda image, levels: [image] + [halve(image)] * (levels - 1), "factor_two_always"),
     ("pyramid", lambda image, levels: image, "wrong_shape"),
     ("pyramid", lambda image, levels: [image], "wrong_shape"),
     ("pyramid", lambda image, levels: [image, halve(image), halve(image[:4])], "wrong_shape"),
@@ -127,9 +126,11 @@ WRONG = [
     ("extra_parameters", lambda b, d: parameters(b, d, convs=0.5), "old_width"),
     ("extra_parameters", lambda b, d: parameters(b, d, last=d - 1), "level_missing"),
     ("extra_parameters", lambda b, d: (d - 1) * (10 * b + 9 * b * b), "not_doubling"),
-    ("extra_parameters",
-     lambda b, d: sum(11 * f + 27 * f * f // 2 for f in [b * 2**k for k in range(1, d)]),
-     "whole_convolution"),
+    (
+        "extra_parameters",
+        lambda b, d: sum(11 * f + 27 * f * f // 2 for f in [b * 2**k for k in range(1, d)]),
+        "whole_convolution",
+    ),
     ("extra_parameters", lambda b, d: 3120, "other"),
     ("two_ways", [68, 56], "swapped"),
     ("two_ways", [56, 56], "direct"),
@@ -195,8 +196,9 @@ def test_a_wrong_prediction_is_not_told_the_solution(name, answer, told, solutio
 @pytest.mark.parametrize(
     "smaller",
     [
-        lambda image: (image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2])
-        / 4,
+        lambda image: (
+            (image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2]) / 4
+        ),
         lambda image: blocks(image).mean(3).mean(1),
     ],
 )
@@ -227,7 +229,7 @@ def test_the_dips_counted_over_all_positions():
     deepest = []
     for start in range(8):
         row = np.zeros(16)
-        row[start:start + 3] = 0.24
+        row[start : start + 3] = 0.24
         deepest.append(row.reshape(2, 8).mean(1).max())
     assert max(deepest) == pytest.approx(0.09)
     assert min(deepest) == pytest.approx(0.06)

@@ -1,9 +1,9 @@
 """Chapter 11's checkers: each typical mistake gets the message written for it."""
 
 import pytest
+from damunet_book.checks import ch11
 
 from damunet_lite import models
-from damunet_lite.checks import ch11
 
 
 def block_parameters(n, f):
@@ -44,8 +44,11 @@ WRONG = [
     ("misfed", lambda rows, gating: [g for s, g in gating if rows[s] + 1 != rows[g]], "direction"),
     ("misfed", lambda rows, gating: len(gating), "wrong_shape"),
     ("misfed", lambda rows, gating: "gate_b", "wrong_shape"),
-    ("misfed", lambda rows, gating: [g for s, g in gating if abs(rows[s] - rows[g]) != 1],
-     "from_above"),
+    (
+        "misfed",
+        lambda rows, gating: [g for s, g in gating if abs(rows[s] - rows[g]) != 1],
+        "from_above",
+    ),
     ("misfed", lambda rows, gating: [g for s, g in gating if rows[s] == rows[g]], "only_same"),
     ("misfed", lambda rows, gating: [g for s, g in gating if rows[s] != rows[g]], "same_row"),
     ("misfed", lambda rows, gating: [g for s, g in gating], "all"),
@@ -84,7 +87,7 @@ WRONG = [
     ("rival_filters", 33, "other"),
     ("rival_filters", 35, "other"),
     ("rival_filters", "34 filters", "wrong_shape"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from damunet_book.checks import ch12
 
 from damunet_lite import training
-from damunet_lite.checks import ch12
 
 
 def cosine(part):
@@ -94,9 +94,7 @@ def best_of(scores, steps):
     return steps[int(np.argmax(scores))]
 
 
-SOLUTIONS = {
-    "rate": rate, "batch_slices": batch_slices, "stopped": stopped, "computed_steps": 437,
-}
+SOLUTIONS = {"rate": rate, "batch_slices": batch_slices, "stopped": stopped, "computed_steps": 437}
 UNTOUCHED = {
     "rate": lambda step, steps, warmup, peak: ...,
     "batch_slices": lambda seed, step, n, size: ...,
@@ -109,8 +107,11 @@ WRONG = [
     ("rate", after_warmup(lambda s, n, w, p: p * cosine((s - w) / n)), "cosine_too_long"),
     ("rate", after_warmup(lambda s, n, w, p: 2 * rate(s, n, w, p)), "no_half"),
     ("rate", lambda s, n, w, p: p * cosine(s / n), "no_warmup"),
-    ("rate", after_warmup(lambda s, n, w, p: p * (1 + np.cos(180 * (s - w) / (n - w))) / 2),
-     "degrees"),
+    (
+        "rate",
+        after_warmup(lambda s, n, w, p: p * (1 + np.cos(180 * (s - w) / (n - w))) / 2),
+        "degrees",
+    ),
     ("rate", after_warmup(lambda s, n, w, p: p * (n - s) / (n - w)), "linear"),
     ("rate", after_warmup(lambda s, n, w, p: p * cosine((n - s) / (n - w))), "upside_down"),
     ("rate", after_warmup(lambda s, n, w, p: p * cosine((s - w) / (n - w) / np.pi)), "no_pi"),
@@ -122,18 +123,30 @@ WRONG = [
     ("rate", lambda s, n, w, p: rate(s, n, w, 0.001), "fixed"),
     ("rate", lambda s, n, w, p: rate(s, n, 20, p), "fixed"),
     ("rate", lambda s, n, w, p: rate(s, 100, w, p) if s < 100 else 0.0, "fixed"),
-    ("rate", lambda s, n, w, p: 0.0001 + (p - 0.0001) * s / w if s < w else rate(s, n, w, p),
-     "fixed"),
+    (
+        "rate",
+        lambda s, n, w, p: 0.0001 + (p - 0.0001) * s / w if s < w else rate(s, n, w, p),
+        "fixed",
+    ),
     ("rate", lambda s, n, w, p: rate(s, n, w, p) + 0 / w, "zero_warmup"),
     ("rate", lambda s, n, w, p: rate(s, n, w or 20, p), "zero_warmup"),
     ("rate", lambda s, n, w, p: "fast", "wrong_shape"),
     ("batch_slices", lambda seed, step, n, size: GENERATOR.integers(0, n, size), "remembers"),
-    ("batch_slices", lambda seed, step, n, size: np.random.default_rng(seed).integers(0, n, size),
-     "seed_only"),
-    ("batch_slices",
-     lambda seed, step, n, size: np.random.default_rng(seed + step).integers(0, n, size), "sum"),
-    ("batch_slices", lambda seed, step, n, size: np.random.default_rng(step).integers(0, n, size),
-     "step_only"),
+    (
+        "batch_slices",
+        lambda seed, step, n, size: np.random.default_rng(seed).integers(0, n, size),
+        "seed_only",
+    ),
+    (
+        "batch_slices",
+        lambda seed, step, n, size: np.random.default_rng(seed + step).integers(0, n, size),
+        "sum",
+    ),
+    (
+        "batch_slices",
+        lambda seed, step, n, size: np.random.default_rng(step).integers(0, n, size),
+        "step_only",
+    ),
     ("batch_slices", lambda seed, step, n, size: drawn(seed * step, n, size), "product"),
     ("batch_slices", lambda seed, step, n, size: drawn([seed, step], n - 1, size), "never"),
     ("batch_slices", lambda seed, step, n, size: drawn([seed, step], n - 1, size) + 1, "never"),
@@ -142,11 +155,16 @@ WRONG = [
     ("batch_slices", lambda seed, step, n, size: drawn([seed, step], n, 4), "fixed_size"),
     ("batch_slices", lambda seed, step, n, size: drawn(1000 * seed + step, n, size), "shared"),
     ("batch_slices", lambda seed, step, n, size: drawn(seed + 100 * step, n, size), "shared"),
-    ("batch_slices", lambda seed, step, n, size: (n - 1) * drawn([seed, step], n, size) / n,
-     "wrong_shape"),
-    ("batch_slices",
-     lambda seed, step, n, size: [int(drawn([seed, step], n, 1)[0]) for _ in range(size)],
-     "repeated"),
+    (
+        "batch_slices",
+        lambda seed, step, n, size: (n - 1) * drawn([seed, step], n, size) / n,
+        "wrong_shape",
+    ),
+    (
+        "batch_slices",
+        lambda seed, step, n, size: [int(drawn([seed, step], n, 1)[0]) for _ in range(size)],
+        "repeated",
+    ),
     ("batch_slices", lambda seed, step, n, size: [step], "wrong_shape"),
     ("batch_slices", lambda seed, step, n, size: "slices", "wrong_shape"),
     ("stopped", lambda s, v, p: stopped(s, v, p, start=1), "late"),
@@ -170,8 +188,7 @@ WRONG = [
     ("stopped", keeps_the_last_at_the_end, "to_the_end"),
     ("stopped", past_the_end, "to_the_end"),
     ("stopped", lambda s, v, p: stopped(s, v, 3), "fixed"),
-    ("stopped", lambda s, v, p: stopped([20 * (i + 1) for i in range(len(s))], v, p),
-     "to_the_end"),
+    ("stopped", lambda s, v, p: stopped([20 * (i + 1) for i in range(len(s))], v, p), "to_the_end"),
     ("stopped", lambda s, v, p: (180, 120) if p == 3 else (40, 30), "fixed"),
     ("stopped", lambda s, v, p: (s[0], s[0]), "other"),
     ("stopped", lambda s, v, p: "never", "wrong_shape"),
@@ -182,7 +199,7 @@ WRONG = [
     ("computed_steps", 363, "from_the_kill"),
     ("computed_steps", 837, "from_scratch"),
     ("computed_steps", 12, "other"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)
@@ -226,10 +243,14 @@ def test_other_right_answers_pass():
     assert ch12.rate(by_interpolation)
     for slices in (
         lambda seed, step, n, size: np.random.default_rng((step, seed)).choice(n, size),
-        lambda seed, step, n, size: np.random.default_rng([seed, step]).permutation(
-            np.tile(np.arange(n), 10))[:size].tolist(),
+        lambda seed, step, n, size: (
+            np.random.default_rng([seed, step])
+            .permutation(np.tile(np.arange(n), 10))[:size]
+            .tolist()
+        ),
         lambda seed, step, n, size: np.random.default_rng(
-            np.random.SeedSequence(seed, spawn_key=(step,))).integers(n, size=size),
+            np.random.SeedSequence(seed, spawn_key=(step,))
+        ).integers(n, size=size),
     ):
         verdict = ch12.batch_slices(slices)
         assert verdict, verdict

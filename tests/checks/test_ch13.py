@@ -4,9 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
+from damunet_book.checks import ch13
 from scipy import stats
-
-from damunet_lite.checks import ch13
 
 
 def paired(first, second):
@@ -25,8 +24,11 @@ def best_of(scores, k):
 
 
 RIGHT = {
-    "paired": paired, "interval": interval, "best_of": best_of,
-    "pencil": (2, 3.5**0.5, True), "reading": {"c", "e"},
+    "paired": paired,
+    "interval": interval,
+    "best_of": best_of,
+    "pencil": (2, 3.5**0.5, True),
+    "reading": {"c", "e"},
 }
 
 
@@ -54,9 +56,13 @@ def test_numbers_to_be_predicted_are_not_given_away():
 @pytest.mark.parametrize(
     ("name", "stub"),
     [
-        ("paired", lambda first, second: ...), ("interval", lambda first, second: ...),
-        ("interval", lambda first, second: (..., ...)), ("best_of", lambda scores, k: ...),
-        ("pencil", (..., ..., ...)), ("reading", {...}), ("reading", ...),
+        ("paired", lambda first, second: ...),
+        ("interval", lambda first, second: ...),
+        ("interval", lambda first, second: (..., ...)),
+        ("best_of", lambda scores, k: ...),
+        ("pencil", (..., ..., ...)),
+        ("reading", {...}),
+        ("reading", ...),
     ],
 )
 def test_an_untouched_stub_is_called_that(name, stub):
@@ -66,19 +72,27 @@ def test_an_untouched_stub_is_called_that(name, stub):
 
 with_itself = itertools.combinations_with_replacement
 WRONG = [
-    ("paired", lambda a, b: [y - x for x, y in zip(a.values(), b.values(), strict=True)],
-     "by_place"),
-    ("paired", lambda a, b: [b[y] - a[x] for x, y in zip(sorted(a), sorted(b), strict=True)],
-     "by_sorted_place"),
+    (
+        "paired",
+        lambda a, b: [y - x for x, y in zip(a.values(), b.values(), strict=True)],
+        "by_place",
+    ),
+    (
+        "paired",
+        lambda a, b: [b[y] - a[x] for x, y in zip(sorted(a), sorted(b), strict=True)],
+        "by_sorted_place",
+    ),
     ("paired", lambda a, b: [-v for v in paired(a, b)], "sign"),
     ("paired", lambda a, b: [b.get(f, 0) - a.get(f, 0) for f in range(5)], "missing_as_zero"),
     ("paired", lambda a, b: np.mean(paired(a, b)), "mean"),
-    ("paired", lambda a, b: np.mean(list(b.values())) - np.mean(list(a.values())),
-     "difference_of_means"),
+    (
+        "paired",
+        lambda a, b: np.mean(list(b.values())) - np.mean(list(a.values())),
+        "difference_of_means",
+    ),
     ("paired", lambda a, b: [b[f] - a[f] for f in a if f in b], "order_of_first"),
     ("paired", lambda a, b: [b[f] - a[f] for f in b if f in a], "order_of_second"),
-    ("paired", lambda a, b: [b[f] - a[f] for f in sorted(a) if a.get(f) and b.get(f)],
-     "zero_lost"),
+    ("paired", lambda a, b: [b[f] - a[f] for f in sorted(a) if a.get(f) and b.get(f)], "zero_lost"),
     ("paired", lambda a, b: [b[f] - a[f] for f in sorted(b) if a.get(f)], "zero_lost_first"),
     ("paired", lambda a, b: [b[f] - a[f] for f in sorted(a) if b.get(f)], "zero_lost_second"),
     ("paired", lambda a, b: [b[f] - a[f] for f in range(5)], "raised"),
@@ -89,15 +103,21 @@ WRONG = [
     ("interval", lambda a, b: interval(a, b, 2.776), "five_folds_rounded"),
     ("interval", lambda a, b: interval(a, b, stats.t.ppf(0.975, 4)), "five_folds"),
     ("interval", lambda a, b: interval(a, b, stats.t.ppf(0.975, 5)), "fixed_factor"),
-    ("interval",
-     lambda a, b: interval(a, b, stats.t.ppf(0.975, 5) * (len(a) / 6) ** 0.5), "fixed_n"),
+    (
+        "interval",
+        lambda a, b: interval(a, b, stats.t.ppf(0.975, 5) * (len(a) / 6) ** 0.5),
+        "fixed_n",
+    ),
     ("interval", lambda a, b: interval(a, b, stats.t.ppf(0.95, len(a) - 1)), "one_sided"),
     ("interval", lambda a, b: interval(a, b, stats.t.ppf(0.975, len(a))), "degrees"),
     ("interval", lambda a, b: interval(a, b, ddof=0), "population_sd"),
     ("interval", lambda a, b: interval(a, b, root=False), "without_root_n"),
     ("interval", lambda a, b: interval(b, a), "sign"),
-    ("interval", lambda a, b: stats.ttest_ind(b, a, equal_var=False).confidence_interval(),
-     "unpaired"),
+    (
+        "interval",
+        lambda a, b: stats.ttest_ind(b, a, equal_var=False).confidence_interval(),
+        "unpaired",
+    ),
     ("interval", lambda a, b: stats.ttest_ind(b, a).confidence_interval(), "unpaired_pooled"),
     ("interval", lambda a, b: interval(a, b)[::-1], "reversed"),
     ("interval", lambda a, b: interval(a, b, stats.t.ppf(0.025, len(a) - 1)), "reversed"),
@@ -107,8 +127,7 @@ WRONG = [
     ("pencil", (2, 2.8**0.5, True), "population_sd"),
     ("pencil", (2.4, float(np.std([3, 1, 2, 4, 2], ddof=1)), False), "sign_lost"),
     ("pencil", (10, 3.5**0.5, True), "sum"),
-    ("pencil", (2, float(np.mean(np.abs(np.array([3, -1, 2, 4, 2]) - 2))), True),
-     "mean_deviation"),
+    ("pencil", (2, float(np.mean(np.abs(np.array([3, -1, 2, 4, 2]) - 2))), True), "mean_deviation"),
     ("pencil", (2, 0.84, True), "standard_error"),
     ("pencil", (0.02, 0.0187, True), "unit"),
     ("pencil", (2, 1.871, (-0.32, 4.32)), "not_a_bool"),
@@ -123,11 +142,13 @@ WRONG = [
     ("best_of", lambda s, k: np.mean(s), "mean"),
     ("best_of", lambda s, k: np.median([max(c) for c in itertools.combinations(s, k)]), "median"),
     ("best_of", lambda s, k: np.median(s), "median_of_scores"),
-    ("best_of", lambda s, k: np.mean([np.median(c) for c in itertools.combinations(s, k)]),
-     "mean"),
+    ("best_of", lambda s, k: np.mean([np.median(c) for c in itertools.combinations(s, k)]), "mean"),
     ("best_of", lambda s, k: max(s), "best_of_all"),
-    ("best_of", lambda s, k: np.mean([max(c) for c in itertools.product(s, repeat=k)]),
-     "with_replacement"),
+    (
+        "best_of",
+        lambda s, k: np.mean([max(c) for c in itertools.product(s, repeat=k)]),
+        "with_replacement",
+    ),
     ("best_of", lambda s, k: np.mean([max(c) for c in with_itself(s, k)]), "with_itself"),
     ("best_of", lambda s, k: np.mean(sorted(s)[-k:]), "top_k"),
     ("best_of", lambda s, k: max(s[:k]), "first_k"),

@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from damunet_book.checks import ch14
 from skimage.measure import regionprops
-
-from damunet_lite.checks import ch14
 
 
 def up(n):
@@ -100,8 +99,11 @@ def largest(tiles, starts, weight, length):
 def heaviest(tiles, starts, weight, length):
     line = np.zeros(length)
     for at in range(length):
-        on = [(weight[at - s], t[at - s]) for t, s in zip(tiles, starts, strict=True)
-              if s <= at < s + len(t)]
+        on = [
+            (weight[at - s], t[at - s])
+            for t, s in zip(tiles, starts, strict=True)
+            if s <= at < s + len(t)
+        ]
         line[at] = max(on)[1]
     return line
 
@@ -197,26 +199,46 @@ MISTAKES = [
     (ch14.steady, "smallest", lambda c, x, s: c[int(np.argmin(x))]),
     (ch14.steady, "smallest", lambda c, x, s: steady(c, x, 0)),
     (ch14.steady, "highest", lambda c, x, s: c[-1]),
-    (ch14.steady, "highest", lambda c, x, s: [
-        cut for k, cut in enumerate(c) if x[k] - min(x[k:]) <= s][-1]),
+    (
+        ch14.steady,
+        "highest",
+        lambda c, x, s: [cut for k, cut in enumerate(c) if x[k] - min(x[k:]) <= s][-1],
+    ),
     (ch14.steady, "index", lambda c, x, s: list(c).index(steady(c, x, s))),
     (ch14.steady, "share", lambda c, x, s: x[list(c).index(steady(c, x, s))]),
     (ch14.steady, "slack_ignored", lambda c, x, s: steady(c, x, 0.02)),
     (ch14.steady, "level", from_the_second),
-    (ch14.steady, "other", lambda c, x, s: next(
-        (cut for cut, one, k in zip(c, x, range(1, len(c)), strict=False)
-         if one - min(x[k:]) <= s), 0)),
-    (ch14.steady, "wrong_shape", lambda c, x, s: [
-        cut for k, cut in enumerate(c) if x[k] - min(x[k:]) <= s]),
-    (ch14.cell_areas, "membrane_counted",
-     lambda x, nm: np.bincount(x.ravel()) * (nm / 1000) ** 2),
+    (
+        ch14.steady,
+        "other",
+        lambda c, x, s: next(
+            (
+                cut
+                for cut, one, k in zip(c, x, range(1, len(c)), strict=False)
+                if one - min(x[k:]) <= s
+            ),
+            0,
+        ),
+    ),
+    (
+        ch14.steady,
+        "wrong_shape",
+        lambda c, x, s: [cut for k, cut in enumerate(c) if x[k] - min(x[k:]) <= s],
+    ),
+    (ch14.cell_areas, "membrane_counted", lambda x, nm: np.bincount(x.ravel()) * (nm / 1000) ** 2),
     (ch14.cell_areas, "side_not_squared", lambda x, nm: np.bincount(x.ravel())[1:] * nm / 1000),
     (ch14.cell_areas, "nanometres", lambda x, nm: np.bincount(x.ravel())[1:] * nm**2),
     (ch14.cell_areas, "nm_to_um_once", lambda x, nm: np.bincount(x.ravel())[1:] * nm**2 / 1000),
-    (ch14.cell_areas, "first_dropped",
-     lambda x, nm: np.unique(x, return_counts=True)[1][1:] * (nm / 1000) ** 2),
-    (ch14.cell_areas, "background_kept",
-     lambda x, nm: np.bincount(x.ravel())[0 in x[2:3] :] * (nm / 1000) ** 2),
+    (
+        ch14.cell_areas,
+        "first_dropped",
+        lambda x, nm: np.unique(x, return_counts=True)[1][1:] * (nm / 1000) ** 2,
+    ),
+    (
+        ch14.cell_areas,
+        "background_kept",
+        lambda x, nm: np.bincount(x.ravel())[0 in x[2:3] :] * (nm / 1000) ** 2,
+    ),
     (ch14.cell_areas, "fixed_4", lambda x, nm: np.bincount(x.ravel())[1:] * 16 / 1e6),
     (ch14.cell_areas, "count_squared", lambda x, nm: (np.bincount(x.ravel())[1:] * nm / 1000) ** 2),
     (ch14.cell_areas, "pixels", lambda x, nm: np.bincount(x.ravel())[1:]),

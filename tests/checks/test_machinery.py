@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from damunet_lite.checks import checker, compare, elements, right, run
+from damunet_book.checks import checker, compare, elements, right, run
 
 
 @checker

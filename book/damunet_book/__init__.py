@@ -1,0 +1,1 @@
+"""What the chapters of the DAMU-Net book import beside the package: checkers, figures, results."""

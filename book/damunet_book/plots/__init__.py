@@ -1,0 +1,37 @@
+"""Figures of the chapters: those of the package, charts, and network drawings."""
+
+from damunet_book.plots.charts import curves, fold_dots, line_profile, profile, score_bars
+from damunet_book.plots.network import Box, Edge, NetworkLayout, draw_network, network_layout
+from damunet_lite.plots import (
+    COLOURS,
+    FALSE,
+    MISSED,
+    STYLE_SHEET,
+    contact_sheet,
+    error_map,
+    label_overlay,
+    show_slice,
+    use_style,
+)
+
+__all__ = [
+    "Box",
+    "COLOURS",
+    "Edge",
+    "FALSE",
+    "MISSED",
+    "NetworkLayout",
+    "STYLE_SHEET",
+    "contact_sheet",
+    "curves",
+    "draw_network",
+    "error_map",
+    "fold_dots",
+    "label_overlay",
+    "line_profile",
+    "network_layout",
+    "profile",
+    "score_bars",
+    "show_slice",
+    "use_style",
+]

@@ -1,0 +1,323 @@
+"""Profiles, curves, bars and dots."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from scipy import ndimage
+
+from damunet_lite.plots.pictures import as_grey, as_mask, check_same_shape, show_picture
+from damunet_lite.plots.style import COLOURS, axes_or_new, figure_or_axes, new_figure, styled
+
+
+def line_profile(
+    image: np.ndarray, start: tuple[float, float], end: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Grey values along a straight line, interpolated linearly about every pixel.
+
+    Parameters
+    ----------
+    image : np.ndarray
+        ``[H, W]`` or ``[H, W, 1]``, floats in [0, 1] or unsigned integers of full scale.
+    start, end : tuple of float
+        (row, column) of the ends, inside the image.
+
+    Returns
+    -------
+    distance, intensity : np.ndarray
+        float64 [K]: pixels from ``start``, and grey values in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If an end lies outside the image, or both are the same point.
+
+    Examples
+    --------
+    >>> ramp = np.array([[0.0, 0.5, 1.0]])
+    >>> line_profile(ramp, (0, 0), (0, 2))
+    (array([0., 1., 2.]), array([0. , 0.5, 1. ]))
+    """
+    grey = as_grey("image", image)
+    ends = np.array([start, end], float)
+    limits = np.array(grey.shape) - 1
+    for name, point in zip(("start", "end"), ends, strict=True):
+        if not ((point >= 0) & (point <= limits)).all():
+            raise ValueError(
+                f"{name} is {tuple(point.tolist())}; wanted (row, column) between (0, 0) "
+                f"and {tuple(limits.tolist())}"
+            )
+    length = np.hypot(*(ends[1] - ends[0]))
+    if length == 0:
+        raise ValueError(f"end is {tuple(end)}, the same as start; wanted a line")
+    shares = np.linspace(0, 1, int(np.ceil(length)) + 1)
+    points = ends[0][:, None] + shares * (ends[1] - ends[0])[:, None]
+    return shares * length, ndimage.map_coordinates(grey, points, order=1, mode="nearest")
+
+
+@styled
+def profile(
+    image: np.ndarray,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    mask: np.ndarray | None = None,
+) -> Figure:
+    """A line on the picture, and the grey values along it.
+
+    Parameters
+    ----------
+    image, start, end
+        As for :func:`line_profile`.
+    mask : np.ndarray, optional
+        ``[H, W]`` or ``[H, W, 1]``, membrane = 1: its stretches of the line are shaded.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        As :func:`line_profile`; or if ``mask`` has another size or other values than 0 and 1.
+
+    Examples
+    --------
+    >>> profile(np.eye(4), (1, 0), (1, 3)).axes[1].lines[0].get_ydata().tolist()
+    [0.0, 1.0, 0.0, 0.0]
+    """
+    grey = as_grey("image", image)
+    distance, intensity = line_profile(image, start, end)
+    figure = new_figure(6.5, 2.7)
+    picture, graph = figure.subplots(1, 2, width_ratios=[1, 1.9])
+    show_picture(picture, grey, 300)
+    for ends, colour, width in (("o", "white", 4.5), ("o", COLOURS["vermillion"], 2)):
+        picture.plot(
+            [start[1], end[1]],
+            [start[0], end[0]],
+            "-" + ends,
+            color=colour,
+            lw=width,
+            markevery=[0],
+            markersize=width + 3,
+        )
+    if mask is not None:
+        membrane = as_mask("mask", mask)
+        check_same_shape("mask", membrane, grey)
+        on_line = line_profile(membrane.astype(float), start, end)[1] >= 0.5
+        half = distance[1] / 2
+        for (run,) in ndimage.find_objects(ndimage.label(on_line)[0]):
+            first, last = distance[run.start] - half, distance[run.stop - 1] + half
+            graph.axvspan(first, last, color=COLOURS["orange"], alpha=0.3, lw=0)
+        graph.legend(
+            handles=[Patch(color=COLOURS["orange"], alpha=0.3, lw=0, label="membrane")],
+            loc="lower right",
+            bbox_to_anchor=(1, 1),
+            borderaxespad=0.1,
+        )
+    graph.plot(distance, intensity, color=COLOURS["vermillion"])
+    graph.set(
+        xlabel="distance from the dot (pixels)",
+        ylabel="grey value",
+        ylim=(0, 1),
+        xlim=(0, distance[-1]),
+    )
+    return figure
+
+
+@styled
+def curves(
+    history: Mapping[str, Sequence[float]],
+    x: Sequence[float] | str | None = None,
+    xlabel: str = "epoch",
+    ylabel: str = "loss",
+    ax: Axes | None = None,
+) -> Figure | Axes:
+    """Training curves; ``val_`` of a name is dashed in the colour of that name.
+
+    Parameters
+    ----------
+    history : mapping of str to sequence of float
+        Name to one value per epoch or step, as ``History.history`` of Keras has it.
+    x : sequence of float or str, optional
+        Places of the values, or the name in ``history`` that holds them; otherwise 1, 2, ...
+    xlabel, ylabel : str
+        What the axes say.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on instead of a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or matplotlib.axes.Axes
+        The new figure, or ``ax``.
+
+    Raises
+    ------
+    ValueError
+        If there is no curve, or its length differs from that of ``x``.
+
+    Examples
+    --------
+    >>> figure = curves({"loss": [0.9, 0.5], "val_loss": [0.8, 0.6]})
+    >>> [line.get_linestyle() for line in figure.axes[0].lines]
+    ['-', '--']
+    """
+    names = [name for name in history if name != x]
+    if not names:
+        raise ValueError(f"history has the names {list(history)}; wanted at least one curve")
+    places = history[x] if isinstance(x, str) else x
+    target = axes_or_new(ax, 7.0, 3.4)
+    cycle = plt.rcParams["axes.prop_cycle"].by_key()["color"]
+    roots = list(dict.fromkeys(name.removeprefix("val_") for name in names))
+    for name in names:
+        values = history[name]
+        at = range(1, len(values) + 1) if places is None else places
+        if len(at) != len(values):
+            raise ValueError(f"x has {len(at)} values; wanted {len(values)} as {name} has")
+        root = name.removeprefix("val_")
+        target.plot(
+            at,
+            values,
+            color=cycle[roots.index(root) % len(cycle)],
+            linestyle="-" if name == root else "--",
+            label=root if name == root else f"{root}, validation",
+        )
+    target.set(xlabel=xlabel, ylabel=ylabel)
+    target.xaxis.get_major_locator().set_params(integer=True)
+    target.grid(axis="y")
+    target.legend()
+    return figure_or_axes(target, ax)
+
+
+@styled
+def score_bars(
+    scores: Mapping[str, float],
+    xlabel: str = "score",
+    baselines: Sequence[str] = (),
+    ax: Axes | None = None,
+) -> Figure | Axes:
+    """One bar with its number for each name, trivial baselines in grey.
+
+    Parameters
+    ----------
+    scores : mapping of str to float
+        Name to score, drawn from top to bottom. NaN gives a question mark instead of a bar.
+    xlabel : str
+        Which score it is.
+    baselines : sequence of str
+        Names drawn in grey.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on instead of a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or matplotlib.axes.Axes
+        The new figure, or ``ax``.
+
+    Raises
+    ------
+    ValueError
+        If ``scores`` is empty or a baseline is not among them.
+
+    Examples
+    --------
+    >>> figure = score_bars({"all cell": 0.876, "U-Net": 0.878}, baselines=["all cell"])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['0.876', '0.878']
+    """
+    if not scores:
+        raise ValueError("scores is empty; wanted at least one name and value")
+    for name in baselines:
+        if name not in scores:
+            raise ValueError(f"baselines has {name!r}; wanted names among {list(scores)}")
+    target = axes_or_new(ax, 7.0, 0.7 + 0.36 * len(scores))
+    values = np.array(list(scores.values()), float)
+    colours = ["#A9AEB3" if name in baselines else COLOURS["blue"] for name in scores]
+    target.barh(range(len(scores)), np.nan_to_num(values), color=colours, height=0.62)
+    for place, value in enumerate(values):
+        target.annotate(
+            "?" if np.isnan(value) else f"{value:.3f}",
+            (np.nan_to_num(value), place),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+        )
+    target.set_yticks(range(len(scores)), list(scores))
+    target.set(xlabel=xlabel, xlim=(0, max(1, np.nanmax(np.append(values, 0)) * 1.1)))
+    target.tick_params(axis="y", length=0)
+    target.invert_yaxis()
+    return figure_or_axes(target, ax)
+
+
+@styled
+def fold_dots(
+    table: Mapping[str, Sequence[float]],
+    xlabel: str = "score",
+    references: Mapping[str, float] | None = None,
+    ax: Axes | None = None,
+) -> Figure | Axes:
+    """A dot for every fold and a line at the mean: how networks differ, and how runs do.
+
+    Parameters
+    ----------
+    table : mapping of str to sequence of float
+        Name of the network to its scores, one a fold.
+    xlabel : str
+        Which score it is.
+    references : mapping of str to float, optional
+        Values drawn as dotted vertical lines, such as a trivial baseline.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on instead of a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or matplotlib.axes.Axes
+        The new figure, or ``ax``.
+
+    Raises
+    ------
+    ValueError
+        If ``table`` is empty or a network has no score.
+
+    Examples
+    --------
+    >>> figure = fold_dots({"U-Net": [0.90, 0.94], "DAMU-Net": [0.95, 0.97]})
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['0.920', '0.960']
+    """
+    if not table or not all(len(scores) for scores in table.values()):
+        raise ValueError(f"table is {dict(table)}; wanted at least one score for every name")
+    target = axes_or_new(ax, 7.0, 0.9 + 0.5 * len(table))
+    for place, scores in enumerate(table.values()):
+        mean = float(np.mean(scores))
+        target.plot(
+            scores,
+            np.full(len(scores), place),
+            "o",
+            color=COLOURS["blue"],
+            alpha=0.65,
+            markersize=7,
+            markeredgewidth=0,
+            clip_on=False,
+        )
+        target.plot([mean, mean], [place - 0.28, place + 0.28], color=COLOURS["ink"], lw=2)
+        target.text(mean, place - 0.31, f"{mean:.3f}", ha="center", va="bottom", fontsize=9)
+    for name, value in (references or {}).items():
+        target.axvline(value, color="#6B7075", lw=1.2, linestyle=":")
+        target.annotate(
+            name,
+            (value, 0),
+            xycoords=("data", "axes fraction"),
+            xytext=(3, 3),
+            textcoords="offset points",
+            color="#55595D",
+            fontsize=8,
+        )
+    target.set_yticks(range(len(table)), list(table))
+    target.set(xlabel=xlabel, ylim=(len(table) - 0.4, -0.7))
+    target.tick_params(axis="y", length=0)
+    target.grid(axis="x")
+    return figure_or_axes(target, ax)

@@ -1,0 +1,652 @@
+"""Is this computer ready for the book, and how long will each chapter take on it?
+
+The network library is loaded in a process of its own, so that even one that crashes or hangs is
+reported in plain words, and a notebook that asks keeps its memory.
+"""
+
+import ctypes
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from damunet_lite import __version__, data
+
+__all__ = ["ChapterTime", "Check", "Report", "run"]
+
+TIMES_FILE = Path(__file__).with_name("chapter_times.json")
+DISTRIBUTION = "damunet-lite"
+OLDEST_PYTHON, FIRST_TOO_NEW = (3, 11), (3, 14)
+LEAST_MEMORY, GOOD_MEMORY = 1.5, 4.0
+LEAST_DISK, GOOD_DISK = 0.2, 2.0
+WORKER_LIMIT = 120
+STEPS = 10
+START_SECONDS = 2.0  # to start a kernel and fetch a chapter's outputs: waiting, not computing
+GIGABYTE = 2**30
+
+Status = Literal["ok", "note", "failed"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    name : str
+        What was looked at.
+    status : {"ok", "note", "failed"}
+        A note is worth knowing, a failure has to be mended.
+    found : str
+        What is there.
+    remedy : str
+        What to do about it; empty where nothing needs doing.
+    """
+
+    name: str
+    status: Status
+    found: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        mark = {"ok": "ok    ", "note": "note  ", "failed": "FAILED"}[self.status]
+        remedy = f"\n                        what to do: {self.remedy}" if self.remedy else ""
+        return f"{mark}  {self.name:14}  {self.found}{remedy}"
+
+
+@dataclass(frozen=True)
+class ChapterTime:
+    """How long one chapter runs, without the reading.
+
+    Parameters
+    ----------
+    chapter : int
+    title : str
+    minutes : float
+        Predicted for this computer, all cells once from top to bottom.
+    """
+
+    chapter: int
+    title: str
+    minutes: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What :func:`run` found; its text form is made to be read.
+
+    Parameters
+    ----------
+    checks : tuple of Check
+    chapters : tuple of ChapterTime
+        Empty if the network library does not work here.
+    seconds : float
+        How long the checks took.
+    """
+
+    checks: tuple[Check, ...]
+    chapters: tuple[ChapterTime, ...]
+    seconds: float
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing failed."""
+        return all(check.status != "failed" for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready values, for those who collect many.
+
+        Examples
+        --------
+        >>> Report((Check("disk", "ok", "9 GB free"),), (), 1.0).to_dict()["ready"]
+        True
+        """
+        return {"package": __version__, "ready": self.ready, **asdict(self)}
+
+    def text(self, checks: bool = True) -> str:
+        """The report to read, with its checks or, where those were shown already, without.
+
+        Examples
+        --------
+        >>> Report((Check("disk", "ok", "9 GB free"),), (), 1.0)
+        ok      disk            9 GB free
+        <BLANKLINE>
+        Ready. (1 seconds)
+        """
+        lines = [str(check) for check in self.checks] if checks else []
+        if self.chapters:
+            lines += ["", "Minutes that the chapters need to run here, without the reading:"]
+            lines += [f"{c.chapter:8}  {c.title:54}{c.minutes:6.1f}" for c in self.chapters]
+            lines.append(f"{'':10}{'all':54}{sum(c.minutes for c in self.chapters):6.1f}")
+        failed = sum(check.status == "failed" for check in self.checks)
+        verdict = f"{failed} to mend first" if failed else "Ready"
+        return "\n".join([*lines, "", f"{verdict}. ({self.seconds:.0f} seconds)"])
+
+    def __str__(self) -> str:
+        return self.text()
+
+    __repr__ = __str__
+
+
+def run(progress: Callable[[str], None] | None = None) -> Report:
+    """Look at everything that the book needs, and predict the minutes of each chapter.
+
+    Takes about ten seconds on two processor cores. Nothing is downloaded or changed.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Takes one line as soon as each check is done, and one before the longest.
+
+    Returns
+    -------
+    Report
+        In a notebook, make this call the last line of a cell.
+
+    Examples
+    --------
+    >>> report = run()  # doctest: +SKIP
+    >>> report.ready  # doctest: +SKIP
+    True
+    """
+    began = time.perf_counter()
+    checks: list[Check] = []
+
+    def add(check: Check) -> Check:
+        checks.append(check)
+        if progress:
+            progress(str(check))
+        return check
+
+    add(check_python())
+    packages = add(check_packages())
+    add(check_jupyter())
+    add(check_memory())
+    add(check_disk())
+    found = add(check_data())
+    measured: dict[str, Any] = {}
+    if packages.status != "failed":
+        if progress:
+            progress("...     training        a small network, to measure this computer: wait")
+        measured = _measure_in_a_process(found.status == "ok")
+        for check in _network_checks(measured):
+            add(check)
+    chapters = predict_minutes(measured["reference"]) if "reference" in measured else ()
+    return Report(tuple(checks), tuple(chapters), time.perf_counter() - began)
+
+
+# ------------------------------------------------------------------ one check each
+
+
+def check_python(version: tuple[int, int] | None = None) -> Check:
+    """Whether this Python runs the package and has a TensorFlow.
+
+    Examples
+    --------
+    >>> check_python((3, 9)).status
+    'failed'
+    """
+    version = version or (sys.version_info.major, sys.version_info.minor)
+    found = ".".join(map(str, version))
+    if OLDEST_PYTHON <= version < FIRST_TOO_NEW:
+        return Check("Python", "ok", f"{found} on {platform.system()} {platform.machine()}")
+    remedy = "install Python 3.11, 3.12 or 3.13, make an environment with it and install there"
+    return Check("Python", "failed", found, remedy)
+
+
+def check_packages(required: list[str] | None = None) -> Check:
+    """Whether every package that this one needs is installed, in a version that fits.
+
+    Parameters
+    ----------
+    required : list of str, optional
+        Requirements as pip writes them; by default those of the installed package.
+
+    Examples
+    --------
+    >>> check_packages(["no-such-package>=1"]).remedy
+    'python -m pip install "no-such-package>=1"'
+    """
+    from packaging.requirements import Requirement
+
+    if required is None:
+        try:
+            required = importlib.metadata.requires(DISTRIBUTION) or []
+        except importlib.metadata.PackageNotFoundError:
+            return Check(
+                "packages",
+                "failed",
+                f"{DISTRIBUTION} is not installed, only lying about",
+                "python -m pip install -e . in the folder of the repository",
+            )
+    wrong, right = [], []
+    for requirement in map(Requirement, required):
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            version = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            wrong.append((requirement, "missing"))
+            continue
+        fits = requirement.specifier.contains(version, prereleases=True)
+        (right if fits else wrong).append((requirement, version))
+    if wrong:
+        found = ", ".join(f"{r.name} {version}" for r, version in wrong)
+        words = " ".join(f'"{r.name}{r.specifier}"' for r, _ in wrong)
+        return Check("packages", "failed", found, f"python -m pip install {words}")
+    named = ("tensorflow", "keras", "numpy")
+    shown = ", ".join(f"{r.name} {version}" for r, version in right if r.name in named)
+    return Check("packages", "ok", f"{len(right)} of {len(right)} needed; {shown}")
+
+
+def check_jupyter() -> Check:
+    """Whether notebooks can run: a kernel, and something to open them in."""
+    kernel, browser = _version("ipykernel"), _version("jupyterlab") or _version("notebook")
+    if not kernel:
+        return Check("notebooks", "note", "no Jupyter here", "python -m pip install jupyterlab")
+    if not browser:
+        return Check(
+            "notebooks",
+            "note",
+            f"a kernel (ipykernel {kernel}) but no JupyterLab",
+            "open them in what you use for notebooks, or python -m pip install jupyterlab",
+        )
+    return Check("notebooks", "ok", f"ipykernel {kernel}, JupyterLab or Notebook {browser}")
+
+
+def check_memory(free: float | None = None) -> Check:
+    """Whether there is memory for a network and its training.
+
+    Parameters
+    ----------
+    free : float, optional
+        Gigabytes free; by default those of this computer.
+
+    Examples
+    --------
+    >>> check_memory(1.0).status, check_memory(2.5).status, check_memory(8.0).status
+    ('failed', 'note', 'ok')
+    """
+    free = _free_memory() if free is None else free
+    if free is None:
+        return Check(
+            "memory",
+            "note",
+            "this system does not say how much is free",
+            f"chapters need {LEAST_MEMORY:g} GB, {GOOD_MEMORY:g} GB are comfortable",
+        )
+    found = f"{free:.1f} GB free"
+    remedy = "close other programs and other notebooks' kernels"
+    if free < LEAST_MEMORY:
+        return Check("memory", "failed", f"{found}, {LEAST_MEMORY:g} GB needed", remedy)
+    if free < GOOD_MEMORY:
+        remedy += ", one chapter at a time"
+        return Check("memory", "note", f"{found}, {GOOD_MEMORY:g} GB are comfortable", remedy)
+    return Check("memory", "ok", found)
+
+
+def check_disk(free: float | None = None) -> Check:
+    """Whether there is room for data and runs, and whether it may be written.
+
+    Parameters
+    ----------
+    free : float, optional
+        Gigabytes free; by default those where the current folder lies.
+
+    Examples
+    --------
+    >>> check_disk(0.1).status, check_disk(1.0).status, check_disk(8.0).status
+    ('failed', 'note', 'ok')
+    """
+    here = Path.cwd()
+    try:
+        with tempfile.TemporaryFile(dir=here):
+            pass
+    except OSError:
+        return Check(
+            "disk",
+            "failed",
+            f"{here} cannot be written",
+            "start in a folder of your own; runs and predictions are written there",
+        )
+    free = shutil.disk_usage(here).free / GIGABYTE if free is None else free
+    found = f"{free:.1f} GB free in {here}"
+    if free < LEAST_DISK:
+        return Check("disk", "failed", f"{found}, {LEAST_DISK:g} GB needed", "make room there")
+    if free < GOOD_DISK:
+        return Check("disk", "note", found, "enough for the chapters; a full run needs 1 GB more")
+    return Check("disk", "ok", found)
+
+
+def check_data() -> Check:
+    """Whether the training stack is here, every file of it the published one."""
+    named = os.environ.get("DAMUNET_DATA")
+    folder = Path(named).expanduser() if named else data._cache_folder()
+    if not named and not (folder / "train").is_dir():
+        return Check(
+            "data",
+            "failed",
+            "the ISBI 2012 stack is not here yet",
+            "python -m damunet_lite data (16 MB, once), or name a copy of it in DAMUNET_DATA; "
+            "chapters run without it on synthetic tissue, with other numbers",
+        )
+    try:
+        data.verify(folder, "train")
+    except data.DataError as error:
+        what, _, remedy = str(error).partition("; ")
+        return Check("data", "failed", what, remedy or "python -m damunet_lite data")
+    return Check("data", "ok", f"ISBI 2012 training stack, every file intact, in {folder}")
+
+
+def _network_checks(measured: dict[str, Any]) -> list[Check]:
+    """Device and training step, from what the process measured or how it ended."""
+    if "error" in measured:
+        return [Check("training step", "failed", measured["error"], measured["remedy"])]
+    kind, backend = measured["device"], measured["backend"]
+    device = f"{kind} with Keras on {backend}, {measured['precision']}"
+    note = ""
+    if kind.startswith("cpu") and shutil.which("nvidia-smi"):
+        note = "an NVIDIA processor is here but not used: see tensorflow.org/install/pip"
+    step = (
+        f"loss {measured['loss']:.3f}, weights moved; {measured['step_seconds']:.2f} s a step "
+        "(4 crops of 128 x 128, 8 base filters, 3 levels)"
+    )
+    return [
+        Check("device", "note" if note else "ok", device, note),
+        Check("training step", "ok", step),
+    ]
+
+
+# ------------------------------------------------------------------ minutes
+
+
+def read_times() -> dict[str, Any]:
+    """Processor seconds of each chapter and of the reference computation, on one computer.
+
+    Made by ``python book/tools/chapter_times.py`` from the notebooks.
+
+    Examples
+    --------
+    >>> sorted(read_times())
+    ['chapters', 'machine', 'reference']
+    """
+    return json.loads(TIMES_FILE.read_text(encoding="utf-8"))
+
+
+def predict_minutes(
+    reference: dict[str, float], times: dict[str, Any] | None = None
+) -> list[ChapterTime]:
+    """Minutes of each chapter, from how long the reference computation takes here.
+
+    Parameters
+    ----------
+    reference : dict
+        Seconds here of ``"plain"``, NumPy and SciPy, and ``"network"``, building a network and
+        training it for a few steps.
+    times : dict, optional
+        As :func:`read_times` gives it.
+
+    Examples
+    --------
+    >>> times = {"reference": {"plain": 1, "network": 2}, "chapters": [
+    ...     {"chapter": 1, "title": "One", "plain": 28, "network": 60}]}
+    >>> predict_minutes({"plain": 2, "network": 1}, times)[0].minutes
+    1.5
+    """
+    times = times or read_times()
+    ratio = {part: reference[part] / times["reference"][part] for part in ("plain", "network")}
+    start = START_SECONDS * ratio["plain"]
+    return [
+        ChapterTime(
+            entry["chapter"],
+            entry["title"],
+            (start + sum(entry[part] * ratio[part] for part in ("plain", "network"))) / 60,
+        )
+        for entry in times["chapters"]
+    ]
+
+
+def plain_reference(rounds: int = 15) -> None:
+    """A fixed piece of NumPy and SciPy work like that of the chapters.
+
+    Parameters
+    ----------
+    rounds : int
+        How often; a longer measurement is less at the mercy of other programs.
+    """
+    import numpy as np
+    from scipy import ndimage
+
+    from damunet_lite import augment, metrics
+
+    rng = np.random.default_rng(0)
+    grey = ndimage.gaussian_filter(rng.standard_normal((256, 256)), 4)
+    probability = np.clip(0.5 + 8 * grey, 0, 1)
+    truth = (np.abs(grey) < 0.02).astype(np.float32)
+    config = augment.AugmentConfig(crop=192)
+    for _ in range(rounds):
+        metrics.threshold_scores(truth, probability)
+        for _ in range(8):
+            augment.augment(
+                probability[..., None].astype(np.float32),
+                truth[..., None],
+                np.random.default_rng(0),
+                config,
+            )
+
+
+def network_reference(stack: data.Stack) -> dict[str, Any]:
+    """Build a small network and train it for a few steps; say how that went.
+
+    Parameters
+    ----------
+    stack : Stack
+        With slices of at least 128 x 128 pixels.
+
+    Returns
+    -------
+    dict
+        ``step_seconds`` of a step after the first, ``loss``, and ``moved``, whether the weights
+        changed.
+    """
+    import numpy as np
+
+    from damunet_lite import training
+
+    config = training.TrainConfig(
+        "unet", {"base_filters": 8, "depth": 3}, steps=STEPS + 1, crop=128
+    )
+    network = training.build(config)
+    before = network.get_weights()[0].copy()
+    indices = np.arange(len(stack))
+    network.fit(training.CropBatches(stack, indices, config, 0, 1), verbose=0)
+    first = time.perf_counter()
+    batches = training.CropBatches(stack, indices, config, 1, STEPS)
+    loss = network.fit(batches, verbose=0).history["loss"][-1]
+    ended = time.perf_counter()
+    return {
+        "step_seconds": (ended - first) / STEPS,
+        "loss": float(loss),
+        "moved": bool(np.abs(network.get_weights()[0] - before).max() > 0),
+    }
+
+
+def measure(real: bool) -> dict[str, Any]:
+    """Everything that needs the network library, in this process.
+
+    Parameters
+    ----------
+    real : bool
+        Train on the real stack instead of a drawn one.
+
+    Returns
+    -------
+    dict
+        JSON-ready; ``reference`` has the seconds of both parts of the reference computation,
+        ``reference_cpu`` the processor seconds, which other programs hardly change.
+    """
+    import math
+
+    from damunet_lite import devices
+
+    plain_reference(rounds=1)  # imports, and memory asked for the first time, are not counted
+    stack = data.isbi2012() if real else data.synthetic_stack(n=8, size=160)
+    clocks = [_clocks()]
+    plain_reference()
+    clocks.append(_clocks())
+    trained = network_reference(stack)
+    clocks.append(_clocks())
+    (plain, plain_cpu), (network, network_cpu) = (
+        (after[0] - before[0], after[1] - before[1])
+        for before, after in zip(clocks, clocks[1:], strict=False)
+    )
+    if not (math.isfinite(trained["loss"]) and trained["moved"]):
+        raise RuntimeError(f"training does not train: loss {trained['loss']}")
+    described = devices.describe()
+    return {
+        "device": described["device"],
+        "backend": described["backend"],
+        "precision": devices.preferred_precision(),
+        "loss": trained["loss"],
+        "step_seconds": trained["step_seconds"],
+        "reference": {"plain": plain, "network": network},
+        "reference_cpu": {"plain": plain_cpu, "network": network_cpu},
+    }
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _measure_in_a_process(real: bool, limit: float = WORKER_LIMIT) -> dict[str, Any]:
+    environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", MPLBACKEND="agg")
+    command = [sys.executable, "-m", "damunet_book.preflight", "real" if real else "drawn"]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            env=environment,
+            errors="replace",
+        )
+    except subprocess.TimeoutExpired:
+        return _went_wrong(
+            f"no end after {limit:g} seconds",
+            "close other programs and try again; on an old computer use Colab",
+        )
+    except OSError as error:
+        return _went_wrong(
+            f"Python could not be started ({error.strerror})",
+            "start the notebook or the command again",
+        )
+    if done.returncode == 0:
+        return json.loads(done.stdout.strip().splitlines()[-1])
+    return explain_failure(done.returncode, done.stderr)
+
+
+def explain_failure(code: int, errors: str) -> dict[str, str]:
+    """Plain words for how the process with the network library ended.
+
+    Parameters
+    ----------
+    code : int
+        Its exit code; negative for a signal.
+    errors : str
+        What it wrote to stderr.
+
+    Examples
+    --------
+    >>> explain_failure(-9, "")["error"]
+    'stopped by the system, most likely for want of memory'
+    """
+    last = next((line for line in reversed(errors.splitlines()) if line.strip()), "no message")
+    reinstall = "python -m pip install --force-reinstall tensorflow keras"
+    if code in (-9, 137) or "MemoryError" in last:
+        return _went_wrong(
+            "stopped by the system, most likely for want of memory",
+            "close other programs and other notebooks' kernels",
+        )
+    if code in (-4, 132):
+        return _went_wrong(
+            "this processor lacks instructions that TensorFlow needs (AVX)",
+            "use another computer, or Colab",
+        )
+    if "ModuleNotFoundError" in last or "ImportError" in last:
+        return _went_wrong(f"a package cannot be loaded: {last.partition(': ')[2]}", reinstall)
+    if code < 0:
+        return _went_wrong(f"the network library crashed (signal {-code})", reinstall)
+    return _went_wrong(last.strip()[:300], "ask with this line and your versions, or use Colab")
+
+
+def _went_wrong(what: str, remedy: str) -> dict[str, str]:
+    return {"error": what, "remedy": remedy}
+
+
+# ------------------------------------------------------------------ the system
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _free_memory() -> float | None:
+    """Gigabytes that a new program can have, or None where that cannot be known."""
+    found = [amount for amount in (_system_memory(), _container_memory()) if amount is not None]
+    return min(found) / GIGABYTE if found else None
+
+
+def _system_memory() -> int | None:
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            lines = dict(line.split(":", 1) for line in file)
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        pass
+    if sys.platform == "win32":
+        return _windows_memory()
+    try:
+        # macOS says only how much there is; half of it is a cautious guess at what is free.
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _windows_memory() -> int | None:
+    class Status(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
+            (name, ctypes.c_ulonglong)
+            for name in ("total", "free", "page", "page_free", "virtual", "virtual_free", "more")
+        ]
+
+    status = Status(length=ctypes.sizeof(Status))
+    windows: Any = getattr(ctypes, "windll", None)
+    if windows is None or not windows.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+        return None
+    return status.free
+
+
+def _container_memory(folder: str | os.PathLike = "/sys/fs/cgroup") -> int | None:
+    """What a container may still take, None where it has no limit."""
+    try:
+        limit = (Path(folder) / "memory.max").read_text(encoding="ascii").strip()
+        used = (Path(folder) / "memory.current").read_text(encoding="ascii")
+        return None if limit == "max" else max(0, int(limit) - int(used))
+    except (OSError, ValueError):
+        return None
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(real=sys.argv[1:] == ["real"])))

@@ -1,0 +1,85 @@
+"""The tables and figures of the results, rebuilt from the records of the runs alone.
+
+What a record counts as (a row of the table, a repeat with another seed, an ablation) follows
+from the configuration inside it, never from the name of its file.
+"""
+
+from damunet_book.results.figures import (
+    ablation_figure,
+    curves_figure,
+    difference_figure,
+    dots_figure,
+    gallery_figure,
+)
+from damunet_book.results.records import (
+    FOLDS,
+    FOUR,
+    RECORDED,
+    SCORE_NAMES,
+    SCORES,
+    RecordError,
+    Variant,
+    compact,
+    counterpart,
+    load_records,
+    other_rows,
+    recipe,
+    recorded,
+    rows_at,
+    variant,
+    widths,
+)
+from damunet_book.results.scores import (
+    ablation_table,
+    best_width,
+    by_fold,
+    claims,
+    complete_folds,
+    differences,
+    mean_and_interval,
+    repeats,
+    score_table,
+    seed_table,
+    worst_slices,
+)
+from damunet_book.results.text import difference_lines, markdown, plain, score_lines, short_lines
+
+__all__ = [
+    "FOLDS",
+    "FOUR",
+    "RECORDED",
+    "RecordError",
+    "SCORES",
+    "SCORE_NAMES",
+    "Variant",
+    "ablation_figure",
+    "ablation_table",
+    "best_width",
+    "by_fold",
+    "claims",
+    "compact",
+    "complete_folds",
+    "counterpart",
+    "curves_figure",
+    "difference_figure",
+    "difference_lines",
+    "differences",
+    "dots_figure",
+    "gallery_figure",
+    "load_records",
+    "markdown",
+    "mean_and_interval",
+    "other_rows",
+    "plain",
+    "recipe",
+    "recorded",
+    "repeats",
+    "rows_at",
+    "score_lines",
+    "score_table",
+    "seed_table",
+    "short_lines",
+    "variant",
+    "widths",
+    "worst_slices",
+]
