@@ -43,27 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_preflight(commands)
     _add_data(commands)
     _add_train(commands)
     _add_evaluate(commands)
     _add_predict(commands)
-    _add_sweep(commands)
-    _add_table(commands)
-    _add_workshop(commands)
     return parser
-
-
-def _add_preflight(commands) -> None:
-    command = commands.add_parser(
-        "preflight",
-        help="is this computer ready, and how long will each chapter take on it",
-        description="Look at versions, memory, disk, data and device, train one step, and predict "
-        "the minutes of each chapter here. Takes under half a minute and changes nothing. Exit "
-        "code 1 if something has to be mended first.",
-    )
-    command.add_argument("--json", action="store_true", help="print JSON for programs")
-    command.set_defaults(run=_preflight)
 
 
 def _add_data(commands) -> None:
@@ -196,96 +180,6 @@ def _add_predict(commands) -> None:
     command.set_defaults(run=_predict)
 
 
-def _add_sweep(commands) -> None:
-    command = commands.add_parser(
-        "sweep",
-        help="run a list of configurations, one after another",
-        description="Train every configuration of FILE, a JSON list of settings of "
-        "damunet_lite.training.TrainConfig, and keep one record of each. The same command again "
-        "goes on where the sweep stopped; a finished run is never repeated.",
-    )
-    command.add_argument("file", type=Path, metavar="FILE")
-    command.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders")
-    command.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
-    command.add_argument("--quiet", action="store_true", help="no progress bars")
-    command.set_defaults(run=_sweep)
-
-
-def _add_table(commands) -> None:
-    command = commands.add_parser(
-        "table",
-        help="rebuild the tables and figures of the results from the records",
-        description="Rebuild every table and figure of the book's chapter of results from the "
-        "records of the runs alone. Same records, same bytes. With the records of a checkout, "
-        "the copy that the package carries is renewed as well.",
-    )
-    command.add_argument(
-        "--results",
-        type=Path,
-        default=Path("book/results"),
-        metavar="DIR",
-        help="folder of records (default: book/results)",
-    )
-    command.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder to write to (default: RESULTS/tables)"
-    )
-    command.add_argument(
-        "--speed",
-        action="store_true",
-        help="first measure the seconds for one image of each network here, and keep them",
-    )
-    command.add_argument(
-        "--worst",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="RUN",
-        help="first predict the worst test slice of these run folders again, and keep the masks",
-    )
-    command.add_argument(
-        "--gates",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="RUN",
-        help="first measure the attention gates of these run folders, and keep their means",
-    )
-    command.set_defaults(run=_table)
-
-
-def _add_workshop(commands) -> None:
-    command = commands.add_parser(
-        "workshop",
-        help="write notebooks, slides and run sheets for a room, and an offline bundle",
-        description="Write student, instructor and blank notebooks, slides, run sheets and an "
-        "offline bundle from the chapters of a copy of the repository.",
-    )
-    command.add_argument("folder", type=Path, metavar="DIR", help="folder for the material")
-    command.add_argument(
-        "--checkout",
-        type=Path,
-        help="copy of the repository (default: the current folder, or the "
-        "one that the package lies in)",
-    )
-    command.add_argument(
-        "--wheels",
-        type=Path,
-        nargs="?",
-        const=True,
-        default=False,
-        metavar="FOLDER",
-        help="put all packages for this platform and Python into the bundle (hundreds of MB): "
-        "fetched with pip, or those of FOLDER",
-    )
-    command.add_argument(
-        "--force", action="store_true", help="replace material that was changed by hand, too"
-    )
-    command.add_argument(
-        "--start", metavar="H:MM", help="when a day starts, for the run sheets (default: 0:00)"
-    )
-    command.set_defaults(run=_workshop)
-
-
 # ------------------------------------------------------------------ the commands
 
 
@@ -317,21 +211,6 @@ def _training() -> ModuleType:
 
         devices.local_devices()  # the backend's start-up lines come with the first use
     return training
-
-
-def _preflight(arguments: argparse.Namespace) -> int:
-    from damunet_book import preflight
-
-    report = preflight.run(progress=None if arguments.json else _say)
-    if arguments.json:
-        print(json.dumps(report.to_dict()))
-    else:
-        print(report.text(checks=False))
-    return 0 if report.ready else 1
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 def _data(arguments: argparse.Namespace) -> None:
@@ -370,61 +249,6 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         print(json.dumps(record))
     else:
         _print_scores(record, f"{config.network}, fold {config.fold}")
-
-
-def _sweep(arguments: argparse.Namespace) -> None:
-    _training()
-
-    configs = results.read_sweep(arguments.file)
-    if not configs:
-        raise ValueError(f"FILE: {arguments.file} is an empty list, wanted configurations")
-    paths = results.sweep(
-        configs, arguments.runs, arguments.results, not arguments.quiet, report=print
-    )
-    print(f"{len(paths)} records in {arguments.results}")
-
-
-def _table(arguments: argparse.Namespace) -> None:
-    training = _training()
-    from damunet_book import results
-
-    results = arguments.results
-    for folder in arguments.worst:
-        tables.keep_worst(folder, results / "gallery")
-    for folder in arguments.gates:
-        tables.keep_gates(folder, results)
-    if arguments.speed:
-        speed = tables.measure_speed(tables.load_records(results))
-        training.write_json(results / tables.SPEED_FILE, speed)
-    records = tables.load_records(results)
-    if not records:
-        raise ValueError(
-            f"--results: {results} holds no record of a run on the real stack, wanted at least one"
-        )
-    if arguments.out is not None:
-        _check_folder(arguments.out, "--out")
-    paths = tables.write_tables(results, arguments.out)
-    print(tables.plain(tables.score_lines(records)))
-    if results.resolve() == Path(__file__).resolve().parents[1] / "book" / "results":
-        paths.append(tables.write_recorded(results))
-    print(f"{len(records)} records, {len(paths)} files: {', '.join(map(str, paths))}")
-
-
-def _workshop(arguments: argparse.Namespace) -> None:
-    from book import workshop
-
-    _check_folder(arguments.folder, "DIR")
-    if isinstance(arguments.wheels, Path) and not arguments.wheels.is_dir():
-        raise ValueError(f"--wheels: no folder {arguments.wheels}; wanted one with .whl files")
-    material = workshop.write(
-        arguments.folder,
-        arguments.checkout,
-        arguments.wheels,
-        _say,
-        arguments.force,
-        arguments.start,
-    )
-    print(f"{material.folder}: student, instructor, blank, slides, run_sheets, offline_bundle.zip")
 
 
 def _print_scores(record: dict[str, Any], title: str) -> None:

@@ -18,6 +18,7 @@ from test_book import toc_pages
 from test_pages import benchmark
 
 from book.tools.browser import Browser, missing, serve
+from damunet_book import live
 from damunet_lite import metrics
 
 PAGES = [*toc_pages(), "genindex", "py-modindex", "search"]
@@ -225,7 +226,7 @@ def say_scores(truth, probability, threshold, thin, names):
 
 
 def say_tversky(s):
-    loss = widgets.TverskyExplorer(**s).describe()
+    loss = live.TverskyExplorer(**s).describe()
     return [loss.removesuffix(" on the four pixels.")]
 
 
@@ -272,7 +273,7 @@ def say_cbam(s):
 
 def say_supervision(s):
     mask = unpack(s["mask"], s["shape"])
-    figure = widgets.SupervisionTargets(mask=mask, rule=s["rule"], decay=s["decay"])
+    figure = live.SupervisionTargets(mask=mask, rule=s["rule"], decay=s["decay"])
     cells = list(figure._cells().values())
     rule = s["rule"].replace("_", " ")
     first = 1 / sum(s["decay"] ** k for k in range(4))
@@ -284,13 +285,13 @@ def say_supervision(s):
 
 
 def say_field(s):
-    side = int(widgets.ReceptiveField(**s).describe().rstrip(".").split(", ")[-1])
+    side = int(live.ReceptiveField(**s).describe().rstrip(".").split(", ")[-1])
     extra = " meets the pooled image after 1 convolution" if s["multi_scale"] else ""
     return [f"At the bottom a pixel sees {side} image pixels", extra]
 
 
 def say_tiles(s):
-    tiles = int(widgets.OverlapTile(**s).describe().split(" x ")[0])
+    tiles = int(live.OverlapTile(**s).describe().split(" x ")[0])
     work = (tiles * s["tile"] / s["image_size"]) ** 2
     return [f"{tiles**2} tiles, {work:.2f} times"]
 
@@ -444,7 +445,7 @@ def test_figures_on_the_page_say_what_the_package_says(browser, opened):
 @pytest.fixture
 def all_figures(tmp_path):
     """A page with one figure of every kind, whether a chapter shows it or not."""
-    figures = [getattr(widgets, kind)().html() for kind in FIGURES]
+    figures = [getattr(live, kind)().html() for kind in FIGURES]
     path = tmp_path / "figures.html"
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>all</title><body><main>'
     path.write_text(f"{head}<h1>All</h1>{''.join(figures)}</main></body></html>", encoding="utf-8")
@@ -475,7 +476,7 @@ def test_controls_of_figures_are_as_large_as_a_finger_wants(browser, all_figures
     assert {"dm-pixel", "range", "checkbox", "button"} <= {kind for kind, _ in targets}
     small = [(kind, side) for kind, side in targets if side < (24 if kind == "dm-pixel" else 40)]
     assert small == []
-    kinds = {kind.__name__ for kind in widgets.Figure.__subclasses__()}
+    kinds = {kind.__name__ for kind in live.Figure.__subclasses__()}
     assert kinds == set(FIGURES)
 
 

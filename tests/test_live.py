@@ -14,17 +14,18 @@ import pytest
 import traitlets
 from scipy import ndimage
 
+from damunet_book import live
 from damunet_lite import metrics
 
 FIGURES = [
-    widgets.TverskyExplorer,
-    widgets.ThresholdExplorer,
-    widgets.BrokenMembrane,
-    widgets.AttentionGateMap,
-    widgets.CbamExplorer,
-    widgets.SupervisionTargets,
-    widgets.ReceptiveField,
-    widgets.OverlapTile,
+    live.TverskyExplorer,
+    live.ThresholdExplorer,
+    live.BrokenMembrane,
+    live.AttentionGateMap,
+    live.CbamExplorer,
+    live.SupervisionTargets,
+    live.ReceptiveField,
+    live.OverlapTile,
 ]
 RUNNER = Path(__file__).parent / "widgets" / "run.mjs"
 TOLERANCE = 1e-6
@@ -89,7 +90,7 @@ def tversky_cases(rng, count=60):
 def test_focal_tversky_agrees_with_the_loss(javascript):
     losses = pytest.importorskip("damunet_lite.losses")
     cases = list(tversky_cases(np.random.default_rng(0)))
-    results = javascript(widgets.TverskyExplorer, [("focalTversky", c) for c in cases])
+    results = javascript(live.TverskyExplorer, [("focalTversky", c) for c in cases])
     for (truth, probability, s), got in zip(cases, results, strict=True):
         loss = losses.FocalTverskyLoss(s["fnWeight"], s["fpWeight"], s["exponent"], s["smooth"])
         y, p = truth[None].astype(float), probability[None]
@@ -106,7 +107,7 @@ def test_focal_tversky_gradient_is_the_slope_of_the_loss(javascript):
 
     rng = np.random.default_rng(1)
     cases = [c for c in tversky_cases(rng, 200) if 0.02 < loss(*c) < 0.98][:60]
-    results = javascript(widgets.TverskyExplorer, [("focalTversky", c) for c in cases])
+    results = javascript(live.TverskyExplorer, [("focalTversky", c) for c in cases])
     step = 1e-6
     for (y, p, s), got in zip(cases, results, strict=True):
         slope = [(loss(y, p + d, s) - loss(y, p - d, s)) / (2 * step) for d in step * np.eye(4)]
@@ -119,13 +120,13 @@ def test_golden_tversky_rows(javascript):
     settings = {"fnWeight": 0.7, "fpWeight": 0.3, "exponent": 1, "smooth": 1}
     rows = [([1, 1, 1, 0], [0.9, 0.4, 0.6, 0.2]), ([0, 0, 0, 0], [0.1, 0.3, 0, 0])] * 25
     results = javascript(
-        widgets.TverskyExplorer, [("focalTversky", [y, p, settings]) for y, p in rows]
+        live.TverskyExplorer, [("focalTversky", [y, p, settings]) for y, p in rows]
     )
     assert_close([r["loss"] for r in results], [0.222520, 0.107143] * 25)
     # nothing right, nothing wrong, nothing added: perfect, and flat
     nothing = {**settings, "smooth": 0}
     empty = javascript(
-        widgets.TverskyExplorer, [("focalTversky", [[0] * 4, [0] * 4, nothing])] * 50
+        live.TverskyExplorer, [("focalTversky", [[0] * 4, [0] * 4, nothing])] * 50
     )[0]
     assert (empty["index"], empty["loss"], empty["gradient"]) == (1, 0, [0] * 4)
 
@@ -162,7 +163,7 @@ def test_threshold_scores_agree_with_metrics(javascript):
         threshold = (case % 11) / 10 if case % 2 else int(rng.integers(0, 101)) / 100
         cases.append((truth.astype(np.uint8), levels, threshold, bool(case % 3)))
     results = javascript(
-        widgets.ThresholdExplorer,
+        live.ThresholdExplorer,
         [
             ("scoreAt", [t.ravel(), p.ravel(), *t.shape, threshold, thin])
             for t, p, threshold, thin in cases
@@ -182,7 +183,7 @@ def test_thinning_ties_fall_as_in_metrics(javascript):
     ]
     labels = [metrics.label_cells(~m) for m in masks]
     results = javascript(
-        widgets.ThresholdExplorer, [("thinBorders", [x.ravel(), 60, 60]) for x in labels]
+        live.ThresholdExplorer, [("thinBorders", [x.ravel(), 60, 60]) for x in labels]
     )
     assert max(x.max() for x in labels) > 20
     for cells, got in zip(labels, results, strict=True):
@@ -192,7 +193,7 @@ def test_thinning_ties_fall_as_in_metrics(javascript):
 @needs_node
 def test_broken_membranes_agree_with_metrics(javascript):
     rng = np.random.default_rng(4)
-    start = widgets.BrokenMembrane()
+    start = live.BrokenMembrane()
     truth = np.reshape(start.truth, start.shape).astype(np.uint8)
     cases = []
     for case in range(60):
@@ -200,7 +201,7 @@ def test_broken_membranes_agree_with_metrics(javascript):
         cases.append((shown, bool(case % 2)))
     calls = [("scoreMask", [truth.ravel(), m.ravel(), *truth.shape, thin]) for m, thin in cases]
     calls += [("widen", [m.ravel().tolist(), *truth.shape]) for m, _ in cases]
-    results = javascript(widgets.BrokenMembrane, calls)
+    results = javascript(live.BrokenMembrane, calls)
     for (shown, thin), got, wide in zip(cases, results[:60], results[60:], strict=True):
         assert_scores(got, truth, shown.astype(float), 0.5, thin)
         assert got["truthCells"] == 4
@@ -220,7 +221,7 @@ def test_golden_rand_rows(javascript):
         (0,) * 7: (0.5, 0.557886),
     }
     calls = [("segmentationScore", [truth, list(row)]) for row in golden] * 9
-    results = javascript(widgets.BrokenMembrane, calls)
+    results = javascript(live.BrokenMembrane, calls)
     assert_close([(r["rand"], r["information"]) for r in results], list(golden.values()) * 9)
 
 
@@ -229,7 +230,7 @@ def test_gate_by_hand(javascript):
     rng = np.random.default_rng(5)
     names = ("x", "g", "theta", "phi", "psi", "bias")
     cases = [dict(zip(names, rng.uniform(-3, 3, 6), strict=True)) for _ in range(50)]
-    results = javascript(widgets.AttentionGateMap, [("tinyGate", [c]) for c in cases])
+    results = javascript(live.AttentionGateMap, [("tinyGate", [c]) for c in cases])
     for c, got in zip(cases, results, strict=True):
         logit = c["psi"] * max(c["theta"] * c["x"] + c["phi"] * c["g"], 0) + c["bias"]
         alpha = 0.5 * (1 + np.tanh(logit / 2))
@@ -246,7 +247,7 @@ def test_maps_are_enlarged_as_the_gate_enlarges_them(javascript):
         large = small * 2 - rng.integers(0, 2, 2)  # x may have odd sides
         cases.append((rng.random(small), large, "nearest" if case % 4 == 1 else "bilinear"))
     results = javascript(
-        widgets.AttentionGateMap,
+        live.AttentionGateMap,
         [("enlarge", [v.ravel(), list(v.shape), large, how]) for v, large, how in cases],
     )
     for (values, large, how), got in zip(cases, results, strict=True):
@@ -261,9 +262,9 @@ def test_maps_are_enlarged_as_the_gate_enlarges_them(javascript):
 def test_blend_mixes_grey_and_ramp(javascript):
     rng = np.random.default_rng(7)
     cases = [(rng.uniform(0, 255), rng.random(), rng.random()) for _ in range(50)]
-    results = javascript(widgets.AttentionGateMap, [("blend", c) for c in cases])
+    results = javascript(live.AttentionGateMap, [("blend", c) for c in cases])
     for (grey, coefficient, share), got in zip(cases, results, strict=True):
-        wanted = (1 - share) * grey + share * widgets._ramp(np.array(coefficient))
+        wanted = (1 - share) * grey + share * live._ramp(np.array(coefficient))
         assert_close(got, wanted)
 
 
@@ -297,7 +298,7 @@ def test_cbam_agrees_with_the_layer(javascript):
                 np.asarray(layer(features)).ravel(),
             )
         )
-    results = javascript(widgets.CbamExplorer, [("cbam", c) for c in cases])
+    results = javascript(live.CbamExplorer, [("cbam", c) for c in cases])
     for got, (by_channel, by_pixel, output) in zip(results, wanted, strict=True):
         assert_close(got["channel"]["weights"], by_channel)
         assert_close(got["spatial"]["weights"], by_pixel)
@@ -306,11 +307,11 @@ def test_cbam_agrees_with_the_layer(javascript):
 
 @needs_node
 def test_cbam_parts_can_be_switched_off(javascript):
-    state = widgets.CbamExplorer().state()
+    state = live.CbamExplorer().state()
     kernel = [0.5, -0.5]
     base = [state["features"], state["shape"], state["mlp"], kernel, 1]
     off, channel = javascript(
-        widgets.CbamExplorer, [("cbam", [*base, False, False]), ("cbam", [*base, True, False])] * 25
+        live.CbamExplorer, [("cbam", [*base, False, False]), ("cbam", [*base, True, False])] * 25
     )[:2]
     assert off["output"] == state["features"]
     weights = np.tile(channel["channel"]["weights"], len(state["features"]) // 4)
@@ -328,9 +329,9 @@ def test_targets_agree_with_supervision(javascript):
         rule = ("any_membrane", "area", "strided")[case % 3]
         cases.append((mask, (2, 4, 8)[case // 3 % 3], rule))
     calls = [("shrink", [m.ravel(), *m.shape, factor, rule]) for m, factor, rule in cases]
-    results = javascript(widgets.SupervisionTargets, calls)
+    results = javascript(live.SupervisionTargets, calls)
     counts = javascript(
-        widgets.SupervisionTargets,
+        live.SupervisionTargets,
         [
             ("countCells", [target, m.shape[0] // f, m.shape[1] // f])
             for target, (m, f, _) in zip(results, cases, strict=True)
@@ -348,7 +349,7 @@ def test_targets_agree_with_supervision(javascript):
 def test_head_weights_agree_with_supervision(javascript):
     supervision = pytest.importorskip("damunet_lite.supervision")
     cases = [(heads, decay / 20) for heads in (1, 2, 3, 4) for decay in range(1, 21)]
-    results = javascript(widgets.SupervisionTargets, [("headWeights", c) for c in cases])
+    results = javascript(live.SupervisionTargets, [("headWeights", c) for c in cases])
     for (heads, decay), got in zip(cases, results, strict=True):
         wanted = supervision.head_weights([f"head{i}" for i in range(heads)], decay)
         assert_close(got, list(wanted.values()))
@@ -394,8 +395,8 @@ class Dependence:
 
 @needs_node
 def test_receptive_fields_by_brute_force(javascript):
-    levels = javascript(widgets.ReceptiveField, [("encoderLevels", [n]) for n in NETWORKS])
-    widths = javascript(widgets.ReceptiveField, [("outputWidths", [n]) for n in NETWORKS])
+    levels = javascript(live.ReceptiveField, [("encoderLevels", [n]) for n in NETWORKS])
+    widths = javascript(live.ReceptiveField, [("outputWidths", [n]) for n in NETWORKS])
     assert len(NETWORKS) >= 50
     for network, by_level, width in zip(NETWORKS, levels, widths, strict=True):
         step = 2 ** network["depth"]
@@ -413,9 +414,9 @@ def test_receptive_fields_by_brute_force(javascript):
 
 @needs_node
 def test_still_picture_and_script_give_the_same_fields(javascript):
-    results = javascript(widgets.ReceptiveField, [("encoderLevels", [n]) for n in NETWORKS])
+    results = javascript(live.ReceptiveField, [("encoderLevels", [n]) for n in NETWORKS])
     for network, levels in zip(NETWORKS, results, strict=True):
-        figure = widgets.ReceptiveField(**network)
+        figure = live.ReceptiveField(**network)
         assert figure._fields() == [entry["field"] for entry in levels]
 
 
@@ -429,9 +430,9 @@ def tile_cases():
 def test_tiles_agree_with_inference(javascript):
     inference = pytest.importorskip("damunet_lite.inference")
     cases = [*tile_cases(), (600, 256, 0.5), (513, 64, 0.9), (101, 50, 0.0)]
-    starts = javascript(widgets.OverlapTile, [("tileStarts", c) for c in cases])
-    windows = javascript(widgets.OverlapTile, [("tileWindow", [c[1]]) for c in cases])
-    costs = javascript(widgets.OverlapTile, [("costFactor", c) for c in cases])
+    starts = javascript(live.OverlapTile, [("tileStarts", c) for c in cases])
+    windows = javascript(live.OverlapTile, [("tileWindow", [c[1]]) for c in cases])
+    costs = javascript(live.OverlapTile, [("costFactor", c) for c in cases])
     for (length, tile, overlap), start, window, cost in zip(
         cases, starts, windows, costs, strict=True
     ):
@@ -447,7 +448,7 @@ def test_seams_of_blended_tiles(javascript):
         (length, tile, overlap, ("gaussian", "uniform")[i % 2], 2 + i)
         for i, (length, tile, overlap) in enumerate(tile_cases())
     ]
-    results = javascript(widgets.OverlapTile, [("seams", c) for c in cases])
+    results = javascript(live.OverlapTile, [("seams", c) for c in cases])
     for (length, tile, overlap, kind, reach), got in zip(cases, results, strict=True):
         starts = np.array(inference.tile_starts(length, tile, overlap))
         window = inference.gaussian_window(tile) if kind == "gaussian" else np.ones(tile)
@@ -469,9 +470,9 @@ def test_seams_of_blended_tiles(javascript):
 @needs_node
 def test_overlap_start_for_the_still_picture(javascript):
     cases = [(256 + 31 * i, 64 + 7 * i, (i % 19) / 20) for i in range(57)]
-    results = javascript(widgets.OverlapTile, [("tileStarts", c) for c in cases])
+    results = javascript(live.OverlapTile, [("tileStarts", c) for c in cases])
     for (length, tile, overlap), got in zip(cases, results, strict=True):
-        assert widgets.OverlapTile(image_size=length, tile=tile, overlap=overlap)._starts() == got
+        assert live.OverlapTile(image_size=length, tile=tile, overlap=overlap)._starts() == got
 
 
 # ---------------------------------------------------------------- in a browser
@@ -548,7 +549,7 @@ def test_every_control_answers_to_the_keyboard(browser):
 @pytest.mark.slow
 def test_break_a_membrane_by_keyboard(browser):
     driver, show = browser
-    (figure,) = show(widgets.BrokenMembrane())
+    (figure,) = show(live.BrokenMembrane())
     first = figure.find_element("css selector", ".dm-pixel")
     first.send_keys("\ue015")  # down: the focus moves, nothing changes
     assert spoken(figure).startswith("0 of 117 pixels wrong")
@@ -562,7 +563,7 @@ def test_break_a_membrane_by_keyboard(browser):
 @pytest.mark.slow
 def test_script_and_still_picture_say_the_same(browser):
     _, show = browser
-    figure = widgets.ThresholdExplorer(threshold=0.62)
+    figure = live.ThresholdExplorer(threshold=0.62)
     numbers = re.findall(r"0\.\d{3}", figure.describe())
     assert len(numbers) == 4
     text = spoken(show(figure)[0])
@@ -652,7 +653,7 @@ def test_figures_on_one_page_do_not_meet(figure):
 
 
 def test_each_figure_keeps_its_own_state():
-    text = "".join(widgets.TverskyExplorer(fn_weight=w).html() for w in (0.2, 0.9))
+    text = "".join(live.TverskyExplorer(fn_weight=w).html() for w in (0.2, 0.9))
     states = re.findall(r"data-state='([^']+)'", text)
     assert [json.loads(unescape(s))["fn_weight"] for s in states] == [0.2, 0.9]
 
@@ -669,7 +670,7 @@ def test_html_and_repr_are_stable(figure):
 @each_figure
 def test_code_lies_between_the_markers(figure):
     text = figure().html()
-    start, end = widgets.CODE_MARKERS
+    start, end = live.CODE_MARKERS
     before, rest = text.split(start)
     code, after = rest.split(end)
     assert "export " not in before
@@ -690,13 +691,13 @@ def test_mime_bundle_has_both_faces(figure):
     content, _ = shown._repr_mimebundle_()
     assert content["text/html"] == shown.html()
     assert content["text/plain"] == repr(shown)
-    if widgets._Base is not traitlets.HasTraits:
+    if live._Base is not traitlets.HasTraits:
         assert "application/vnd.jupyter.widget-view+json" in content
 
 
 def test_quotes_and_tags_in_names_stay_text():
     maps = {"it's </script> <b>": np.full((2, 2), 0.5)}
-    text = widgets.AttentionGateMap(image=np.zeros((4, 4)), maps=maps).html()
+    text = live.AttentionGateMap(image=np.zeros((4, 4)), maps=maps).html()
     assert text.count("</script") == 1
     state = Elements(text).of("div")[0]["data-state"]
     assert json.loads(state)["maps"][0]["name"] == "it's </script> <b>"
@@ -706,7 +707,7 @@ def test_html_form_without_anywidget():
     program = (
         "import sys; sys.modules['anywidget'] = None\n"
         "from damunet_lite import widgets\n"
-        "figure = widgets.TverskyExplorer(exponent=1)\n"
+        "figure = live.TverskyExplorer(exponent=1)\n"
         "content, _ = figure._repr_mimebundle_()\n"
         "assert set(content) == {'text/plain', 'text/html'}\n"
         "sys.stdout.write(content['text/html'])\n"
@@ -719,7 +720,7 @@ def test_html_form_without_anywidget():
         check=True,
         cwd=Path(__file__).parents[1],
     )
-    assert done.stdout == widgets.TverskyExplorer(exponent=1).html()
+    assert done.stdout == live.TverskyExplorer(exponent=1).html()
 
 
 def test_importing_the_figures_does_not_import_keras():
@@ -731,13 +732,13 @@ def test_importing_the_figures_does_not_import_keras():
 
 def test_arrays_are_stored_in_steps_of_255():
     truth = np.array([[0, 1, 0]])
-    figure = widgets.ThresholdExplorer(truth=truth, probability=np.array([[0.1, 0.5, 1.0]]))
+    figure = live.ThresholdExplorer(truth=truth, probability=np.array([[0.1, 0.5, 1.0]]))
     assert figure.probability == "GoD/"  # bytes 26, 128, 255
     assert figure.truth == "AAEA"  # bytes 0, 1, 0
 
 
 def test_still_picture_follows_the_state():
-    figure = widgets.BrokenMembrane()
+    figure = live.BrokenMembrane()
     figure.prediction = [0] * 117
     # all cell: 21 of 117 pixels wrong, one region
     # Dice of cell: twice 96 true cell pixels over 96 + 117; of membrane: nothing found
@@ -747,33 +748,33 @@ def test_still_picture_follows_the_state():
 
 
 WRONG = [
-    (widgets.TverskyExplorer, {"fn_weight": 1.5}, "fn_weight is 1.5"),
-    (widgets.TverskyExplorer, {"truth": (1, 0, 1)}, r"truth has shape \(3,\)"),
-    (widgets.TverskyExplorer, {"truth": (1, 0, 1, 2)}, "truth is 2"),
-    (widgets.ThresholdExplorer, {"truth": np.zeros((4, 4))}, "probability is None"),
+    (live.TverskyExplorer, {"fn_weight": 1.5}, "fn_weight is 1.5"),
+    (live.TverskyExplorer, {"truth": (1, 0, 1)}, r"truth has shape \(3,\)"),
+    (live.TverskyExplorer, {"truth": (1, 0, 1, 2)}, "truth is 2"),
+    (live.ThresholdExplorer, {"truth": np.zeros((4, 4))}, "probability is None"),
     (
-        widgets.ThresholdExplorer,
+        live.ThresholdExplorer,
         {"truth": np.zeros((4, 4)), "probability": np.zeros((4, 5))},
         r"probability has shape \(4, 5",
     ),
     (
-        widgets.ThresholdExplorer,
+        live.ThresholdExplorer,
         {"truth": np.zeros((4, 4)), "probability": np.full((4, 4), 255.0)},
         "values from 255",
     ),
-    (widgets.ThresholdExplorer, {"view": "sideways"}, "view is 'sideways'"),
-    (widgets.BrokenMembrane, {"truth": np.zeros((4, 4))}, "0 membrane pixels"),
-    (widgets.BrokenMembrane, {"gap": (0, 0)}, r"gap is \(0, 0\)"),
-    (widgets.BrokenMembrane, {"gap": (9, 4)}, r"gap is \(9, 4\)"),
-    (widgets.AttentionGateMap, {"image": np.zeros((4, 4))}, "maps is None"),
-    (widgets.AttentionGateMap, {"level": 3}, "level is 3"),
-    (widgets.CbamExplorer, {"features": np.zeros((20, 4, 2))}, r"\(20, 4, 2\)"),
-    (widgets.CbamExplorer, {"kernel_size": 4}, "kernel_size is 4"),
-    (widgets.CbamExplorer, {"mlp": {"squeeze": []}}, "mlp has the keys"),
-    (widgets.SupervisionTargets, {"mask": np.zeros((12, 16))}, r"\(12, 16\), wanted multiples"),
-    (widgets.SupervisionTargets, {"mask": np.full((8, 8), 0.5)}, "wanted a mask of 0 and 1"),
-    (widgets.ReceptiveField, {"depth": 6}, "depth is 6"),
-    (widgets.OverlapTile, {"overlap": 1.0}, "overlap is 1.0"),
+    (live.ThresholdExplorer, {"view": "sideways"}, "view is 'sideways'"),
+    (live.BrokenMembrane, {"truth": np.zeros((4, 4))}, "0 membrane pixels"),
+    (live.BrokenMembrane, {"gap": (0, 0)}, r"gap is \(0, 0\)"),
+    (live.BrokenMembrane, {"gap": (9, 4)}, r"gap is \(9, 4\)"),
+    (live.AttentionGateMap, {"image": np.zeros((4, 4))}, "maps is None"),
+    (live.AttentionGateMap, {"level": 3}, "level is 3"),
+    (live.CbamExplorer, {"features": np.zeros((20, 4, 2))}, r"\(20, 4, 2\)"),
+    (live.CbamExplorer, {"kernel_size": 4}, "kernel_size is 4"),
+    (live.CbamExplorer, {"mlp": {"squeeze": []}}, "mlp has the keys"),
+    (live.SupervisionTargets, {"mask": np.zeros((12, 16))}, r"\(12, 16\), wanted multiples"),
+    (live.SupervisionTargets, {"mask": np.full((8, 8), 0.5)}, "wanted a mask of 0 and 1"),
+    (live.ReceptiveField, {"depth": 6}, "depth is 6"),
+    (live.OverlapTile, {"overlap": 1.0}, "overlap is 1.0"),
 ]
 
 

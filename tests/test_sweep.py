@@ -1,0 +1,127 @@
+"""Sweeps: nothing is run twice, nothing is overwritten, records hold what a table needs."""
+
+import dataclasses
+import json
+
+import pytest
+
+from book.tools import sweep
+from damunet_lite import data, training
+
+SMALL = {
+    "network": "unet",
+    "network_options": {"base_filters": 2, "depth": 1},
+    "data": "synthetic",
+    "fold": 1,
+    "steps": 2,
+    "crop": 32,
+    "batch_size": 1,
+    "evaluate_every": 1,
+    "tta": False,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_data():
+    with pytest.MonkeyPatch.context() as patch:
+        stack = data.synthetic_stack(n=12, size=48, seed=0)
+        patch.setattr(training, "load_stack", lambda config: stack)
+        yield
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    place = tmp_path_factory.mktemp("sweep")
+    file = place / "sweep.json"
+    file.write_text(json.dumps([SMALL, {**SMALL, "seed": 1}]))
+    configs = sweep.read_sweep(file)
+    lines = []
+    paths = sweep.sweep(configs, place / "runs", place / "results", False, lines.append)
+    return place, configs, paths, lines
+
+
+def test_each_run_leaves_a_record_with_what_a_table_needs(swept):
+    _, configs, paths, lines = swept
+    assert [line.split(":")[0] for line in lines] == ["run 1 of 2", "run 2 of 2"]
+    assert "min left" in lines[1]
+    for config, path in zip(configs, paths, strict=True):
+        found = json.loads(path.read_text())
+        assert found["config"] == json.loads(json.dumps(dataclasses.asdict(config)))
+        assert set(found["test"]) == set(found["baselines"]["all cell"])
+        assert len(found["test_scores"]["rand"]) == len(found["test_slices"]) == 6
+        assert found["package"]
+        assert found["environment"]["backend"]
+        assert "probabilities" not in found
+
+
+def test_a_finished_run_is_not_repeated(swept, monkeypatch):
+    place, configs, paths, _ = swept
+    monkeypatch.setattr(training, "train", lambda *_: pytest.fail("ran again"))
+    assert sweep.sweep(configs, place / "runs", place / "results", False) == paths
+
+
+def test_a_sweep_goes_on_after_its_records_so_far(swept, monkeypatch):
+    place, configs, paths, _ = swept
+    kept = paths[1].read_text()
+    paths[1].unlink()
+    started = []
+    real = training.train
+    monkeypatch.setattr(training, "train", lambda c, *a: started.append(c.seed) or real(c, *a))
+    sweep.sweep(configs, place / "runs", place / "results", False)
+    assert started == [1]
+    assert json.loads(paths[1].read_text())["test"] == json.loads(kept)["test"]
+
+
+def test_a_record_of_another_configuration_is_not_taken_for_this_one(swept, tmp_path):
+    _, configs, paths, _ = swept
+    (tmp_path / paths[1].name).write_text(paths[0].read_text())
+    with pytest.raises(training.RunError, match="seed: 0 -> 1"):
+        sweep.sweep(configs[1:], tmp_path, tmp_path, False)
+
+
+def test_configurations_that_differ_have_names_that_differ():
+    base = training.TrainConfig("unet")
+    changed = [
+        {"loss": "dice"},
+        {"crop": 128},
+        {"network_options": {"attention": "cbam"}},
+        {"augment": {"noise": 0.0}},
+        {"tta": False},
+        {"seed": 1},
+        {"fold": 0},
+    ]
+    names = {base.name} | {dataclasses.replace(base, **change).name for change in changed}
+    assert len(names) == 1 + len(changed)
+    assert base.name == "unet-fold4-seed0"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("not json", "JSON list"),
+        ('{"network": "unet"}', "got one dict: put it in"),
+        ('[{"network": "unet"}, "unet"]', "entry 2 must be a dict, got 'unet'"),
+        ('[{"netwrk": "unet"}]', r"entry 1: .*netwrk"),
+        ('[{"network": "unet"}, {"network": "unet", "steps": 0}]', "entry 2: steps"),
+        ('[{"network": "unet"}, {"network": "unet"}]', "once"),
+    ],
+)
+def test_a_bad_sweep_file_is_refused_with_the_entry(tmp_path, content, said):
+    file = tmp_path / "sweep.json"
+    file.write_text(content)
+    with pytest.raises(ValueError, match=said):
+        sweep.read_sweep(file)
+
+
+def test_a_missing_sweep_file_is_named(tmp_path):
+    with pytest.raises(training.RunError, match=r"none\.json cannot be read: No such file"):
+        sweep.read_sweep(tmp_path / "none.json")
+
+
+def test_history_is_thinned_to_its_end(tmp_path):
+    history = [{"step": i} for i in range(1, 251)]
+    (tmp_path / "metrics.json").write_text(json.dumps({"history": history, "x": 1 / 3}))
+    found = sweep.record(tmp_path)
+    assert len(found["history"]) <= 100
+    assert found["history"][-1] == {"step": 250}
+    assert found["x"] == 0.333333
