@@ -101,4 +101,4 @@ def same_shape(name: str, array: np.ndarray, other: str, reference: np.ndarray) 
 def _all(name: str, array: np.ndarray, right: np.ndarray, wanted: str) -> None:
     if not np.all(right):
         wrong = array[~right]
-        raise ValueError(f"{name} holds {wrong[0]!r} ({wrong.size} such pixels), wanted {wanted}")
+        raise ValueError(f"{name} holds {wrong[0]} ({wrong.size} such pixels), wanted {wanted}")
