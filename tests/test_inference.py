@@ -10,15 +10,12 @@ import pytest
 from damunet_lite import inference
 from damunet_lite.inference import (
     as_network_input,
-    attention_maps,
     dihedral,
-    feature_maps,
     gaussian_window,
     predict,
     tile_starts,
     undo_dihedral,
 )
-from damunet_lite.layers import AttentionGate, SpatialAttention
 
 
 class FakeModel:
@@ -302,7 +299,6 @@ def test_nothing_is_printed_and_nobody_warned(capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         predict(lopsided_network(), random_image(2, 20, 20), tta=True)
-        attention_maps(gated_network(), random_image(20, 20))
     assert capsys.readouterr().out == ""
 
 
@@ -350,41 +346,3 @@ def test_augmented_prediction_turns_with_the_image(tile):
         again = predict(model, turned, tile=tile, tta=True)
         np.testing.assert_allclose(again, dihedral(result, k), atol=1e-6)
         assert np.abs(predict(model, turned, tile=tile) - dihedral(plain, k)).max() > 0.05
-
-
-# Looking inside
-
-
-def gated_network():
-    inputs = keras.Input((None, None, 1))
-    coarse = keras.layers.AveragePooling2D(2)(inputs)
-    gated = AttentionGate(2, name="gate")([inputs, coarse])
-    outputs = SpatialAttention(3, name="spatial")(gated)
-    return keras.Model(inputs, outputs)
-
-
-def test_attention_maps_explain_what_the_layers_let_pass():
-    model, image = gated_network(), random_image(2, 32, 48)
-    maps = attention_maps(model, image)
-    assert {name: m.shape for name, m in maps.items()} == {
-        "gate": (2, 32, 48, 1),
-        "spatial": (2, 32, 48, 1),
-    }
-    gated = feature_maps(model, image, "gate")
-    np.testing.assert_allclose(gated, image[..., None] * maps["gate"], atol=1e-6)
-    wanted = gated * maps["spatial"]
-    np.testing.assert_allclose(feature_maps(model, image, "spatial"), wanted, atol=1e-6)
-
-
-def test_maps_are_cut_to_the_image():
-    model = gated_network()
-    assert attention_maps(model, random_image(19, 30))["gate"].shape == (19, 30, 1)
-    coarse = model.layers[1].name
-    assert feature_maps(model, random_image(3, 19, 30), coarse).shape == (3, 10, 15, 1)
-
-
-def test_no_attention_no_maps_and_unknown_layers_are_named():
-    model = lopsided_network()
-    assert attention_maps(model, random_image(16, 16)) == {}
-    with pytest.raises(ValueError, match="layer_name is 'nothing'; wanted one of"):
-        feature_maps(model, random_image(16, 16), "nothing")
