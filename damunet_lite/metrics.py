@@ -1,6 +1,6 @@
 """Scores: what a membrane prediction is worth, pixel by pixel and cell by cell.
 
-Pixel scores (Dice, accuracy, sensitivity, precision) count agreeing pixels. The two
+Pixel scores (Dice, accuracy, recall, precision) count agreeing pixels. The two
 segmentation scores, V_rand and V_info, ask instead whether the *cells* that the prediction
 outlines are the true cells: one missing membrane pixel can merge two of them. Both come from
 one contingency table between true and proposed cells, as in the ISBI 2012 challenge [1]_.
@@ -160,7 +160,7 @@ def accuracy(truth: np.ndarray, prediction: np.ndarray, positive: str = "membran
     return (counts.tp + counts.tn) / sum(counts)
 
 
-def sensitivity(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane") -> float:
+def recall(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane") -> float:
     """Share of the true positive-class pixels that were found, TP / (TP + FN).
 
     Parameters
@@ -180,7 +180,7 @@ def sensitivity(truth: np.ndarray, prediction: np.ndarray, positive: str = "memb
 
     Examples
     --------
-    >>> sensitivity([1, 1, 1, 1, 0], [1, 0, 0, 0, 1])
+    >>> recall([1, 1, 1, 1, 0], [1, 0, 0, 0, 1])
     0.25
     """
     counts = confusion(truth, prediction, positive)
@@ -363,18 +363,18 @@ class SegmentationScore:
 
     Attributes
     ----------
-    rand, rand_split, rand_merge : float
+    v_rand, v_rand_split, v_rand_merge : float
         V_rand, and the two scores whose harmonic mean it is.
-    information, information_split, information_merge : float
+    v_info, v_info_split, v_info_merge : float
         V_info, and the two scores whose harmonic mean it is.
     """
 
-    rand: float
-    rand_split: float
-    rand_merge: float
-    information: float
-    information_split: float
-    information_merge: float
+    v_rand: float
+    v_rand_split: float
+    v_rand_merge: float
+    v_info: float
+    v_info_split: float
+    v_info_merge: float
 
 
 class _Contingency(NamedTuple):
@@ -458,7 +458,7 @@ def segmentation_score(truth_labels: np.ndarray, proposal_labels: np.ndarray) ->
     marginals s_i (proposed) and t_j (true). Then
 
     ==========  ====================  =====================
-    part        rand                  information
+    part        v_rand                v_info
     ==========  ====================  =====================
     split       sum p_ij^2/sum t_j^2  I(S; T) / H(S)
     merge       sum p_ij^2/sum s_i^2  I(S; T) / H(T)
@@ -467,7 +467,7 @@ def segmentation_score(truth_labels: np.ndarray, proposal_labels: np.ndarray) ->
     and V_rand, V_info are the harmonic means of their two parts, which is the same as dividing
     by the mean of the two denominators. The Rand split score is the chance that two pixels of
     one true cell are also together in the proposal: it falls when cells are split. If both
-    entropies are 0 (one segment in both) the information scores are 1; if only one of them
+    entropies are 0 (one segment in both) the scores from information are 1; if only one of them
     is, its own part is 1 and V_info is 0.
 
     References
@@ -480,9 +480,9 @@ def segmentation_score(truth_labels: np.ndarray, proposal_labels: np.ndarray) ->
     Two cells of three pixels; the proposal joins them.
 
     >>> score = segmentation_score([1, 1, 1, 0, 2, 2, 2], [1, 1, 1, 1, 1, 1, 1])
-    >>> round(score.rand, 6), score.rand_split, score.rand_merge
+    >>> round(score.v_rand, 6), score.v_rand_split, score.v_rand_merge
     (0.666667, 1.0, 0.5)
-    >>> score.information
+    >>> score.v_info
     0.0
     """
     truth = _integer_labels(truth_labels, "truth_labels")
@@ -513,8 +513,8 @@ def _information_parts(table: _Contingency) -> tuple[float, float, float]:
     )
 
 
-def rand_score(truth_labels: np.ndarray, proposal_labels: np.ndarray) -> float:
-    """V_rand alone: `segmentation_score`'s field `rand`.
+def v_rand(truth_labels: np.ndarray, proposal_labels: np.ndarray) -> float:
+    """V_rand alone: `segmentation_score`'s field `v_rand`.
 
     Parameters
     ----------
@@ -528,14 +528,14 @@ def rand_score(truth_labels: np.ndarray, proposal_labels: np.ndarray) -> float:
 
     Examples
     --------
-    >>> rand_score([1, 1, 1, 0, 2, 2, 2], [1, 1, 0, 0, 2, 2, 2])
+    >>> v_rand([1, 1, 1, 0, 2, 2, 2], [1, 1, 0, 0, 2, 2, 2])
     0.875
     """
-    return segmentation_score(truth_labels, proposal_labels).rand
+    return segmentation_score(truth_labels, proposal_labels).v_rand
 
 
-def information_score(truth_labels: np.ndarray, proposal_labels: np.ndarray) -> float:
-    """V_info alone: `segmentation_score`'s field `information`.
+def v_info(truth_labels: np.ndarray, proposal_labels: np.ndarray) -> float:
+    """V_info alone: `segmentation_score`'s field `v_info`.
 
     Parameters
     ----------
@@ -549,10 +549,10 @@ def information_score(truth_labels: np.ndarray, proposal_labels: np.ndarray) -> 
 
     Examples
     --------
-    >>> round(information_score([1, 1, 1, 0, 2, 2, 2], [1, 1, 0, 0, 2, 2, 2]), 6)
+    >>> round(v_info([1, 1, 1, 0, 2, 2, 2], [1, 1, 0, 0, 2, 2, 2]), 6)
     0.81329
     """
-    return segmentation_score(truth_labels, proposal_labels).information
+    return segmentation_score(truth_labels, proposal_labels).v_info
 
 
 # ---------------------------------------------------------------- probabilities to scores
@@ -590,7 +590,7 @@ def threshold_scores(
     --------
     >>> truth = np.array([[0, 0, 0, 1, 0, 0, 0]])
     >>> probability = np.array([[0., .1, .2, .65, .2, .1, 0.]])
-    >>> [round(s.rand, 3) for s in threshold_scores(truth, probability, [0.3, 0.5])]
+    >>> [round(s.v_rand, 3) for s in threshold_scores(truth, probability, [0.3, 0.5])]
     [0.667, 1.0]
     """
     truth = _binary(truth_membrane, "truth_membrane")
@@ -626,7 +626,7 @@ class _PixelScores(NamedTuple):
     accuracy: float
     dice_cell: float
     dice_membrane: float
-    sensitivity: float
+    recall: float
     precision: float
 
 
@@ -636,12 +636,23 @@ def _pixel_scores(truth: np.ndarray, prediction: np.ndarray) -> _PixelScores:
         accuracy=(counts.tp + counts.tn) / truth.size,
         dice_cell=_dice(_flip(counts)),
         dice_membrane=_dice(counts),
-        sensitivity=_ratio(counts.tp, counts.tp + counts.fn),
+        recall=_ratio(counts.tp, counts.tp + counts.fn),
         precision=_ratio(counts.tp, counts.tp + counts.fp),
     )
 
 
 _SEGMENTATION_FIELDS = tuple(field.name for field in fields(SegmentationScore))
+
+#: What the records of the package's first version call some scores.
+_FORMER_NAMES = {
+    "rand": "v_rand",
+    "rand_split": "v_rand_split",
+    "rand_merge": "v_rand_merge",
+    "information": "v_info",
+    "information_split": "v_info_split",
+    "information_merge": "v_info_merge",
+    "sensitivity": "recall",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -652,15 +663,15 @@ class StackScores:
     ----------
     thresholds : float array, [T]
         On the probability of cell.
-    rand, rand_split, rand_merge, information, information_split, information_merge : [N, T]
+    v_rand, v_rand_split, v_rand_merge, v_info, v_info_split, v_info_merge : [N, T]
         See `SegmentationScore`.
-    accuracy, dice_cell, dice_membrane, sensitivity, precision : float array, [N, T]
-        Pixel scores; sensitivity and precision are those of membrane.
+    accuracy, dice_cell, dice_membrane, recall, precision : float array, [N, T]
+        Pixel scores; recall and precision are those of membrane.
 
     Notes
     -----
     The score of a stack is the mean over its slices, Dice included. Choose thresholds with
-    `best_rand` and `best_information` on validation slices, then report other slices with
+    `best_v_rand` and `best_v_info` on validation slices, then report other slices with
     `row` at those thresholds.
 
     Raises
@@ -673,46 +684,46 @@ class StackScores:
     >>> truth = np.array([[[0, 0, 0, 1, 0, 0, 0]]])
     >>> probability = np.array([[[0., .1, .2, .65, .2, .1, 0.]]])
     >>> scores = score_stack(truth, probability, thresholds=[0.3, 0.5])
-    >>> scores.rand.shape
+    >>> scores.v_rand.shape
     (1, 2)
-    >>> scores.best_rand(), scores.best_information()
+    >>> scores.best_v_rand(), scores.best_v_info()
     ((0.5, 1.0), (0.5, 1.0))
-    >>> round(scores.at(rand_threshold=0.3)["v_rand_merge"], 3)
+    >>> round(scores.at(v_rand_threshold=0.3)["v_rand_merge"], 3)
     0.5
-    >>> StackScores.from_dict(scores.to_dict()).best_rand()
+    >>> StackScores.from_dict(scores.to_dict()).best_v_rand()
     (0.5, 1.0)
     """
 
     thresholds: np.ndarray
-    rand: np.ndarray
-    rand_split: np.ndarray
-    rand_merge: np.ndarray
-    information: np.ndarray
-    information_split: np.ndarray
-    information_merge: np.ndarray
+    v_rand: np.ndarray
+    v_rand_split: np.ndarray
+    v_rand_merge: np.ndarray
+    v_info: np.ndarray
+    v_info_split: np.ndarray
+    v_info_merge: np.ndarray
     accuracy: np.ndarray
     dice_cell: np.ndarray
     dice_membrane: np.ndarray
-    sensitivity: np.ndarray
+    recall: np.ndarray
     precision: np.ndarray
 
     def __post_init__(self) -> None:
-        wanted = self.rand.shape
+        wanted = self.v_rand.shape
         if self.thresholds.ndim != 1 or len(wanted) != 2 or wanted[1] != self.thresholds.size:
             raise ValueError(
-                f"thresholds has shape {self.thresholds.shape} and rand {wanted}, "
+                f"thresholds has shape {self.thresholds.shape} and v_rand {wanted}, "
                 "wanted [T] and [N, T]"
             )
         for field in fields(self)[1:]:
-            _same_shape(self.rand, getattr(self, field.name), "rand", field.name)
+            _same_shape(self.v_rand, getattr(self, field.name), "v_rand", field.name)
 
-    def best_rand(self) -> tuple[float, float]:
+    def best_v_rand(self) -> tuple[float, float]:
         """Threshold with the highest mean V_rand, and that mean. Ties: the lowest threshold."""
-        return self._best(self.rand)
+        return self._best(self.v_rand)
 
-    def best_information(self) -> tuple[float, float]:
+    def best_v_info(self) -> tuple[float, float]:
         """Threshold with the highest mean V_info, and that mean. Ties: the lowest threshold."""
-        return self._best(self.information)
+        return self._best(self.v_info)
 
     def _best(self, scores: np.ndarray) -> tuple[float, float]:
         means = scores.mean(axis=0)
@@ -728,17 +739,17 @@ class StackScores:
 
     def at(
         self,
-        rand_threshold: float,
-        information_threshold: float | None = None,
+        v_rand_threshold: float,
+        v_info_threshold: float | None = None,
         pixel_threshold: float = 0.5,
     ) -> dict[str, float]:
         """Mean over slices of every score, split and merge parts included.
 
         Parameters
         ----------
-        rand_threshold : float
+        v_rand_threshold : float
             Threshold for V_rand and its parts.
-        information_threshold : float, optional
+        v_info_threshold : float, optional
             Threshold for V_info and its parts; by default the same.
         pixel_threshold : float
             Threshold for the pixel scores.
@@ -747,42 +758,41 @@ class StackScores:
         -------
         dict of float
             Keys: the columns of a score table, `v_rand_split`, `v_rand_merge`,
-            `v_info_split`, `v_info_merge`, `sensitivity`, `precision`, and the thresholds used as
-            `rand_threshold`, `information_threshold`, `pixel_threshold`.
+            `v_info_split`, `v_info_merge`, `recall`, `precision`, and the thresholds used as
+            `v_rand_threshold`, `v_info_threshold`, `pixel_threshold`.
 
         Raises
         ------
         ValueError
             If a threshold is not among those that were scored.
         """
-        if information_threshold is None:
-            information_threshold = rand_threshold
+        if v_info_threshold is None:
+            v_info_threshold = v_rand_threshold
         columns = {
-            "rand": self._column(rand_threshold, "rand_threshold"),
-            "information": self._column(information_threshold, "information_threshold"),
+            "v_rand": self._column(v_rand_threshold, "v_rand_threshold"),
+            "v_info": self._column(v_info_threshold, "v_info_threshold"),
             "pixel": self._column(pixel_threshold, "pixel_threshold"),
         }
         row: dict[str, float] = {}
         for name in _PixelScores._fields:
             row[name] = float(getattr(self, name)[:, columns["pixel"]].mean())
         for name in _SEGMENTATION_FIELDS:
-            key = "v_" + name.replace("information", "info")
-            row[key] = float(getattr(self, name)[:, columns[name.split("_")[0]]].mean())
+            row[name] = float(getattr(self, name)[:, columns[name[:6]]].mean())
         for name, column in columns.items():
             row[f"{name}_threshold"] = float(self.thresholds[column])
         return row
 
     def row(
         self,
-        rand_threshold: float,
-        information_threshold: float | None = None,
+        v_rand_threshold: float,
+        v_info_threshold: float | None = None,
         pixel_threshold: float = 0.5,
     ) -> dict[str, float]:
         """One row of a score table: `at`, cut down to `TABLE_COLUMNS`.
 
         Parameters
         ----------
-        rand_threshold, information_threshold, pixel_threshold
+        v_rand_threshold, v_info_threshold, pixel_threshold
             As in `at`.
 
         Returns
@@ -796,7 +806,7 @@ class StackScores:
         ValueError
             If a threshold is not among those that were scored.
         """
-        scores = self.at(rand_threshold, information_threshold, pixel_threshold)
+        scores = self.at(v_rand_threshold, v_info_threshold, pixel_threshold)
         return {name: scores[name] for name in TABLE_COLUMNS}
 
     def to_dict(self) -> dict[str, Any]:
@@ -805,7 +815,7 @@ class StackScores:
 
     @classmethod
     def from_dict(cls, scores: Mapping[str, Any]) -> "StackScores":
-        """Rebuild what `to_dict` gave.
+        """Rebuild what `to_dict` gave, now or under the names that records used to have.
 
         Raises
         ------
@@ -813,6 +823,7 @@ class StackScores:
             If a score is missing, unknown, or not of shape [N, T].
         """
         names = {field.name for field in fields(cls)}
+        scores = {_FORMER_NAMES.get(name, name): value for name, value in scores.items()}
         if set(scores) != names:
             missing, unknown = sorted(names - set(scores)), sorted(set(scores) - names)
             raise ValueError(
@@ -863,9 +874,9 @@ def score_stack(
     >>> truth = np.array([[[0, 0, 0, 1, 0, 0, 0]]])
     >>> probability = np.array([[[0., .1, .2, .65, .2, .1, 0.]]])
     >>> scores = score_stack(truth, probability)
-    >>> scores.best_rand()
+    >>> scores.best_v_rand()
     (0.4, 1.0)
-    >>> scores.row(rand_threshold=0.4)["dice_membrane"]
+    >>> scores.row(v_rand_threshold=0.4)["dice_membrane"]
     1.0
     """
     truth = _binary(_slices(truth_membranes, "truth_membranes"), "truth_membranes")

@@ -694,9 +694,9 @@ def _membranes(stack: data.Stack) -> np.ndarray:
 
 
 def _validation_row(scores: metrics.StackScores) -> dict[str, float]:
-    rand_threshold, _ = scores.best_rand()
-    information_threshold, _ = scores.best_information()
-    row = scores.row(rand_threshold, information_threshold)
+    v_rand_threshold, _ = scores.best_v_rand()
+    v_info_threshold, _ = scores.best_v_info()
+    row = scores.row(v_rand_threshold, v_info_threshold)
     return {k: row[k] for k in ("v_rand", "v_info", "dice_membrane", "dice_cell")}
 
 
@@ -763,7 +763,7 @@ def evaluate(
     ['accuracy', 'dice_cell', 'dice_membrane', 'v_info', 'v_rand']
     """
     validation = _score(network, stack[fold.validation], tta)
-    thresholds = {"v_rand": validation.best_rand()[0], "v_info": validation.best_information()[0]}
+    thresholds = {"v_rand": validation.best_v_rand()[0], "v_info": validation.best_v_info()[0]}
     test = stack[fold.test]
     probabilities = _predict(network, test, tta)
     scores = metrics.score_stack(_membranes(test), probabilities)

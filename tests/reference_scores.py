@@ -117,12 +117,12 @@ def segmentation_scores(truth, proposal):
     h_t = -sum(x * math.log(x) for x in t.values())
     shared = sum(x * math.log(x / (s[i] * t[j])) for (i, j), x in p.items())
     return {
-        "rand": together / (0.5 * in_s + 0.5 * in_t),
-        "rand_split": together / in_t,
-        "rand_merge": together / in_s,
-        "information": shared / (0.5 * h_s + 0.5 * h_t) if h_s + h_t else 1.0,
-        "information_split": shared / h_s if h_s else 1.0,
-        "information_merge": shared / h_t if h_t else 1.0,
+        "v_rand": together / (0.5 * in_s + 0.5 * in_t),
+        "v_rand_split": together / in_t,
+        "v_rand_merge": together / in_s,
+        "v_info": shared / (0.5 * h_s + 0.5 * h_t) if h_s + h_t else 1.0,
+        "v_info_split": shared / h_s if h_s else 1.0,
+        "v_info_merge": shared / h_t if h_t else 1.0,
     }
 
 

@@ -232,17 +232,17 @@ def say_tversky(s):
 
 def say_threshold(s):
     truth, levels = unpack(s["truth"], s["shape"]), unpack(s["probability"], s["shape"])
-    names = {"Dice, cell": "dice_cell", "Dice, membrane": "dice_membrane", "V_rand": "rand"}
-    names["V_info"] = "information"
+    names = {"Dice, cell": "dice_cell", "Dice, membrane": "dice_membrane", "V_rand": "v_rand"}
+    names["V_info"] = "v_info"
     said = say_scores(truth, levels / 255, s["threshold"], s["thin"], names)
-    best = metrics.score_stack(truth[None], levels[None] / 255, thin=s["thin"]).best_rand()
+    best = metrics.score_stack(truth[None], levels[None] / 255, thin=s["thin"]).best_v_rand()
     return [f"Threshold {s['threshold']:.2f}", *said, f"V_rand {best[1]:.3f} at {best[0]:.1f}"]
 
 
 def say_broken(s):
     truth, shown = (np.reshape(s[name], s["shape"]) for name in ("truth", "prediction"))
     names = {"accuracy": "accuracy", "Dice, cell": "dice_cell", "Dice, membrane": "dice_membrane"}
-    names |= {"V_rand": "rand", "V_info": "information"}
+    names |= {"V_rand": "v_rand", "V_info": "v_info"}
     wrong = f"{(truth != shown).sum()} of {truth.size} pixels wrong"
     return [wrong, *say_scores(truth, shown.astype(float), 0.5, s["thin"], names)]
 

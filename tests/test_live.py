@@ -133,12 +133,12 @@ def test_golden_tversky_rows(javascript):
 
 PIXEL = {"accuracy": "accuracy", "diceCell": "dice_cell", "diceMembrane": "dice_membrane"}
 SEGMENT = {
-    "rand": "rand",
-    "randSplit": "rand_split",
-    "randMerge": "rand_merge",
-    "information": "information",
-    "informationSplit": "information_split",
-    "informationMerge": "information_merge",
+    "rand": "v_rand",
+    "randSplit": "v_rand_split",
+    "randMerge": "v_rand_merge",
+    "information": "v_info",
+    "informationSplit": "v_info_split",
+    "informationMerge": "v_info_merge",
 }
 
 

@@ -48,7 +48,7 @@ def test_each_run_leaves_a_record_with_what_a_table_needs(swept):
         found = json.loads(path.read_text())
         assert found["config"] == json.loads(json.dumps(dataclasses.asdict(config)))
         assert set(found["test"]) == set(found["baselines"]["all cell"])
-        assert len(found["test_scores"]["rand"]) == len(found["test_slices"]) == 6
+        assert len(found["test_scores"]["v_rand"]) == len(found["test_slices"]) == 6
         assert found["package"]
         assert found["environment"]["backend"]
         assert "probabilities" not in found

@@ -132,7 +132,7 @@ def test_best_network_has_the_score_it_is_said_to_have(finished):
     network = training.load_network(folder)
     validation = stack[fold.validation]
     probabilities = inference.predict(network, validation.images, batch_size=1)
-    value = metrics.score_stack(validation.membranes, probabilities).best_rand()[1]
+    value = metrics.score_stack(validation.membranes, probabilities).best_v_rand()[1]
     best = max(float(row["v_rand"]) for row in history(folder))
     assert value == pytest.approx(best, abs=1e-6)
 
@@ -624,10 +624,10 @@ def test_scores_are_those_at_the_chosen_thresholds():
     scores = metrics.score_stack(test.membranes, test.images)
     validation = blurred.stack[blurred.fold.validation]
     chosen = metrics.score_stack(validation.membranes, validation.images)
-    rand, information = chosen.best_rand()[0], chosen.best_information()[0]
+    rand, information = chosen.best_v_rand()[0], chosen.best_v_info()[0]
     assert record["thresholds"] == {"v_rand": rand, "v_info": information}
     assert record["test"] == scores.row(rand, information)
-    assert record["test"]["v_rand"] <= scores.best_rand()[1]
+    assert record["test"]["v_rand"] <= scores.best_v_rand()[1]
 
 
 def test_unlabelled_stack_cannot_be_scored():

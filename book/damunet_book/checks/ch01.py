@@ -250,18 +250,18 @@ def fool(answer) -> Verdict:
     score = metrics.segmentation_score(
         metrics.label_cells(_SMALL == 0), metrics.label_cells(mask == 0)
     )
-    found = f"Dice for cell is {overlap:.3f}, V_rand {score.rand:.3f}."
+    found = f"Dice for cell is {overlap:.3f}, V_rand {score.v_rand:.3f}."
     if np.array_equal(mask, 1 - _SMALL):
         return not_yet(f"{found} The polarity is turned: membrane is 1.", "polarity")
     if overlap <= 0.98:
         return not_yet(f"{found} Too many pixels changed for Dice: three are enough.", "too_many")
-    if score.rand_merge == 1:
+    if score.v_rand_merge == 1:
         text = (
             f"{found} Nothing is joined yet: open membrane (1 becomes 0) that has a cell on "
             "either side."
         )
         return not_yet(text, "joins_nothing")
-    if score.rand >= 0.5:
+    if score.v_rand >= 0.5:
         text = f"{found} Some cells are joined, but not all: which walls still stand?"
         return not_yet(text, "walls_left")
     changed = int((mask != _SMALL).sum())

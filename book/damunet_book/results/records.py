@@ -214,10 +214,10 @@ def compact(record: dict[str, Any]) -> dict[str, Any]:
             raise RecordError(f"the record lacks {key!r}")
     scores, chosen = record["test_scores"], record["thresholds"]
     columns = {
-        "rand": chosen["v_rand"],
-        "rand_split": chosen["v_rand"],
-        "rand_merge": chosen["v_rand"],
-        "information": chosen["v_info"],
+        "v_rand": chosen["v_rand"],
+        "v_rand_split": chosen["v_rand"],
+        "v_rand_merge": chosen["v_rand"],
+        "v_info": chosen["v_info"],
         "dice_cell": 0.5,
         "dice_membrane": 0.5,
         "accuracy": 0.5,
@@ -225,8 +225,10 @@ def compact(record: dict[str, Any]) -> dict[str, Any]:
     slices = {}
     for key, threshold in columns.items():
         distance = np.abs(np.array(scores["thresholds"]) - threshold)
-        name = {"rand": "v_rand", "information": "v_info"}.get(key, key)
-        slices[name] = [row[int(distance.argmin())] for row in scores[key]]
+        former = key.replace("v_info", "information").removeprefix("v_")
+        rows = scores[key] if key in scores else scores[former]
+        name = key.replace("v_rand_", "rand_")
+        slices[name] = [row[int(distance.argmin())] for row in rows]
     for name in SCORES:
         if abs(np.mean(slices[name]) - record["test"][name]) > 1e-4:
             raise RecordError(
