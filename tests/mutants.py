@@ -1,304 +1,266 @@
-"""Do the tests notice a wrong constant or operator? Break the package one line at a time.
+"""Do the tests notice a wrong operator or number? Break the code one place at a time, at random.
 
-    python tests/mutants.py               # all of them, about ten minutes on two cores
-    python tests/mutants.py tversky gate  # those whose name contains one of the words
+    python tests/mutants.py damunet_lite/losses.py      # ten mutants of one module
+    python tests/mutants.py --count 3 --seed 1          # three of every module
+    python tests/mutants.py --extra                     # the cases chosen by hand, and no others
 
-Each mutant is one changed line in a copy of the package. Its tests are those of the module and
-the chapter that teaches the line; the first that fails has caught it. The exit code is 1 if more
-than one mutant in twenty survives.
+A mutant is a copy of the project with one change: another comparison, operator, number or truth
+value, a condition turned, a statement left out. Its tests are the module's own, examples in its
+docstrings included; chapters and other modules' tests do not count. Survivors are printed with
+their line. The exit code is 1 if more than one mutant in ten survives.
 """
 
+import argparse
+import ast
 import os
+import random
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-TOLERATED = 0.05
-SECONDS = 900
+PLACES = ("damunet_lite", "book/damunet_book")
+TOLERATED = 0.1
+SECONDS = 300
 
+COMPARISONS = {
+    ast.Lt: "<=",
+    ast.LtE: "<",
+    ast.Gt: ">=",
+    ast.GtE: ">",
+    ast.Eq: "!=",
+    ast.NotEq: "==",
+    ast.In: "not in",
+    ast.NotIn: "in",
+    ast.Is: "is not",
+    ast.IsNot: "is",
+}
+OPERATORS = {
+    ast.Add: "-",
+    ast.Sub: "+",
+    ast.Mult: "/",
+    ast.Div: "*",
+    ast.FloorDiv: "*",
+    ast.Mod: "*",
+    ast.Pow: "*",
+    ast.BitAnd: "|",
+    ast.BitOr: "&",
+}
 
-class Mutant(NamedTuple):
-    """One changed line: ``old`` occurs exactly once in ``damunet_lite/<module>.py``."""
-
-    name: str
-    module: str
-    old: str
-    new: str
-
-
-MUTANTS = [
-    Mutant(
-        "tversky: weights swapped",
-        "losses",
-        "tp + fn_weight * fn + fp_weight * fp + smooth",
-        "tp + fp_weight * fn + fn_weight * fp + smooth",
-    ),
-    Mutant("tversky: smooth missing above", "losses", "numerator = tp + smooth", "numerator = tp"),
-    Mutant(
-        "tversky: false positives counted as missed",
-        "losses",
-        "fn = ops.sum(y_true * (1 - y_pred), axis=axes)",
-        "fn = ops.sum((1 - y_true) * y_pred, axis=axes)",
-    ),
-    Mutant(
-        "tversky: pooling ignored",
-        "losses",
-        'range(0 if pooling == "batch" else 1',
-        'range(1 if pooling == "batch" else 1',
-    ),
-    Mutant(
-        "focal: exponent 4/3 for 3/4",
-        "losses",
-        "exponent: float = 0.75,",
-        "exponent: float = 4 / 3,",
-    ),
-    Mutant(
-        "tversky: index for loss",
-        "losses",
-        "return 1.0 - self.index(y_true, y_pred)",
-        "return self.index(y_true, y_pred)",
-    ),
-    Mutant(
-        "channel attention: mean for maximum",
-        "layers",
-        "self.excite(self.squeeze(ops.max(x, axis=(1, 2))))",
-        "self.excite(self.squeeze(ops.mean(x, axis=(1, 2))))",
-    ),
-    Mutant(
-        "channel attention: product for sum",
-        "layers",
-        "ops.sigmoid(average + maximum)",
-        "ops.sigmoid(average * maximum)",
-    ),
-    Mutant(
-        "spatial attention: maximum twice",
-        "layers",
-        "pooled = [ops.mean(x, axis=-1, keepdims=True), ops.max",
-        "pooled = [ops.max(x, axis=-1, keepdims=True), ops.max",
-    ),
-    Mutant(
-        "gate: input not multiplied",
-        "layers",
-        "return inputs[0] * self.coefficients(inputs)",
-        "return inputs[0]",
-    ),
-    Mutant(
-        "norm: unbiased variance averaged",
-        "layers",
-        "variance *= tf.maximum(count - 1, 1) / count",
-        "variance *= 1",
-    ),
-    Mutant(
-        "norm: learns while frozen",
-        "layers",
-        "learning = bool(training and self.trainable)",
-        "learning = bool(training)",
-    ),
-    Mutant("gate: no ReLU", "layers", "self.psi(ops.relu(theta + phi))", "self.psi(theta + phi)"),
-    Mutant(
-        "gate: pixels repeated, not interpolated",
-        "layers",
-        'smooth=self.interpolation == "bilinear"',
-        "smooth=False",
-    ),
-    Mutant(
-        "head targets: mean for maximum",
-        "supervision",
-        'ops.max if rule == "any_membrane" else ops.mean',
-        'ops.mean if rule == "any_membrane" else ops.mean',
-    ),
-    Mutant(
-        "head targets: the mask's axes mixed",
-        "supervision",
-        "return pool(cells, axis=(2, 4))",
-        "return pool(cells, axis=(1, 3))",
-    ),
-    Mutant("head weights: not normalised", "supervision", "decay**level / total", "decay**level"),
-    Mutant(
-        "head weights: coarse heads weigh most",
-        "supervision",
-        "{name: decay**level / total for level, name in enumerate(names)}",
-        "{name: decay**level / total for level, name in enumerate(names[::-1])}",
-    ),
-    Mutant(
-        "supervision: the caller's head weights ignored",
-        "supervision",
-        "head_weights or default_head_weights(self.heads)",
-        "default_head_weights(self.heads)",
-    ),
-    Mutant(
-        "network: image of the wrong scale",
-        "models",
-        "factor = 2 ** (level - 1)\n    small",
-        "factor = 2 ** level // 2 + 1\n    small",
-    ),
-    Mutant(
-        "network: gates left out",
-        "models",
-        'if attention in ("gate", "both")',
-        'if attention in ("both",)',
-    ),
-    Mutant(
-        "network: CBAM left out of both",
-        "models",
-        'if attention in ("cbam", "both")',
-        'if attention in ("cbam",)',
-    ),
-    Mutant(
-        "network: head without sigmoid",
-        "models",
-        'layers.Activation("sigmoid", dtype="float32", name=name)',
-        'layers.Activation("linear", dtype="float32", name=name)',
-    ),
-    Mutant(
-        "scores: threshold reached counts",
-        "metrics",
-        "cell_probability > threshold for",
-        "cell_probability >= threshold for",
-    ),
-    Mutant(
-        "scores: polarity ignored",
-        "metrics",
-        'return counts if positive == "membrane" else _flip(counts)',
-        "return counts",
-    ),
-    Mutant(
-        "scores: Dice without the 2",
-        "metrics",
-        "_ratio(2 * counts.tp, 2 * counts.tp",
-        "_ratio(counts.tp, counts.tp",
-    ),
-    Mutant(
-        "scores: membrane of the proposal in one segment",
-        "metrics",
-        "singletons=int(counted.sum()) - s.size",
-        "singletons=0",
-    ),
-    Mutant(
-        "scores: split and merge swapped",
-        "metrics",
-        "together / in_truth, together / in_proposal",
-        "together / in_proposal, together / in_truth",
-    ),
-    Mutant(
-        "scores: cells joined at corners",
-        "metrics",
+# What no single operator makes: file, text that stands there once, text in its place.
+EXTRA: list[tuple[str, str, str]] = [
+    (
+        "damunet_lite/metrics.py",
         "ndimage.label(cell)[0]",
         "ndimage.label(cell, np.ones((3, 3)))[0]",
     ),
-    Mutant(
-        "scores: no thinning",
-        "metrics",
-        "if thin:\n            proposal",
-        "if False:\n            proposal",
-    ),
-    Mutant(
-        "augmentation: mask not turned with its image",
-        "augment",
+    (
+        "damunet_lite/augment.py",
         "np.rot90(image, quarter), np.rot90(mask, quarter)",
         "np.rot90(image, quarter), mask",
     ),
-    Mutant(
-        "augmentation: mask warped along another field",
-        "augment",
+    (
+        "damunet_lite/augment.py",
         "_sample(image, where), _sample(mask, where)",
         "_sample(image, where), _sample(mask, where[::-1])",
     ),
-    Mutant(
-        "augmentation: step ignored",
-        "augment",
-        "np.random.default_rng([seed, step])",
-        "np.random.default_rng([seed, 0])",
-    ),
-    Mutant("folds: validation among training", "data", "np.concatenate([test, held])", "test"),
-    Mutant(
-        "tiles: weights not normalised",
-        "inference",
-        "[window / summed[start : start + tile] for start in self.starts]",
-        "[window for start in self.starts]",
-    ),
-    Mutant(
-        "test-time augmentation: sum for mean",
-        "inference",
-        "weight=1 / len(symmetries)",
-        "weight=1",
-    ),
+    ("damunet_lite/data.py", "np.concatenate([test, held])", "test"),
 ]
 
-# What teaches a module; chapters that run in seconds, so that a notebook can catch a mutant too.
-CHAPTERS = {
-    "losses": ["04"],
-    "metrics": ["03"],
-    "layers": ["07", "08"],
-    "supervision": ["09"],
-    "models": ["11"],
-    "augment": ["02"],
-    "data": ["02"],
-    "inference": ["14"],
-}
+
+class Mutant(NamedTuple):
+    """The text of one file with one change."""
+
+    file: Path
+    line: int
+    change: str
+    text: str
 
 
-def tests_of(mutant: Mutant) -> list[list[str]]:
-    """Commands' arguments, quick ones first: the module's tests, then its chapters."""
-    tests = [[f"tests/test_{mutant.module}.py", "-m", "not slow"]]
-    for number in CHAPTERS[mutant.module]:
-        found = sorted((ROOT / "chapters").glob(f"{number}_*.ipynb"))
-        tests += [[path.relative_to(ROOT).as_posix()] for path in found]
-    return tests
+def mutants_of(file: Path) -> list[Mutant]:
+    """Every mutant that the rules make of a file."""
+    text = file.read_text(encoding="utf-8")
+    starts = [0]
+    for line in text.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line.encode()))
+    raw = text.encode()
+
+    def place(line: int, column: int) -> int:
+        return starts[line - 1] + column
+
+    found = []
+    for node, first, last, new in _changes(ast.parse(text), raw, place):
+        old = raw[first:last].decode()
+        changed = (raw[:first] + new.encode() + raw[last:]).decode()
+        found.append(Mutant(file, node.lineno, f"{_short(old)} -> {_short(new)}", changed))
+    return found
 
 
-def catcher(mutant: Mutant, copy: Path) -> str | None:
-    """The first test that fails on the mutant, or None."""
-    file = copy / "damunet_lite" / f"{mutant.module}.py"
-    original = file.read_text(encoding="utf-8")
-    file.write_text(original.replace(mutant.old, mutant.new), encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        for arguments in tests_of(mutant):
-            command = [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider"]
-            done = subprocess.run(
-                [*command, *arguments],
-                cwd=copy,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
+def _short(text: str) -> str:
+    return " ".join(text.split())[:60]
+
+
+def _changes(tree: ast.AST, raw: bytes, place) -> Iterator[tuple[ast.AST, int, int, str]]:
+    """Node, first byte, byte after the last, and what stands there in the mutant."""
+    skipped = _words(tree)
+    for node in ast.walk(tree):
+        if id(node) in skipped or not hasattr(node, "lineno"):
+            continue
+        first, last = (
+            place(node.lineno, node.col_offset),
+            place(node.end_lineno, node.end_col_offset),
+        )
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            start, end = _between(node.left, node.comparators[0], place)
+            if not set(raw[start:end].decode()) & set("()#"):
+                yield node, start, end, f" {COMPARISONS[type(node.ops[0])]} "
+        elif isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+            start, end = _between(node.left, node.right, place)
+            gap = raw[start:end].decode()
+            if not set(gap) & set("()#"):
+                yield node, start, end, f" {OPERATORS[type(node.op)]} "
+        elif isinstance(node, ast.BoolOp):
+            start, end = _between(node.values[0], node.values[1], place)
+            if not set(raw[start:end].decode()) & set("()#"):
+                yield node, start, end, " or " if isinstance(node.op, ast.And) else " and "
+        elif isinstance(node, ast.Constant) and type(node.value) in (int, float, bool):
+            value = node.value
+            new = (
+                not value
+                if isinstance(value, bool)
+                else value + 1
+                if type(value) is int
+                else (value * 2 or 1.0)
             )
-            if done.returncode == 1:
-                failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
-                return failed[0].split(" - ")[0][7:] if failed else arguments[0]
-            if done.returncode:
-                raise RuntimeError(f"{mutant.name}: pytest ended with {done.stdout[-2000:]}")
+            yield node, first, last, repr(new)
+        elif isinstance(node, (ast.If, ast.IfExp, ast.While)):
+            test = node.test
+            start, end = (
+                place(test.lineno, test.col_offset),
+                place(test.end_lineno, test.end_col_offset),
+            )
+            yield node, start, end, f"(not ({raw[start:end].decode()}))"
+        elif isinstance(node, (ast.AugAssign, ast.Raise)) or (
+            isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        ):
+            yield node, first, last, "pass"
+
+
+def _between(left: ast.AST, right: ast.AST, place) -> tuple[int, int]:
+    return (place(left.end_lineno, left.end_col_offset), place(right.lineno, right.col_offset))
+
+
+def _words(tree: ast.AST) -> set[int]:
+    """Nodes that hold words or types, not what is computed."""
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        parts: list[ast.AST | None] = []
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            parts = [node.returns, *(a.annotation for a in arguments)]
+        elif isinstance(node, ast.AnnAssign):
+            parts = [node.annotation]
+        elif isinstance(node, ast.JoinedStr):
+            parts = [node]
+        for part in parts:
+            skipped |= {id(inner) for inner in ast.walk(part)} if part is not None else set()
+    return skipped
+
+
+def tests_of(file: Path) -> list[str]:
+    """A module's own tests and examples."""
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    if "checks" in parts:
+        return ["tests/checks"]
+    room = parts[1] if parts[0] == "damunet_lite" else parts[2]
+    names = {"__main__": "cli", "__init__": "package", "_arguments": "arguments"}
+    own = ROOT / "tests" / f"test_{names.get(room, room)}.py"
+    tests = [own.relative_to(ROOT).as_posix()] if own.exists() else []
+    return [*tests, file.relative_to(ROOT).as_posix()]
+
+
+def is_noticed(mutant: Mutant, copy: Path) -> bool:
+    """Whether a test fails on the mutant; one that never ends is noticed too."""
+    path = copy / mutant.file.relative_to(ROOT)
+    original = path.read_text(encoding="utf-8")
+    path.write_text(mutant.text, encoding="utf-8")
+    environment = {
+        **os.environ,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": os.pathsep.join([str(copy), str(copy / "book")]),
+    }
+    command = [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider"]
+    try:
+        done = subprocess.run(
+            [*command, *tests_of(mutant.file)],
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return True
     finally:
-        file.write_text(original, encoding="utf-8")
-    return None
+        path.write_text(original, encoding="utf-8")
+    return done.returncode != 0
 
 
-def main(words: list[str]) -> int:
-    chosen = [m for m in MUTANTS if not words or any(word in m.name for word in words)]
-    survivors = []
+def drawn(files: list[Path], count: int, seed: int) -> list[Mutant]:
+    """Mutants of each file at random; the same seed and text give the same ones."""
+    chosen = []
+    for file in files:
+        name = file.relative_to(ROOT).as_posix()
+        every = mutants_of(file)
+        chosen += random.Random(f"{seed} {name}").sample(every, min(count, len(every)))
+    return chosen
+
+
+def extra() -> list[Mutant]:
+    """The mutants chosen by hand."""
+    found = []
+    for name, old, new in EXTRA:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        if text.count(old) != 1:
+            raise ValueError(f"EXTRA: {name} holds {old!r} {text.count(old)} times, wanted once")
+        line = text[: text.index(old)].count("\n") + 1
+        change = f"{_short(old)} -> {_short(new)}"
+        found.append(Mutant(ROOT / name, line, change, text.replace(old, new)))
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("files", nargs="*", type=Path, help="modules (default: all)")
+    parser.add_argument("--count", type=int, default=10, help="mutants of each module")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--extra", action="store_true", help="only the cases chosen by hand")
+    given = parser.parse_args()
+    every = [file for place in PLACES for file in sorted((ROOT / place).rglob("*.py"))]
+    files = [file.resolve() for file in given.files] or every
+    mutants = extra() if given.extra else drawn(files, given.count, given.seed)
+    survivors = 0
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / "copy"
-        ignored = shutil.ignore_patterns(".*", "_build", "runs", "__pycache__")
-        shutil.copytree(ROOT, copy, ignore=ignored)
-        for mutant in chosen:
+        shutil.copytree(
+            ROOT, copy, ignore=shutil.ignore_patterns(".*", "_build", "runs", "__pycache__")
+        )
+        for mutant in mutants:
             started = time.perf_counter()
-            try:
-                caught = catcher(mutant, copy)
-            except subprocess.TimeoutExpired as late:  # counts as a survivor: nothing failed
-                caught = None
-                print(f"{mutant.name}: no verdict within {late.timeout} s", flush=True)
-            survivors += [] if caught else [mutant.name]
+            noticed = is_noticed(mutant, copy)
+            survivors += not noticed
+            where = f"{mutant.file.relative_to(ROOT)}:{mutant.line}"
+            verdict = "noticed" if noticed else "SURVIVED"
             seconds = time.perf_counter() - started
-            print(f"{mutant.name}: {caught or 'SURVIVED'} ({seconds:.0f} s)", flush=True)
-    print(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants caught")
-    return int(len(survivors) > TOLERATED * len(chosen))
+            print(f"{verdict:9}{where}: {mutant.change} ({seconds:.0f} s)", flush=True)
+    print(f"{len(mutants) - survivors} of {len(mutants)} mutants noticed")
+    return int(survivors > TOLERATED * len(mutants))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
