@@ -234,7 +234,12 @@ def _train(arguments: argparse.Namespace) -> None:
     options = {k: given.pop(k) for k in ("attention", "base_filters") if k in given}
     settings = {k: v for k, v in given.items() if k in training.TrainConfig.__dataclass_fields__}
     config = training.TrainConfig(network_options=options, **settings)
-    folder = training.train(config, given.get("run_folder"), progress=not arguments.quiet)
+    folder = training.train(
+        config,
+        training.load_stack(config.data),
+        given.get("run_folder"),
+        progress=not arguments.quiet,
+    )
     record = json.loads((folder / training.METRICS_FILE).read_text(encoding="utf-8"))
     _print_scores(record, f"{config.network}, fold {config.fold}")
     print(f"\n{folder}: best.keras, metrics.json, history.csv, contact_sheet.png")
@@ -244,7 +249,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     _check_run(arguments.folder, "RUN")
     training = _training()
     config = training.read_config(arguments.folder)
-    record = training.evaluate_run(arguments.folder, tta=arguments.tta)
+    record = training.evaluate_run(
+        arguments.folder, training.load_stack(config.data), arguments.tta
+    )
     if arguments.json:
         print(json.dumps(record))
     else:

@@ -7,12 +7,9 @@ deterministic operations, it ends with the same weights as a run left alone.
 
 import contextlib
 import csv
-import dataclasses
 import functools
 import hashlib
-import inspect
 import json
-import math
 import os
 import time
 import zipfile
@@ -26,9 +23,10 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
-from damunet_lite import __version__, data, devices, inference, losses, metrics, models
+from damunet_lite import __version__, _arguments, data, devices, inference, losses, metrics, models
 from damunet_lite.augment import AugmentConfig, sample_batch
-from damunet_lite.supervision import TARGET_RULES, SegmentationNetwork, head_weights
+from damunet_lite.config import STACKS, TrainConfig
+from damunet_lite.supervision import SegmentationNetwork, head_weights
 
 NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
     **models.PRESETS,
@@ -45,7 +43,6 @@ LOSSES = {
     "tversky": losses.TverskyLoss,
     "focal_tversky": losses.FocalTverskyLoss,
 }
-PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 STATE_FILE, BEST_FILE, CONFIG_FILE = "last.npz", "best.keras", "config.json"
 HISTORY_FILE, METRICS_FILE, SHEET_FILE = "history.csv", "metrics.json", "contact_sheet.png"
 HISTORY_COLUMNS = (
@@ -64,190 +61,11 @@ class RunError(RuntimeError):
     """A run cannot start or go on; the message says why and what helps."""
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that decides the outcome of a run.
-
-    Parameters
-    ----------
-    network : str
-        Preset of :mod:`damunet_lite.models`, or ``"published_listing"``.
-    network_options : dict
-        Keyword arguments of that preset.
-    loss : str
-        ``"cross_entropy"``, ``"weighted_cross_entropy"`` (its option ``alpha`` is the weight of
-        membrane, ``1 - alpha`` that of cell), ``"dice"``, ``"tversky"``, ``"focal_tversky"`` on
-        every head, or ``"listing"``: focal Tversky on the side heads and Tversky on the main
-        one, pooled over the batch.
-    loss_options : dict
-        Keyword arguments of the loss class.
-    target_rule : {"any_membrane", "area", "strided"}
-        Targets of the side heads.
-    head_decay : float
-        Factor between the weights of neighbouring heads.
-    data : str
-        ``"isbi2012"`` or ``"synthetic"``.
-    fold : int
-        Which block of six slices is the test block, 0 to 4.
-    seed : int
-        Decides weights and batches.
-    steps, batch_size, crop : int
-        Length of the run, crops in a batch, side of a crop in pixels.
-    augment : dict
-        Changes to :class:`damunet_lite.augment.AugmentConfig`.
-    learning_rate : float
-        Peak of Adam's learning rate, reached after ``warmup`` steps, then a cosine down to 0.
-    warmup : int
-        Steps of linear increase at the start.
-    evaluate_every : int
-        Steps between saved states, each scored on the validation slices.
-    patience : int, optional
-        Stop after that many evaluations without a better V_rand; None never stops early.
-    precision : {"auto", "float32", "mixed_bfloat16", "mixed_float16"}
-        ``"auto"`` takes what the device computes fastest.
-    jit : bool, optional
-        XLA compilation; None chooses by device.
-    devices : int
-        Number of local devices to train on; 0 takes all.
-    deterministic : bool, optional
-        Deterministic TensorFlow operations; None means on a CPU only, where they cost nothing.
-    tta : bool
-        Average the final predictions over eight flips and rotations.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of range; the message names the argument.
-
-    Examples
-    --------
-    >>> TrainConfig("unet", steps=10).fold
-    4
-    """
-
-    network: str = "damu_net"
-    network_options: dict[str, Any] = field(default_factory=dict)
-    loss: str = "cross_entropy"
-    loss_options: dict[str, Any] = field(default_factory=dict)
-    target_rule: str = "any_membrane"
-    head_decay: float = 0.5
-    data: str = "isbi2012"
-    fold: int = 4
-    seed: int = 0
-    steps: int = 350
-    batch_size: int = 4
-    crop: int = 192
-    augment: dict[str, Any] = field(default_factory=dict)
-    learning_rate: float = 1e-3
-    warmup: int = 20
-    evaluate_every: int = 50
-    patience: int | None = None
-    precision: str = "auto"
-    jit: bool | None = None
-    devices: int = 1
-    deterministic: bool | None = None
-    tta: bool = True
-
-    def __post_init__(self):
-        choices = {
-            "network": tuple(NETWORKS),
-            "loss": (*LOSSES, "listing"),
-            "target_rule": TARGET_RULES,
-            "data": ("isbi2012", "synthetic"),
-            "precision": PRECISIONS,
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
-        least = {
-            "fold": 0,
-            "seed": 0,
-            "steps": 1,
-            "batch_size": 1,
-            "crop": 16,
-            "warmup": 0,
-            "evaluate_every": 1,
-            "devices": 0,
-        }
-        if self.patience is not None:
-            least["patience"] = 1
-        for name, minimum in least.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-                raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}")
-        if self.crop % 16:
-            raise ValueError(f"crop must be a multiple of 16, got {self.crop}")
-        for name in ("learning_rate", "head_decay"):
-            value = getattr(self, name)
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or not 0 < value < math.inf:
-                raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
-        switches = {
-            "jit": (None, True, False),
-            "deterministic": (None, True, False),
-            "tta": (True, False),
-        }
-        for name, values in switches.items():
-            if not any(getattr(self, name) is value for value in values):
-                raise ValueError(f"{name} must be one of {values}, got {getattr(self, name)!r}")
-        if self.loss == "listing" and self.network != "published_listing":
-            raise ValueError("loss 'listing' belongs to network 'published_listing'")
-        self._check_options()
-
-    def _check_options(self) -> None:
-        """Raise for options that nothing takes, before a run folder exists."""
-        preset = models.build_network if self.network in models.PRESETS else NETWORKS[self.network]
-        loss = losses.TverskyLoss if self.loss == "listing" else LOSSES[self.loss]
-        takers = {"network_options": preset, "loss_options": loss, "augment": AugmentConfig}
-        for name, taker in takers.items():
-            options = getattr(self, name)
-            if not isinstance(options, dict):
-                raise ValueError(f"{name} must be a dict, got {options!r}")
-            known = set(inspect.signature(taker).parameters) - {"crop", "synchronized_norm"}
-            if self.loss == "listing":
-                known -= {"pooling"}
-            unknown = sorted(set(options) - known)
-            if unknown:
-                raise ValueError(f"{name} has unknown keys {unknown}; known are {sorted(known)}")
-        AugmentConfig(crop=self.crop, **self.augment)
-
-    @property
-    def name(self) -> str:
-        """Folder name of the run: network, fold, seed, and a digest of all that is not default."""
-        name = f"{self.network}-fold{self.fold}-seed{self.seed}"
-        named = {"network", "fold", "seed"}
-        others = {
-            f.name: getattr(self, f.name)
-            for f in dataclasses.fields(self)
-            if f.name not in named and getattr(self, f.name) != getattr(TrainConfig(), f.name)
-        }
-        if not others:
-            return name
-        digest = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
-        return f"{name}-{digest[:8]}"
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
-        """Make a configuration from a dict such as ``config.json`` holds.
-
-        Raises
-        ------
-        ValueError
-            If a key is unknown or a value out of range.
-
-        Examples
-        --------
-        >>> TrainConfig.from_dict({"network": "unet", "fold": 1}).name
-        'unet-fold1-seed0'
-        """
-        known = {f.name for f in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ValueError(f"config has unknown keys {unknown}; known are {sorted(known)}")
-        return cls(**values)
-
-
 # ------------------------------------------------------------------ the pieces of a run
+
+
+def _augment_config(config: TrainConfig) -> AugmentConfig:
+    return AugmentConfig(crop=config.crop, **config.augment)
 
 
 class CropBatches(keras.utils.PyDataset):
@@ -257,7 +75,7 @@ class CropBatches(keras.utils.PyDataset):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
         self.stack, self.indices, self.config = stack, indices, config
         self.first, self.count = first, count
-        self.augment = AugmentConfig(crop=config.crop, **config.augment)
+        self.augment = _augment_config(config)
 
     def __len__(self):
         return self.count
@@ -274,9 +92,23 @@ class CropBatches(keras.utils.PyDataset):
         )
 
 
-def load_stack(config: TrainConfig) -> data.Stack:
-    """The labelled stack a configuration names."""
-    return data.isbi2012() if config.data == "isbi2012" else data.synthetic_stack()
+def load_stack(name: str) -> data.Stack:
+    """The labelled stack of a name that the package knows; any other you make yourself.
+
+    Raises
+    ------
+    ValueError
+        If the name is not known.
+    damunet_lite.data.DataError
+        If the data cannot be had.
+
+    Examples
+    --------
+    >>> load_stack("synthetic").images.shape
+    (30, 256, 256, 1)
+    """
+    _arguments.choice("data", name, STACKS)
+    return data.isbi2012() if name == "isbi2012" else data.synthetic_stack()
 
 
 def _precision(config: TrainConfig) -> str:
@@ -318,7 +150,7 @@ def build(config: TrainConfig) -> SegmentationNetwork:
         with devices.distributed(config.devices) as count:
             if config.batch_size % count:
                 raise ValueError(
-                    f"batch_size must be a multiple of the {count} devices, got {config.batch_size}"
+                    f"batch_size is {config.batch_size}, wanted a multiple of the {count} devices"
                 )
             options = dict(config.network_options)
             if count > 1 and keras.backend.backend() == "tensorflow":
@@ -331,7 +163,7 @@ def build(config: TrainConfig) -> SegmentationNetwork:
                 if len(network.heads) > 1
                 else None,
                 target_rule=config.target_rule,
-                jit_compile=devices.prefers_jit() if config.jit is None else config.jit,
+                **({} if config.jit is None else {"jit_compile": config.jit}),
             )
             # Here and not at the first step, so that its variables live on the same devices.
             network.optimizer.build(network.trainable_variables)
@@ -505,9 +337,8 @@ def _write_history(folder: Path, history: list[dict[str, float]]) -> None:
         writer.writerows(history)
 
 
-def _open_folder(folder: Path, config: TrainConfig) -> None:
-    """Create the folder, or make sure that it belongs to this very configuration."""
-    record = {"config": asdict(config), "package": __version__, "environment": _environment(config)}
+def _open_folder(folder: Path, config: TrainConfig, stack: data.Stack) -> None:
+    """Create the folder, or make sure that it belongs to this very configuration and stack."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -518,10 +349,30 @@ def _open_folder(folder: Path, config: TrainConfig) -> None:
     path = folder / CONFIG_FILE
     if path.exists():
         check_same_config(path, config)
+        _check_same_stack(path, stack)
     elif any(not p.name.startswith(".") for p in folder.iterdir()):
         raise RunError(f"{folder} has files but no {CONFIG_FILE}; choose another run folder")
     else:
+        record = {"config": asdict(config), "package": __version__}
+        record |= {"environment": _environment(config), "stack": _identity(stack)}
         write_json(path, record)
+
+
+def _identity(stack: data.Stack) -> dict[str, Any]:
+    """What tells a stack from another one: its name, its shape and a digest of every pixel."""
+    digest = hashlib.sha256(np.ascontiguousarray(stack.images))
+    digest.update(np.ascontiguousarray(_membranes(stack)))
+    shape = list(stack.images.shape)
+    return {"name": stack.name, "shape": shape, "sha256": digest.hexdigest()}
+
+
+def _check_same_stack(path: Path, stack: data.Stack) -> None:
+    found = json.loads(path.read_text(encoding="utf-8")).get("stack")  # older runs have none
+    if found is not None and found != _identity(stack):
+        raise RunError(
+            f"{path} belongs to another stack ({found['name']}, shape {found['shape']}, or the "
+            "same with other pixels); choose another folder, or delete this one"
+        )
 
 
 def check_same_config(path: Path, config: TrainConfig) -> None:
@@ -566,7 +417,10 @@ class _Bar(keras.callbacks.Callback):
 
 
 def train(
-    config: TrainConfig, folder: str | os.PathLike | None = None, progress: bool = True
+    config: TrainConfig,
+    stack: data.Stack,
+    folder: str | os.PathLike | None = None,
+    progress: bool = True,
 ) -> Path:
     """Train, score on validation slices as it goes, score the test slices at the end.
 
@@ -576,6 +430,8 @@ def train(
     Parameters
     ----------
     config : TrainConfig
+    stack : Stack
+        Images and membranes, at least 12 slices: one block of six to test on, and the rest.
     folder : path, optional
         Run folder; by default ``runs/<name of the configuration>``.
     progress : bool
@@ -590,10 +446,11 @@ def train(
     Raises
     ------
     RunError
-        If the folder cannot be written or belongs to another configuration, or the loss is no
-        longer a number.
-    damunet_lite.data.DataError
-        If the data cannot be had.
+        If the folder cannot be written or belongs to another configuration or stack, or the loss
+        is no longer a number.
+    ValueError
+        If the stack has no membranes, is smaller than a crop or has no such fold, or an option of
+        network, loss or crops is out of range. No folder is made then.
 
     Examples
     --------
@@ -601,18 +458,19 @@ def train(
     >>> config = TrainConfig("unet", {"base_filters": 2}, data="synthetic", steps=2, crop=32,
     ...                      batch_size=1, evaluate_every=2, tta=False)
     >>> with tempfile.TemporaryDirectory() as place:
-    ...     sorted(p.name for p in train(config, place, progress=False).iterdir())
+    ...     folder = train(config, data.synthetic_stack(size=64), place, progress=False)
+    ...     sorted(path.name for path in folder.iterdir())
     ['best.keras', 'config.json', 'contact_sheet.png', 'history.csv', 'last.npz', 'metrics.json']
     """
     folder = Path(folder) if folder is not None else Path("runs") / config.name
     if (folder / METRICS_FILE).exists():
-        _open_folder(folder, config)
+        _open_folder(folder, config, stack)
         return folder
-    stack = load_stack(config)
     fold = _fold(config, stack)
+    _augment_config(config)
     _prepare_process(config)
     network = build(config)
-    _open_folder(folder, config)
+    _open_folder(folder, config, stack)
     state = _load_state(folder, network)
     with tqdm(
         total=config.steps,
@@ -629,13 +487,12 @@ def train(
 
 
 def _fold(config: TrainConfig, stack: data.Stack) -> data.Fold:
+    _membranes(stack)
     if config.crop > min(stack.images.shape[1:3]):
         height, width = stack.images.shape[1:3]
-        raise ValueError(f"crop must be at most the image, {height} x {width}, got {config.crop}")
+        raise ValueError(f"crop is {config.crop}, wanted at most the image, {height} x {width}")
     available = data.folds(len(stack))
-    if config.fold >= len(available):
-        raise ValueError(f"fold must be 0 to {len(available) - 1}, got {config.fold}")
-    return available[config.fold]
+    return available[_arguments.integer("fold", config.fold, 0, len(available) - 1)]
 
 
 def _out_of_patience(config: TrainConfig, state: _Progress) -> bool:
@@ -659,8 +516,9 @@ def _train_block(config, stack, fold, network, state, folder, bar) -> None:
     state.step += count
     row = {"step": state.step, "loss": loss}
     row["learning_rate"] = float(network.optimizer.learning_rate)
-    scores = _score(network, stack[fold.validation], tta=False)
-    row |= _validation_row(scores)
+    validation = stack[fold.validation]
+    probability = _predict(network, validation, tta=False)
+    row |= _validation_row(metrics.score_stack(_membranes(validation), probability))
     state.seconds += time.perf_counter() - started
     row["seconds"] = state.seconds
     state.history.append(row)
@@ -678,10 +536,6 @@ def _train_block(config, stack, fold, network, state, folder, bar) -> None:
         )
 
 
-def _score(network, stack: data.Stack, tta: bool) -> metrics.StackScores:
-    return metrics.score_stack(_membranes(stack), _predict(network, stack, tta))
-
-
 def _predict(network, stack: data.Stack, tta: bool) -> np.ndarray:
     with devices.undistributed():
         return inference.predict(network, stack.images, tta=tta, batch_size=1)
@@ -689,7 +543,7 @@ def _predict(network, stack: data.Stack, tta: bool) -> np.ndarray:
 
 def _membranes(stack: data.Stack) -> np.ndarray:
     if stack.membranes is None:
-        raise ValueError(f"stack must have membranes to be scored against, {stack.name!r} has none")
+        raise ValueError(f"stack is {stack.name!r} without membranes, wanted one that has them")
     return stack.membranes
 
 
@@ -704,19 +558,19 @@ def _validation_row(scores: metrics.StackScores) -> dict[str, float]:
 
 
 def _finish(config, stack, fold, state: _Progress, folder: Path) -> None:
-    network = load_network(folder)
-    record = evaluate(network, stack, fold, tta=config.tta)
-    probabilities = record.pop("probabilities")
-    _write_history(folder, state.history)
     from damunet_lite import plots
 
+    network = load_network(folder)
+    validation, probability = _predict_both(network, stack, fold, config.tta)
+    scores = _scores(stack, fold, validation, probability)
+    _write_history(folder, state.history)
     test = stack[fold.test]
     with _replacing(folder / SHEET_FILE) as temporary:
         plots.contact_sheet(
             test.images,
             test.membranes,
-            probabilities,
-            threshold=record["thresholds"]["v_rand"],
+            probability,
+            threshold=scores["thresholds"]["v_rand"],
             path=temporary,
             titles=[f"slice {i}" for i in fold.test],
         )
@@ -728,9 +582,35 @@ def _finish(config, stack, fold, state: _Progress, folder: Path) -> None:
         "best_step": state.best_step,
         "training_seconds": round(state.seconds, 1),
         "history": state.history,
-        **record,
+        **scores,
     }
     write_json(folder / METRICS_FILE, finished)
+
+
+def _predict_both(network, stack, fold, tta: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of the validation and of the test slices."""
+    return _predict(network, stack[fold.validation], tta), _predict(network, stack[fold.test], tta)
+
+
+def _scores(
+    stack: data.Stack, fold: data.Fold, validation: np.ndarray, test: np.ndarray
+) -> dict[str, Any]:
+    """Scores of predictions; the validation slices alone choose the thresholds."""
+    chosen = metrics.score_stack(_membranes(stack[fold.validation]), validation)
+    truth = _membranes(stack[fold.test])
+    scores = metrics.score_stack(truth, test)
+    thresholds = {"v_rand": chosen.best_v_rand()[0], "v_info": chosen.best_v_info()[0]}
+    return {
+        "thresholds": thresholds,
+        "test": scores.row(thresholds["v_rand"], thresholds["v_info"]),
+        "validation": chosen.row(thresholds["v_rand"], thresholds["v_info"]),
+        "baselines": metrics.trivial_baselines(truth),
+        "training_slices": fold.train.tolist(),
+        "validation_slices": fold.validation.tolist(),
+        "test_slices": fold.test.tolist(),
+        "validation_scores": chosen.to_dict(),
+        "test_scores": scores.to_dict(),
+    }
 
 
 def evaluate(
@@ -750,10 +630,11 @@ def evaluate(
     Returns
     -------
     dict
-        ``thresholds`` (chosen on validation), ``test`` (a row of the score table), ``validation``
-        (the same at its own best), ``baselines`` of the test slices, ``test_scores`` (every slice
-        and threshold, see :meth:`damunet_lite.metrics.StackScores.to_dict`),
-        ``test_slices`` and ``probabilities`` [n, H, W, 1].
+        Ready for ``json.dump``: ``thresholds`` (chosen on validation), ``test`` (a row of the
+        score table), ``validation`` (the same at its own best), ``baselines`` of the test slices,
+        ``training_slices``, ``validation_slices``, ``test_slices``, and ``validation_scores`` and
+        ``test_scores`` (every slice and threshold, see
+        :meth:`damunet_lite.metrics.StackScores.to_dict`).
 
     Examples
     --------
@@ -762,20 +643,7 @@ def evaluate(
     >>> sorted(record["test"])
     ['accuracy', 'dice_cell', 'dice_membrane', 'v_info', 'v_rand']
     """
-    validation = _score(network, stack[fold.validation], tta)
-    thresholds = {"v_rand": validation.best_v_rand()[0], "v_info": validation.best_v_info()[0]}
-    test = stack[fold.test]
-    probabilities = _predict(network, test, tta)
-    scores = metrics.score_stack(_membranes(test), probabilities)
-    return {
-        "thresholds": thresholds,
-        "test": scores.row(thresholds["v_rand"], thresholds["v_info"]),
-        "validation": validation.row(thresholds["v_rand"], thresholds["v_info"]),
-        "baselines": metrics.trivial_baselines(_membranes(test)),
-        "test_slices": [int(i) for i in fold.test],
-        "test_scores": scores.to_dict(),
-        "probabilities": probabilities,
-    }
+    return _scores(stack, fold, *_predict_both(network, stack, fold, tta))
 
 
 def read_config(folder: str | os.PathLike) -> TrainConfig:
@@ -804,6 +672,9 @@ def read_config(folder: str | os.PathLike) -> TrainConfig:
 def load_network(path: str | os.PathLike) -> keras.Model:
     """Load a trained network from a ``.keras`` file or a run folder (its ``best.keras``).
 
+    It is not compiled: predicting and scoring need neither loss nor optimiser, and how to compile
+    is for the device that it runs on now.
+
     Raises
     ------
     RunError
@@ -820,32 +691,37 @@ def load_network(path: str | os.PathLike) -> keras.Model:
     if not file.is_file():
         raise RunError(f"{path} is neither a .keras file nor a run folder")
     try:
-        return keras.models.load_model(file)
+        return keras.models.load_model(file, compile=False)
     except _UNREADABLE as error:
         raise RunError(f"{file} cannot be loaded as a Keras model: {error}") from error
 
 
-def evaluate_run(folder: str | os.PathLike, tta: bool = True) -> dict[str, Any]:
+def evaluate_run(
+    folder: str | os.PathLike, stack: data.Stack, tta: bool | None = None
+) -> dict[str, Any]:
     """Score the best network of a run folder once more, as :func:`evaluate` does.
 
-    Returns
-    -------
-    dict
-        As :func:`evaluate`, without the probabilities; ready for ``json.dump``.
+    Parameters
+    ----------
+    folder : path
+        Run folder of :func:`train`.
+    stack : Stack
+        What it was trained on.
+    tta : bool, optional
+        Average predictions over eight flips and rotations; as the run did if not given.
 
     Raises
     ------
     RunError
-        If the folder is not a run folder or has no network yet.
+        If the folder is not a run folder, has no network yet, or belongs to another stack.
 
     Examples
     --------
-    >>> evaluate_run("no-such-folder")
+    >>> evaluate_run("no-such-folder", data.synthetic_stack(n=12, size=64))
     Traceback (most recent call last):
     damunet_lite.training.RunError: no-such-folder is not a run folder: config.json is missing
     """
     config = read_config(folder)
-    stack = load_stack(config)
-    record = evaluate(load_network(folder), stack, _fold(config, stack), tta)
-    del record["probabilities"]
-    return record
+    _check_same_stack(Path(folder) / CONFIG_FILE, stack)
+    fold = _fold(config, stack)
+    return evaluate(load_network(folder), stack, fold, config.tta if tta is None else tta)

@@ -239,7 +239,7 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
 
 
 def _slices(config: training.TrainConfig) -> dict[str, list[int]]:
-    fold = training._fold(config, training.load_stack(config))
+    fold = training._fold(config, training.load_stack(config.data))
     return {"training_slices": fold.train.tolist(), "validation_slices": fold.validation.tolist()}
 
 

@@ -45,7 +45,7 @@ def measure_gates(run_folder: str | os.PathLike) -> dict[str, Any]:
     gates = [part for part in network.layers if type(part).__name__ == "AttentionGate"]
     if not gates:
         raise RecordError(f"the network of {run_folder} has no attention gate")
-    stack = training.load_stack(config)
+    stack = training.load_stack(config.data)
     inputs = keras.Model(network.inputs, {gate.name: gate.input for gate in gates})
     sums = dict.fromkeys((gate.name for gate in gates), 0.0)
     test = data.folds(len(stack))[config.fold].test
@@ -117,7 +117,7 @@ def keep_worst(
     record = compact(json.loads((folder / training.METRICS_FILE).read_text(encoding="utf-8")))
     worst = int(np.argmin(record["slices"]["v_rand"]))
     place = record["test_slices"][worst]
-    stack = training.load_stack(config)
+    stack = training.load_stack(config.data)
     probability = inference.predict(
         training.load_network(folder),
         stack.images[place, ..., 0],

@@ -192,7 +192,9 @@ def sweep(
     for number, (config, path) in enumerate(left, start=1):
         report(f"run {number} of {len(left)}: {config.name}{_time_left(seconds, len(left))}")
         started = time.perf_counter()
-        folder = training.train(config, Path(runs) / config.name, progress)
+        folder = training.train(
+            config, training.load_stack(config.data), Path(runs) / config.name, progress
+        )
         results.mkdir(parents=True, exist_ok=True)
         training.write_json(path, record(folder))
         keras.backend.clear_session()
