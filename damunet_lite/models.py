@@ -11,10 +11,9 @@ head at a quarter of the size, ``main`` the full-size one.
 
 from keras import layers
 
+from damunet_lite.config import ATTENTIONS
 from damunet_lite.layers import CBAM, AttentionGate, BatchNormalization
 from damunet_lite.supervision import SegmentationNetwork
-
-ATTENTIONS = (None, "gate", "cbam", "both")
 
 
 def _conv_block(x, filters, name, norm):

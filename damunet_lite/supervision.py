@@ -11,8 +11,8 @@ import keras
 from keras import ops
 
 from damunet_lite import devices
+from damunet_lite.config import TARGET_RULES
 
-TARGET_RULES = ("any_membrane", "area", "strided")
 _MAIN_NETWORKS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
