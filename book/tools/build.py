@@ -5,6 +5,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 # Python imports a module called sitecustomize by itself when it starts.
@@ -20,6 +23,24 @@ class Refuse:
 
 sys.meta_path.insert(0, Refuse())
 '''
+
+
+def book_pages(root: Path = ROOT) -> list[str]:
+    """Names of the book's pages, in the order of its table of contents.
+
+    Examples
+    --------
+    >>> book_pages()[0]
+    'book/intro'
+    """
+
+    def names(node: Any) -> list[str]:
+        if isinstance(node, list):
+            return [name for item in node for name in names(item)]
+        below = [node.get(key) or [] for key in ("parts", "chapters", "sections")]
+        return [node[key] for key in ("root", "file") if key in node] + names(below)
+
+    return names(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")))
 
 
 def without_networks(folder: Path) -> dict[str, str]:

@@ -9,48 +9,29 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
 
 import pooch
 
+from book.tools.build import ROOT
 from book.workshop import bundle, notebooks, sheets, slides
-from book.workshop.chapters import Chapter, WorkshopError, find_checkout, read_chapters
+from book.workshop.chapters import Chapter, WorkshopError, read_chapters
 
-__all__ = ["Material", "write"]
+__all__ = ["write"]
 
 HASHES = ".written.json"
 """What the last run wrote, file by file, so that the next one knows what was changed by hand."""
 
 
-@dataclass(frozen=True)
-class Material:
-    """What was written.
-
-    Parameters
-    ----------
-    folder : Path
-    chapters : list of str
-        Names of the chapters it is made from.
-    sheets : list of Sheet
-    bundle : Path
-    """
-
-    folder: Path
-    chapters: list[str]
-    sheets: list[sheets.Sheet]
-    bundle: Path
-
-
 def write(
     folder: Path,
-    checkout: Path | None = None,
+    checkout: Path = ROOT,
     wheels: bool | Path = False,
     report: Callable[[str], None] = lambda line: None,
     force: bool = False,
     start: str | None = None,
-) -> Material:
+) -> list[sheets.Sheet]:
     """Write everything a teacher needs into a folder.
 
     ``student/``, ``instructor/`` and ``blank/`` notebooks, ``slides/``, ``run_sheets/``, and
@@ -62,8 +43,8 @@ def write(
     ----------
     folder : Path
         Made if it is missing.
-    checkout : Path, optional
-        Copy of the repository; by default the current folder or where the package lies.
+    checkout : Path
+        Copy of the repository; by default the one that this file lies in.
     wheels : bool or Path
         Whether the bundle gets the wheels of all packages, for this platform and Python, or a
         folder that has them.
@@ -76,7 +57,8 @@ def write(
 
     Returns
     -------
-    Material
+    list of Sheet
+        The run sheets.
 
     Raises
     ------
@@ -84,55 +66,41 @@ def write(
         If there is no copy of the repository, a notebook lacks what is needed, a package that
         makes the material is missing, or a file would be replaced that somebody changed.
     ValueError
-        If `start` is no time of day.
+        If `start` is no time of day, or `wheels` no folder.
     OSError
         If the folder cannot be written.
-
-    Examples
-    --------
-    >>> write(Path("workshop"), checkout=Path("/nowhere"))  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    book.workshop.chapters.WorkshopError: /nowhere holds no chapters/...
     """
     minutes = None if start is None else sheets.parse_clock(start)
-    checkout = find_checkout(checkout)
+    if isinstance(wheels, Path) and not wheels.is_dir():
+        raise ValueError(f"wheels is {wheels}, wanted a folder with .whl files")
+    checkout = checkout.resolve()
     chapters = read_chapters(checkout)
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     report(f"{len(chapters)} chapters from {checkout}")
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:
-        planned = _write_parts(Path(scratch), chapters, checkout, wheels, report, minutes)
-        _move_in(Path(scratch), folder, force)
-    return Material(
-        folder, [chapter.slug for chapter in chapters], planned, folder / "offline_bundle.zip"
-    )
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as name:
+        scratch = Path(name)
+        for kind in notebooks.KINDS:
+            paths = notebooks.write_all(chapters, scratch / kind, kind)
+            report(f"{kind:10} {len(paths)} notebooks")
+        report(f"slides     {len(slides.write_slides(chapters, scratch / 'slides'))} files")
+        planned = _write_sheets(scratch / "run_sheets", chapters, minutes)
+        report(f"run sheets {', '.join(sheet.format.name.lower() for sheet in planned)}")
+        bundle.write_bundle(chapters, checkout, scratch / bundle.FILE, wheels, report)
+        _move_in(scratch, folder, force)
+    return planned
 
 
-def _write_parts(
-    folder: Path,
-    chapters: list[Chapter],
-    checkout: Path,
-    wheels: bool | Path,
-    report: Callable[[str], None],
-    start: int | None,
-) -> list[sheets.Sheet]:
-    for kind in notebooks.KINDS:
-        paths = notebooks.write_all(chapters, folder / kind, kind)
-        report(f"{kind:10} {len(paths)} notebooks")
-    licence = checkout / "book" / "_ext" / "mathjax-licence.txt"
-    report(f"slides     {len(slides.write_slides(chapters, folder / 'slides', licence)) - 1} files")
-    planned = [sheets.plan(form, chapters) for form in sheets.FORMATS]
-    (folder / "run_sheets").mkdir()
+def _write_sheets(folder: Path, chapters: list[Chapter], start: int | None) -> list[sheets.Sheet]:
+    folder.mkdir()
     told = {chapter.number: slides.told(chapter) for chapter in chapters}
+    planned = [sheets.plan(form, chapters) for form in sheets.FORMATS]
     for sheet in planned:
-        path = folder / "run_sheets" / f"{sheet.format.slug}.md"
+        path = folder / f"{sheet.format.slug}.md"
         text = sheets.to_markdown(sheet, start, told)
         path.write_text(text, encoding="utf-8")
         page = slides.to_page(f"Run sheet: {sheet.format.name.lower()}", text)
         path.with_suffix(".html").write_text(page, encoding="utf-8")
-    report(f"run sheets {', '.join(sheet.format.name.lower() for sheet in planned)}")
-    bundle.write_bundle(chapters, checkout, folder / "offline_bundle.zip", wheels, report)
     return planned
 
 

@@ -1,10 +1,10 @@
 """Everything for a room without network, in one zip file."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable
@@ -12,17 +12,18 @@ from pathlib import Path
 
 from book.workshop import notebooks
 from book.workshop.chapters import Chapter, WorkshopError
+from book.workshop.rendering import HERE, fill
 from damunet_lite import data
 
 NAME = "damunet-workshop"
-HERE = Path(__file__).parent
-# What a participant needs besides the package's own dependencies: something to open notebooks
+FILE = "offline_bundle.zip"
+# What a participant needs besides the packages' own dependencies: something to open notebooks
 # in, and what chapters import on their own account.
 EXTRAS = ("jupyterlab", "ipywidgets", "nbclient", "scikit-image")
-NETWORKS = ("*.keras", "*.npz")
+PACKAGES = ("damunet_lite", "book/damunet_book")
+PACKED = (".whl", ".png", ".npz", ".woff2")
 FIXED_DATE = (2020, 1, 1, 0, 0, 0)
-
-Reporter = Callable[[str], None]
+PLATFORM = f"{sysconfig.get_platform()}, Python {sys.version_info.major}.{sys.version_info.minor}"
 
 
 def write_bundle(
@@ -30,7 +31,7 @@ def write_bundle(
     checkout: Path,
     target: Path,
     wheels: bool | Path = False,
-    report: Reporter = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Write the zip file of a workshop without network.
 
@@ -64,14 +65,18 @@ def write_bundle(
             "book": _add_book(checkout, root),
             "notebooks": _add_notebooks(chapters, root),
             "data": _add_data(root),
-            "networks": _add_networks(root),
-            "package": _add_package(checkout, root / "package"),
-            "wheels": _add_wheels(checkout, root, wheels),
+            "package": copy_packages(checkout, root / "package"),
+            "wheels": _add_wheels(checkout, root / "wheels", wheels),
         }
         for name, found in parts.items():
             report(f"{name:10} {found}")
-        _add_instructions(checkout, root, parts)
-        partial = Path(scratch) / "bundle.zip"
+        for path in (HERE / "in_bundle").glob("*.py"):
+            shutil.copy(path, root)
+        shutil.copy(checkout / "LICENSE", root)
+        (root / "requirements.txt").write_text("\n".join(EXTRAS) + "\n", encoding="utf-8")
+        page = fill("START_HERE.html", parts=parts, platform=PLATFORM)
+        (root / "START_HERE.html").write_text(page, encoding="utf-8")
+        partial = Path(scratch) / FILE
         _zip(root, partial)
         os.replace(partial, target)
     report(f"{'in all':10} {target.stat().st_size / 1e6:.1f} MB, {target.name}")
@@ -109,77 +114,58 @@ def _add_data(root: Path) -> str:
     return f"ISBI 2012 training stack, {_megabytes(root / 'data'):.1f} MB, every file checked"
 
 
-def _add_networks(root: Path) -> str:
-    package = Path(data.__file__).parent
-    found = [path for kind in NETWORKS for path in sorted(package.glob(kind))]
-    if not found:
-        return "none in this version of the package"
-    (root / "networks").mkdir()
-    for path in found:
-        shutil.copy(path, root / "networks")
-    return ", ".join(path.name for path in found)
-
-
-def _add_package(checkout: Path, folder: Path) -> str:
-    """Copy the package's source, from which pip installs where there are no wheels."""
-    folder.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(checkout / name, folder)
-    shutil.copytree(
-        checkout / "damunet_lite",
-        folder / "damunet_lite",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
-    return f"{_megabytes(folder):.1f} MB"
-
-
-def _add_wheels(checkout: Path, root: Path, wheels: bool | Path) -> str:
-    if not wheels:
-        return "left out (--wheels fetches them): installing needs network, 0.7 GB once"
-    folder = root / "wheels"
-    if isinstance(wheels, Path):
-        shutil.copytree(wheels, folder)
-        _renew_own_wheel(checkout, folder)
-    else:
-        fetch_wheels(checkout, folder)
-    count = len(list(folder.glob("*.whl")))
-    return f"{count} for {_platform()}, {_megabytes(folder):.0f} MB"
-
-
-def fetch_wheels(checkout: Path, folder: Path) -> None:
-    """Build the package's wheel and fetch those of all it needs, in the book's own versions.
+def copy_packages(checkout: Path, folder: Path) -> str:
+    """Copy the source of both packages, from which pip installs where there are no wheels.
 
     Parameters
     ----------
     checkout : Path
     folder : Path
-        Made if it is missing.
+        Made here; must not exist.
 
-    Raises
-    ------
-    WorkshopError
-        If pip cannot.
+    Returns
+    -------
+    str
+        What to say about it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(checkout / name, folder)
+    for name in PACKAGES:
+        shutil.copytree(
+            checkout / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    networks = ", ".join(sorted(path.name for path in folder.rglob("*.npz"))) or "none"
+    return f"{_megabytes(folder):.1f} MB; trained networks in it: {networks}"
+
+
+def _add_wheels(checkout: Path, folder: Path, wheels: bool | Path) -> str:
+    if not wheels:
+        return "left out (--wheels fetches them): installing needs network, 0.7 GB once"
+    if isinstance(wheels, Path):
+        # Not the package's own, which an earlier run built from the package as it was then.
+        shutil.copytree(wheels, folder, ignore=shutil.ignore_patterns("damunet_lite-*.whl"))
+        build_wheel(checkout, folder)
+    else:
+        folder.mkdir()
+        _fetch_wheels(checkout, folder)
+    count = len(list(folder.glob("*.whl")))
+    return f"{count} for {PLATFORM}, {_megabytes(folder):.0f} MB"
+
+
+def _fetch_wheels(checkout: Path, folder: Path) -> None:
+    """Build the package's wheel and fetch those of all it needs, in the book's own versions."""
     own = build_wheel(checkout, folder)
     with tempfile.TemporaryDirectory() as scratch:
+        pins = (checkout / "requirements.txt").read_text(encoding="utf-8").replace("\n-e .\n", "\n")
         constraints = Path(scratch) / "constraints.txt"
-        constraints.write_text("\n".join(_pins(checkout)) + "\n", encoding="utf-8")
-        _pip(
-            "download",
-            "--only-binary",
-            ":all:",
-            "--dest",
-            str(folder),
-            "--constraint",
-            str(constraints),
-            str(own),
-            *EXTRAS,
-        )
+        constraints.write_text(pins, encoding="utf-8")
+        limits = ["--only-binary", ":all:", "--constraint", str(constraints)]
+        _pip("download", *limits, "--dest", str(folder), str(own), *EXTRAS)
 
 
 def build_wheel(checkout: Path, folder: Path) -> Path:
-    """Build the package's own wheel.
+    """Build the wheel that holds both packages.
 
     Raises
     ------
@@ -188,32 +174,10 @@ def build_wheel(checkout: Path, folder: Path) -> Path:
     """
     with tempfile.TemporaryDirectory() as scratch:
         # Built from a copy: setuptools leaves a folder behind where it builds.
-        copy = Path(scratch) / "package"
-        _add_package(checkout, copy)
-        built = Path(scratch) / "built"
-        _pip("wheel", "--no-deps", "--wheel-dir", str(built), str(copy))
-        wheel = next(built.glob("damunet_lite-*.whl"))
-        return Path(shutil.copy(wheel, folder))
-
-
-def _renew_own_wheel(checkout: Path, folder: Path) -> None:
-    """Wheels of an earlier run hold the package as it was then; keep that one only if we must."""
-    old = list(folder.glob("damunet_lite-*.whl"))
-    try:
-        new = build_wheel(checkout, folder)
-    except WorkshopError:
-        if not old:
-            raise
-        return
-    for path in old:
-        if path != new:
-            path.unlink()
-
-
-def _pins(checkout: Path) -> list[str]:
-    """Exact versions of the book's environment."""
-    lines = (checkout / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    return [line.split("#")[0].strip() for line in lines if re.match(r"[A-Za-z]\S*==", line)]
+        source, built = Path(scratch, "package"), Path(scratch, "built")
+        copy_packages(checkout, source)
+        _pip("wheel", "--no-deps", "--wheel-dir", str(built), str(source))
+        return Path(shutil.copy(next(built.glob("damunet_lite-*.whl")), folder))
 
 
 def _pip(*words: str) -> None:
@@ -227,32 +191,12 @@ def _pip(*words: str) -> None:
         )
 
 
-def _platform() -> str:
-    import sysconfig
-
-    return f"{sysconfig.get_platform()}, Python {sys.version_info.major}.{sys.version_info.minor}"
-
-
-def _add_instructions(checkout: Path, root: Path, parts: dict[str, str]) -> None:
-    for name in ("install.py", "start.py"):
-        shutil.copy(HERE / "in_bundle" / name, root)
-    (root / "requirements.txt").write_text("\n".join(EXTRAS) + "\n", encoding="utf-8")
-    page = (HERE / "in_bundle" / "START_HERE.html").read_text(encoding="utf-8")
-    inside = "\n".join(f"<tr><th>{name}</th><td>{found}</td></tr>" for name, found in parts.items())
-    (root / "START_HERE.html").write_text(
-        page.replace("<!-- parts -->", inside).replace("PLATFORM", _platform()), encoding="utf-8"
-    )
-    for name in ("LICENSE",):
-        if (checkout / name).is_file():
-            shutil.copy(checkout / name, root)
-
-
 def _zip(folder: Path, target: Path) -> None:
     """Zip a folder so that the same content gives the same file."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(target, "w") as archive:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             info = zipfile.ZipInfo(path.relative_to(folder.parent).as_posix(), FIXED_DATE)
-            packed = path.suffix in (".whl", ".png", ".keras", ".npz", ".woff2")
+            packed = path.suffix in PACKED
             info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
             with path.open("rb") as source, archive.open(info, "w", force_zip64=True) as copy:

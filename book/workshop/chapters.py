@@ -1,21 +1,21 @@
 """What a teacher needs to know of a chapter, read from its notebook and nowhere else."""
 
-import json
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+import nbformat
+
+from book.tools.build import ROOT, book_pages
+from book.workshop.rendering import first_list
+
 DETAILS = re.compile(
     r"<details>\s*<summary>\s*(?P<title>.*?)\s*</summary>(?P<body>.*?)</details>\s*", re.DOTALL
 )
-HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 CLOSING = ("Quiz", "Key claims", "What did not work", "Where next")
 LINE_OF_CODE, FIGURE, LIVE_FIGURE = 5, 30, 200
-LISTED = re.compile(r"^\s*-\s*file:\s*chapters/(\w+)\s*$", re.MULTILINE)
 
 
 class WorkshopError(RuntimeError):
@@ -74,12 +74,11 @@ class Chapter:
     Parameters
     ----------
     path : Path
-    notebook : dict
-        The notebook as JSON, cell sources as single strings.
+    notebook : NotebookNode
     """
 
     path: Path
-    notebook: dict[str, Any] = field(repr=False)
+    notebook: nbformat.NotebookNode = field(repr=False)
 
     @property
     def slug(self) -> str:
@@ -94,8 +93,12 @@ class Chapter:
     @cached_property
     def title(self) -> str:
         """Title without the number."""
-        first = self.notebook["cells"][0]["source"].partition("\n")[0]
-        return re.sub(r"^#\s*(\d+\.)?\s*", "", first).strip()
+        return re.sub(r"^#\s*(\d+\.)?\s*", "", self._opening.partition("\n")[0]).strip()
+
+    @property
+    def lead(self) -> str:
+        """The opening's first paragraph."""
+        return (self._opening.split("\n\n") + [""])[1]
 
     @cached_property
     def minutes_read(self) -> int:
@@ -107,55 +110,60 @@ class Chapter:
         """Whole minutes to run it on two processor cores."""
         return self._minutes("minutes_run_cpu")
 
+    @property
+    def minutes_exercises(self) -> int:
+        """Minutes of all exercises."""
+        return sum(exercise.minutes for exercise in self.exercises)
+
     def _minutes(self, name: str) -> int:
-        value = self.notebook["metadata"].get("damunet", {}).get(name)
+        value = self.notebook.metadata.get("damunet", {}).get(name)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
             raise WorkshopError(
-                f"{self.path}: metadata damunet.{name} must be a number > 0, got {value!r}"
+                f"{self.path}: metadata damunet.{name} is {value!r}, wanted a number > 0"
             )
         return max(1, round(value))
 
     @cached_property
     def goals(self) -> list[str]:
         """What the reader can do at the end, from the list in the first cell."""
-        return _bullets(self.notebook["cells"][0]["source"])
+        return first_list(self._opening)
 
     @cached_property
     def claims(self) -> list[str]:
         """The chapter's key claims."""
-        return _bullets(self._section("Key claims"))
+        return first_list(without_details(self._section("Key claims")))
 
     @cached_property
     def questions(self) -> list[Question]:
         """The quiz."""
-        text = self._section("Quiz")
-        starts = [m.start() for m in re.finditer(r"^\*\*\d+\.", text, re.MULTILINE)]
-        parts = [text[a:b] for a, b in pairwise([*starts, len(text)])]
+        parts = re.split(r"^(?=\*\*\d+\.)", self._section("Quiz"), flags=re.MULTILINE)[1:]
         return [
-            Question(_unnumbered(without_details(part).strip()), _answer(part)) for part in parts
+            Question(
+                _unnumbered(without_details(part).strip()),
+                "\n\n".join(found["body"].strip() for found in DETAILS.finditer(part)),
+            )
+            for part in parts
         ]
 
     @cached_property
     def exercises(self) -> list[Exercise]:
         """Exercises in the order of the notebook."""
-        minutes = {key: info.get("minutes") for key, info in self._roles("stub").items()}
+        infos = [(cell, role(cell)) for cell in self.notebook.cells]
+        minutes = {i["exercise"]: i.get("minutes") for _, i in infos if i.get("role") == "stub"}
         found = []
-        for cell in self.notebook["cells"]:
-            info = role(cell)
+        for cell, info in infos:
             if info.get("role") != "task":
                 continue
             key = info["exercise"]
             wanted = minutes.get(key) or info.get("minutes")
             if not isinstance(wanted, int) or wanted <= 0:
                 raise WorkshopError(
-                    f"{self.path}: the stub of exercise {key} must say its "
-                    f"minutes in damunet.minutes, got {wanted!r}"
+                    f"{self.path}: damunet.minutes of the stub of exercise {key} is {wanted!r}, "
+                    "wanted whole minutes"
                 )
-            task = without_details(cell["source"]).strip()
-            headings = re.findall(r"^#{2,4} (.*Exercise.*)$", task, re.MULTILINE)
-            title = headings[0].strip() if headings else task.partition("\n")[0].strip("# ")
-            task = task[task.index(title) :].partition("\n")[2].strip()
-            found.append(Exercise(key, title, wanted, task, info.get("instructor", "")))
+            heading, _, task = without_details(cell.source).strip().partition("\n")
+            title = heading.lstrip("# ").strip()
+            found.append(Exercise(key, title, wanted, task.strip(), info.get("instructor", "")))
         return found
 
     @cached_property
@@ -166,44 +174,65 @@ class Chapter:
         Exercises and what ends a chapter are left out: they have minutes of their own.
         """
         found: list[tuple[str, int]] = []
-        code = 0
-        for cell in self.notebook["cells"][1:]:
+        first_code = True
+        for cell in self.notebook.cells[1:]:
             if "role" in role(cell):
                 continue
-            if cell["cell_type"] == "code":
-                code += 1
-                lines = [line for line in cell["source"].split("\n") if line.strip()]
-                if found and code > 1:
-                    length = LINE_OF_CODE * len(lines) + _figures_in_words(cell)
-                    found[-1] = (found[-1][0], found[-1][1] + length)
-                continue
-            before, *parts = HEADING.split(without_details(cell["source"]))
+            parts = [("", "")]
+            if cell.cell_type == "markdown":
+                parts = split_headings(without_details(cell.source), "##")
+                length = len(parts[0][1].split())
+            else:
+                lines = [line for line in cell.source.split("\n") if line.strip()]
+                length = 0 if first_code else LINE_OF_CODE * len(lines) + _figures_in_words(cell)
+                first_code = False
             if found:
-                found[-1] = (found[-1][0], found[-1][1] + len(before.split()))
-            for title, text in zip(parts[::2], parts[1::2], strict=True):
-                if title.strip() in CLOSING:
+                found[-1] = (found[-1][0], found[-1][1] + length)
+            for title, text in parts[1:]:
+                if title in CLOSING:
                     return found
-                found.append((title.strip(), len(text.split())))
+                found.append((title, len(text.split())))
         return found
 
-    def _roles(self, wanted: str) -> dict[str, dict]:
-        infos = (role(cell) for cell in self.notebook["cells"])
-        return {info["exercise"]: info for info in infos if info.get("role") == wanted}
+    @property
+    def _opening(self) -> str:
+        return self.notebook.cells[0].source
 
     def _section(self, heading: str) -> str:
         """Text from a second-level heading to the next one."""
-        text = "\n\n".join(
-            c["source"] for c in self.notebook["cells"] if c["cell_type"] == "markdown"
-        )
-        match = re.search(rf"^## {heading}\s*$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
-        return match.group(1).strip() if match else ""
+        cells = [cell.source for cell in self.notebook.cells if cell.cell_type == "markdown"]
+        return dict(split_headings("\n\n".join(cells), "##")).get(heading, "")
+
+
+def split_headings(text: str, least: str = "#{1,4}") -> list[tuple[str, str]]:
+    """Headings of a Markdown text, each with what stands below it; first "" with what stands above.
+
+    Parameters
+    ----------
+    text : str
+    least : str
+        Pattern of the signs that begin a heading.
+
+    Examples
+    --------
+    >>> split_headings("The end of one.\\n\\n## Two\\n\\nBegins.")
+    [('', 'The end of one.'), ('Two', 'Begins.')]
+    """
+    before, *parts = re.split(rf"^{least} (.+)$", text, flags=re.MULTILINE)
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return [("", before.strip()), *((title.strip(), below.strip()) for title, below in pairs)]
+
+
+def is_live(bundle: dict[str, Any]) -> bool:
+    """Whether an output is a live figure; a table of pandas is HTML, too, but has no script."""
+    return "<script" in "".join(bundle.get("text/html", ""))
 
 
 def _figures_in_words(cell: dict[str, Any]) -> int:
-    kinds = [output.get("data", {}) for output in cell.get("outputs", [])]
+    bundles = [output.get("data", {}) for output in cell.get("outputs", [])]
     return sum(
-        LIVE_FIGURE if "text/html" in kind else FIGURE if "image/png" in kind else 0
-        for kind in kinds
+        LIVE_FIGURE if is_live(bundle) else FIGURE if "image/png" in bundle else 0
+        for bundle in bundles
     )
 
 
@@ -238,70 +267,29 @@ def _unnumbered(question: str) -> str:
     return re.sub(r"^\*\*\d+\.\s*(\*\*)?\s*", lambda m: "" if m[1] else "**", question)
 
 
-def _answer(text: str) -> str:
-    found = [m["body"].strip() for m in DETAILS.finditer(text)]
-    return "\n\n".join(found)
-
-
-def _bullets(text: str) -> list[str]:
-    """Items of a Markdown list, each on one line."""
-    items: list[str] = []
-    for line in without_details(text).split("\n"):
-        if line.startswith(("- ", "* ")):
-            items.append(line[2:].strip())
-        elif items and line.startswith("  ") and line.strip():
-            items[-1] += " " + line.strip()
-        elif items and not line.strip():
-            continue
-        elif items:
-            break
-    return items
-
-
-def find_checkout(folder: Path | None = None) -> Path:
-    """The copy of the repository whose notebooks are used.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        Where it lies; by default the current folder, or where this package lies.
-
-    Raises
-    ------
-    WorkshopError
-        If there is none: an installed package has no notebooks.
-
-    Examples
-    --------
-    >>> find_checkout(Path("/nowhere"))  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    book.workshop.chapters.WorkshopError: /nowhere holds no chapters/...
-    """
-    for place in [folder] if folder else [Path.cwd(), PACKAGE_PARENT]:
-        if (place / "_toc.yml").is_file() and any(place.glob("chapters/*.ipynb")):
-            return place.resolve()
-    where = folder or f"neither {Path.cwd()} nor {PACKAGE_PARENT}"
-    raise WorkshopError(
-        f"{where} holds {'no ' if folder else ''}chapters/ and _toc.yml. Workshop material is made "
-        "from the book's notebooks, which the installed package does not have: get a copy of the "
-        "repository and run this in it, or name it with --checkout"
-    )
-
-
-def read_chapters(checkout: Path) -> list[Chapter]:
+def read_chapters(checkout: Path = ROOT) -> list[Chapter]:
     """The chapters that the table of contents lists, in order.
 
     Raises
     ------
     WorkshopError
-        If one cannot be read.
+        If the folder is no copy of the repository, or a chapter cannot be read.
+
+    Examples
+    --------
+    >>> read_chapters(Path("/nowhere"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    book.workshop.chapters.WorkshopError: /nowhere is no copy of the repository: ...
     """
-    listed = LISTED.findall((checkout / "_toc.yml").read_text(encoding="utf-8"))
-    chapters = [read_chapter(checkout / "chapters" / f"{slug}.ipynb") for slug in listed]
-    if not chapters:
-        raise WorkshopError(f"{checkout / '_toc.yml'} lists no chapters/...")
-    return sorted(chapters, key=lambda chapter: chapter.number)
+    try:
+        pages = [page for page in book_pages(checkout) if page.startswith("chapters/")]
+    except OSError as error:
+        raise WorkshopError(
+            f"{checkout} is no copy of the repository: _toc.yml is missing; run this in one, or "
+            "name one with --checkout"
+        ) from error
+    return [read_chapter(checkout / f"{page}.ipynb") for page in pages]
 
 
 def read_chapter(path: Path) -> Chapter:
@@ -313,9 +301,7 @@ def read_chapter(path: Path) -> Chapter:
         If it cannot be read.
     """
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WorkshopError(f"{path} cannot be read as a notebook: {error}") from error
-    for cell in notebook["cells"]:
-        cell["source"] = "".join(cell["source"])
-    return Chapter(path, notebook)
+        return Chapter(path, nbformat.read(path, as_version=4))
+    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise WorkshopError(f"{path} cannot be read as a notebook: {reason}") from error

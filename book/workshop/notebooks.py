@@ -2,13 +2,18 @@
 
 import ast
 import copy
-import json
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+
+import nbformat
+from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
 
 from book.workshop.chapters import CLOSING, Chapter, role, without_details
+from book.workshop.rendering import HERE, fill
 
 SOLVED = "Answer|Solution"
 BOOK_LINK = re.compile(r"\[([^\]]*)\]\(\.\./(book/[\w/]+)\.md(#[\w-]*)?\)")
@@ -16,7 +21,18 @@ CHAPTER_LINK = re.compile(r"\[([^\]]*)\]\((\d\d_\w+)\.ipynb\)")
 PREFLIGHT = "00_check_your_computer.ipynb"
 
 
-def student(chapter: Chapter) -> dict[str, Any]:
+def _unsolved(chapter: Chapter) -> NotebookNode:
+    """The chapter without solutions, outputs and what is for the instructor alone."""
+    notebook = copy.deepcopy(chapter.notebook)
+    for cell in notebook.cells:
+        if role(cell).get("role") == "solution":
+            cell.metadata["tags"] = ["solution"]
+        role(cell).pop("instructor", None)
+    notebook, _ = TagRemovePreprocessor(remove_cell_tags={"solution"}).preprocess(notebook, {})
+    return ClearOutputPreprocessor().preprocess(notebook, {})[0]
+
+
+def student(chapter: Chapter) -> NotebookNode:
     """The notebook to work in: stubs and hints, no solution, no answer, no output.
 
     Parameters
@@ -25,53 +41,48 @@ def student(chapter: Chapter) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        A notebook as JSON. It runs from top to bottom as it is.
+    NotebookNode
+        It runs from top to bottom as it is.
     """
-    notebook = _copy(chapter)
-    cells = []
-    for cell in notebook["cells"]:
-        if role(cell).get("role") == "solution":
-            continue
-        if cell["cell_type"] == "markdown":
-            cell["source"] = without_details(cell["source"], SOLVED).rstrip()
-        else:
-            cell["outputs"], cell["execution_count"] = [], None
-        role(cell).pop("instructor", None)
-        cells.append(cell)
-    notebook["cells"] = cells
+    notebook = _unsolved(chapter)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = without_details(cell.source, SOLVED).rstrip()
     return notebook
 
 
-def instructor(chapter: Chapter) -> dict[str, Any]:
+def instructor(chapter: Chapter) -> NotebookNode:
     """The notebook to teach from: solutions open, outputs, a note and the minutes per exercise.
 
     Parameters
     ----------
     chapter : Chapter
     """
-    notebook = _copy(chapter)
+    notebook = copy.deepcopy(chapter.notebook)
     exercises = {exercise.key: exercise for exercise in chapter.exercises}
     cells = []
-    for cell in notebook["cells"]:
+    for cell in notebook.cells:
         info = role(cell)
         if info.get("role") == "task":
             exercise = exercises[info["exercise"]]
-            note = exercise.instructor or "No note yet."
             cells.append(
-                _markdown(
-                    f"> **Instructor, exercise {exercise.number}, {exercise.minutes} minutes.** {note}"
+                new_markdown_cell(
+                    f"> **Instructor, exercise {exercise.number}, {exercise.minutes} minutes.** "
+                    f"{exercise.instructor or 'No note yet.'}"
                 )
             )
         if info.get("role") == "solution":
-            cell["metadata"] = {"damunet": info}
+            cell.metadata = NotebookNode(damunet=info)
         cells.append(cell)
-    cells.insert(1, _markdown(_overview(chapter)))
-    notebook["cells"] = cells
+    whole = max(1, sum(length for _, length in chapter.sections))
+    shares = [(title, f"{length / whole:.0%}") for title, length in chapter.sections]
+    overview = fill("instructor.md.jinja", chapter=chapter, shares=shares)
+    cells.insert(1, new_markdown_cell(overview.rstrip()))
+    notebook.cells = cells
     return notebook
 
 
-def blank(chapter: Chapter) -> dict[str, Any]:
+def blank(chapter: Chapter) -> NotebookNode:
     """The notebook for live coding: headings, and a goal for each cell that is to be written.
 
     The install cell and the imports stay; stubs stay, so that the checks are at hand.
@@ -80,30 +91,24 @@ def blank(chapter: Chapter) -> dict[str, Any]:
     ----------
     chapter : Chapter
     """
-    notebook = _copy(chapter)
-    cells, seen = [], 0
-    for cell in notebook["cells"]:
-        info = role(cell)
-        if info.get("role") == "solution":
+    notebook = _unsolved(chapter)
+    code_cells = 0
+    for cell in notebook.cells:
+        part = role(cell).get("role")
+        if cell.cell_type == "markdown":
+            text = without_details(cell.source).strip()
+            cell.source = text if part == "task" else _headings(text)
             continue
-        info.pop("instructor", None)
-        if cell["cell_type"] == "markdown":
-            cell["source"] = _headings(cell, info.get("role") == "task")
-            if cell["source"]:
-                cells.append(cell)
-            continue
-        seen += 1
-        if seen > 2 and info.get("role") != "stub":
-            cell["source"] = f"# {_goal(cell)}\n"
-        elif seen == 2:
-            cell["source"] = _imports(cell["source"])
-        cell["outputs"], cell["execution_count"] = [], None
-        cells.append(cell)
-    notebook["cells"] = cells
+        code_cells += 1
+        if code_cells == 2:
+            cell.source = _imports(cell.source)
+        elif code_cells > 2 and part != "stub":
+            cell.source = f"# {_goal(cell)}\n"
+    notebook.cells = [cell for cell in notebook.cells if cell.source]
     return notebook
 
 
-KINDS: dict[str, Callable[[Chapter], dict[str, Any]]] = {
+KINDS: dict[str, Callable[[Chapter], NotebookNode]] = {
     "student": student,
     "instructor": instructor,
     "blank": blank,
@@ -135,73 +140,18 @@ def write_all(
     paths = []
     for chapter in chapters:
         notebook = KINDS[kind](chapter)
-        for cell in notebook["cells"]:
-            if cell["cell_type"] == "markdown":
-                cell["source"] = _relink(cell["source"], here, book)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = _relink(cell.source, here, book)
+            cell.pop("id", None)  # added cells have a random one
+        # Version 4.4 asks for no ids, so the same chapters give the same files.
+        notebook.nbformat_minor = min(4, notebook.nbformat_minor)
         paths.append(folder / f"{chapter.slug}.ipynb")
-        _write(notebook, paths[-1])
+        nbformat.write(notebook, paths[-1])
     if kind == "student":
         paths.append(folder / PREFLIGHT)
-        _write(preflight_notebook(), paths[-1])
+        shutil.copy(HERE / "templates" / PREFLIGHT, paths[-1])
     return paths
-
-
-def preflight_notebook() -> dict[str, Any]:
-    """One cell that says whether a computer is ready.
-
-    Examples
-    --------
-    >>> print(preflight_notebook()["cells"][1]["source"])
-    from damunet_book import preflight
-    <BLANKLINE>
-    preflight.run()
-    """
-    text = (
-        "# Check your computer\n\nRun the cell below before the workshop. It takes under half a "
-        "minute and changes nothing. If it ends with **Ready**, you are; if not, it says what to "
-        "do, and if that does not help, send the whole output to your teacher."
-    )
-    return {
-        "cells": [_markdown(text), _code("from damunet_lite import preflight\n\npreflight.run()")],
-        "metadata": {
-            "kernelspec": {
-                "display_name": "Python 3 (ipykernel)",
-                "language": "python",
-                "name": "python3",
-            },
-            "language_info": {"name": "python"},
-        },
-        "nbformat": 4,
-        "nbformat_minor": 4,
-    }
-
-
-def _copy(chapter: Chapter) -> dict[str, Any]:
-    notebook = copy.deepcopy(chapter.notebook)
-    notebook["metadata"].pop("widgets", None)
-    return notebook
-
-
-def _markdown(text: str) -> dict[str, Any]:
-    return {"cell_type": "markdown", "metadata": {}, "source": text}
-
-
-def _code(text: str) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "metadata": {},
-        "source": text,
-        "outputs": [],
-        "execution_count": None,
-    }
-
-
-def _write(notebook: dict[str, Any], path: Path) -> None:
-    # Version 4.4 asks for no cell ids, and cells that were added have none.
-    notebook["nbformat_minor"] = min(4, notebook["nbformat_minor"])
-    for cell in notebook["cells"]:
-        cell.pop("id", None)
-    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _relink(text: str, here: set[str], book: str | None) -> str:
@@ -210,29 +160,9 @@ def _relink(text: str, here: set[str], book: str | None) -> str:
     return CHAPTER_LINK.sub(lambda m: m.group() if m[2] in here else m[1], text)
 
 
-def _overview(chapter: Chapter) -> str:
-    lines = [
-        "> **Instructor.** Teaching takes about as long as reading, "
-        f"{chapter.minutes_read} minutes; running {chapter.minutes_run}; all exercises "
-        f"{sum(e.minutes for e in chapter.exercises)}. Solutions are open in this copy.",
-        ">",
-        "> | exercise | minutes |",
-        "> |---|---|",
-    ]
-    lines += [f"> | {e.title} | {e.minutes} |" for e in chapter.exercises]
-    if chapter.sections:
-        lines += [">", "> | section | share of the teaching |", "> |---|---|"]
-        whole = max(1, sum(length for _, length in chapter.sections))
-        lines += [f"> | {title} | {length / whole:.0%} |" for title, length in chapter.sections]
-    return "\n".join(lines)
-
-
-def _headings(cell: dict[str, Any], task: bool) -> str:
-    if task:
-        return without_details(cell["source"]).strip()
-    lines = [line for line in cell["source"].split("\n") if re.match(r"#{1,4} ", line)]
-    kept = [line for line in lines if line.lstrip("# ") not in CLOSING]
-    return "\n\n".join(kept)
+def _headings(text: str) -> str:
+    titles = re.findall(r"^#{1,4} .+$", text, re.MULTILINE)
+    return "\n\n".join(title for title in titles if title.lstrip("# ") not in CLOSING)
 
 
 def _imports(source: str) -> str:
@@ -253,11 +183,11 @@ def _imports(source: str) -> str:
     return "\n".join(filter(None, (ast.get_source_segment(source, node) for node in kept)))
 
 
-def _goal(cell: dict[str, Any]) -> str:
+def _goal(cell: NotebookNode) -> str:
     """What a cell is for: its figure's caption, or the names it makes."""
-    figure = cell["metadata"].get("mystnb", {}).get("figure", {})
-    if figure.get("caption"):
-        return "Figure: " + " ".join(figure["caption"].split())
-    names = re.findall(r"^(?:def|class) (\w+)|^(\w+)(?:, \w+)* = ", cell["source"], re.MULTILINE)
+    caption = cell.metadata.get("mystnb", {}).get("figure", {}).get("caption")
+    if caption:
+        return "Figure: " + " ".join(caption.split())
+    names = re.findall(r"^(?:def|class) (\w+)|^(\w+)(?:, \w+)* = ", cell.source, re.MULTILINE)
     made = list(dict.fromkeys(a or b for a, b in names))
     return "Make: " + ", ".join(made[:6]) if made else "Print and compare"

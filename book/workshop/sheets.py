@@ -1,10 +1,12 @@
 """Run sheets: a workshop minute by minute, with its minutes from the chapters themselves."""
 
-import re
+import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, chain, zip_longest
 
 from book.workshop.chapters import Chapter, Exercise
+from book.workshop.rendering import fill, without_links
 
 LONGEST_STRETCH = 60
 EARLY_BREAK = 45
@@ -107,19 +109,12 @@ def plan(form: Format, chapters: Iterable[Chapter]) -> Sheet:
     """
     wanted = {*form.taught, *form.told}
     chosen = tuple(chapter for chapter in chapters if chapter.number in wanted)
-    days = tuple(
-        _plan_day(form, day, part, day == form.days - 1)
-        for day, part in enumerate(_split(chosen, form))
-    )
-    return Sheet(form, chosen, days)
+    parts = enumerate(_split(chosen, form))
+    return Sheet(form, chosen, tuple(_plan_day(form, day, part) for day, part in parts))
 
 
 def _teaching(form: Format, chapter: Chapter) -> int:
     return chapter.minutes_read if chapter.number in form.taught else -(-chapter.minutes_read // 2)
-
-
-def _running(chapter: Chapter) -> int:
-    return max(LEAST_RUN, chapter.minutes_run)
 
 
 def _split(chapters: Sequence[Chapter], form: Format) -> list[Sequence[Chapter]]:
@@ -134,47 +129,42 @@ def _split(chapters: Sequence[Chapter], form: Format) -> list[Sequence[Chapter]]
     return list(parts)
 
 
-def _plan_day(form: Format, day: int, chapters: Sequence[Chapter], last: bool) -> tuple[Item, ...]:
+def _plan_day(form: Format, day: int, chapters: Sequence[Chapter]) -> tuple[Item, ...]:
     chosen: set[str] = set()
-    items = _with_breaks(_items(form, day, chapters, chosen, last), form)
-    if _total(items) > form.minutes:
+    alone = _total(_with_breaks(_items(form, day, chapters, chosen), form))
+    if alone > form.minutes:
         raise ValueError(
             f"{form.name}, day {day + 1}: chapters {[c.number for c in chapters]} alone take "
-            f"{_total(items)} minutes of {form.minutes}"
+            f"{alone} minutes of {form.minutes}"
         )
-    most = max((len(chapter.exercises) for chapter in chapters), default=0)
-    for rank in range(most):
-        for chapter in chapters:
-            if rank < len(chapter.exercises):
-                trial = chosen | {chapter.exercises[rank].key}
-                longer = _with_breaks(_items(form, day, chapters, trial, last), form)
-                if _total(longer) <= form.minutes:
-                    chosen, items = trial, longer
-    return _fill(_items(form, day, chapters, chosen, last), form)
+    ranks = zip_longest(*(chapter.exercises for chapter in chapters))
+    for exercise in filter(None, chain.from_iterable(ranks)):
+        trial = chosen | {exercise.key}
+        if _total(_with_breaks(_items(form, day, chapters, trial), form)) <= form.minutes:
+            chosen = trial
+    return _fill(_items(form, day, chapters, chosen), form)
 
 
-def _items(
-    form: Format, day: int, chapters: Sequence[Chapter], chosen: set[str], last: bool
-) -> list[Item]:
+def _items(form: Format, day: int, chapters: Sequence[Chapter], chosen: set[str]) -> list[Item]:
     opening = "Welcome, survey before, check of the computers" if day == 0 else "Where we are"
     length = WELCOME if day == 0 and form.minutes > SHORT else SHORT_WELCOME
     items = [Item("welcome", opening, length)]
     for chapter in chapters:
         number = chapter.number
         how = "" if number in form.taught else ", told from the slides"
-        items.append(
-            Item(
-                "teach", f"Chapter {number}, {chapter.title}{how}", _teaching(form, chapter), number
-            )
-        )
-        items.append(Item("run", "Everyone runs the notebook", _running(chapter), number))
+        title = f"Chapter {number}, {chapter.title}{how}"
+        running = max(LEAST_RUN, chapter.minutes_run)
         items += [
-            Item("exercise", exercise.title, exercise.minutes, number, exercise)
-            for exercise in chapter.exercises
-            if exercise.key in chosen
+            Item("teach", title, _teaching(form, chapter), number),
+            Item("run", "Everyone runs the notebook", running, number),
+            *(
+                Item("exercise", exercise.title, exercise.minutes, number, exercise)
+                for exercise in chapter.exercises
+                if exercise.key in chosen
+            ),
+            Item("checkpoint", f"The room meets: chapter {number}", CHECKPOINT, number),
         ]
-        items.append(Item("checkpoint", f"The room meets: chapter {number}", CHECKPOINT, number))
-    if last:
+    if day == form.days - 1:
         items.append(Item("survey", "Survey after, and where to go from here", SURVEY))
     return items
 
@@ -230,21 +220,6 @@ def _total(items: Iterable[Item]) -> int:
     return sum(item.minutes for item in items)
 
 
-def longest_stretch(items: Iterable[Item]) -> int:
-    """Most minutes between two breaks.
-
-    Examples
-    --------
-    >>> longest_stretch([Item("teach", "", 30), Item("break", "", 10), Item("teach", "", 40)])
-    40
-    """
-    longest = stretch = 0
-    for item in items:
-        stretch = 0 if item.kind == "break" else stretch + item.minutes
-        longest = max(longest, stretch)
-    return longest
-
-
 # ------------------------------------------------------------------ as Markdown
 
 
@@ -261,43 +236,19 @@ def to_markdown(
     slides : mapping, optional
         How many slides each chapter has that is told from them.
     """
-    form = sheet.format
-    length = f"{form.minutes} minutes" + (f" on each of {form.days} days" if form.days > 1 else "")
-    clock = (
-        "Times count from the start of the day."
-        if start is None
-        else (f"The day starts at {_clock(start)}.")
+    text = fill(
+        "run_sheet.md.jinja",
+        form=sheet.format,
+        chapters=sheet.chapters,
+        clock="" if start is None else clock(start),
+        longest_stretch=LONGEST_STRETCH,
+        least_run=LEAST_RUN,
+        timetables=[_timetable(day, start or 0) for day in sheet.days],
+        paces=_paces(sheet, slides or {}),
+        exercises=[item for day in sheet.days for item in day if item.exercise],
+        drops=[_drops(sheet, day) for day in sheet.days],
     )
-    lines = [
-        f"# Run sheet: {form.name.lower()}",
-        "",
-        f"{length}, breaks included; no stretch is longer than {LONGEST_STRETCH} minutes. Minutes "
-        "of teaching, running and exercises are those that the chapters give; a chapter told from "
-        "its slides takes half of its reading time, and running a notebook together takes at "
-        f"least {LEAST_RUN} minutes. {clock}",
-        "",
-        "## Goals",
-        "",
-        "At the end, everyone can",
-        "",
-    ]
-    for chapter in sheet.chapters:
-        goals = chapter.goals[: 3 if chapter.number in form.taught else 1]
-        lines += [f"- {goal.rstrip('.;')} (chapter {chapter.number})" for goal in goals]
-    for number, day in enumerate(sheet.days, start=1):
-        name = f"Day {number}" if len(sheet.days) > 1 else "Minute by minute"
-        lines += ["", f"## {name}", "", *_table(day, start or 0)]
-    lines += ["", "## Chapters, section by section", "", *_pace(sheet, slides or {}), ""]
-    lines += ["## Checkpoints, where the room meets again", ""]
-    for chapter in sheet.chapters:
-        lines += _checkpoint(chapter)
-    lines += ["## Exercises: what goes wrong, what to say, how to shorten", ""]
-    for item in _exercises(sheet):
-        note = item.exercise.instructor if item.exercise else ""
-        lines += [f"**{item.title}** ({item.minutes} minutes). {note}", ""]
-    lines += ["## When you are late", "", *_drops(sheet), ""]
-    # Links are between notebooks; a printed page has none.
-    return re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?:)[^)]*\)", r"\1", "\n".join(lines))
+    return without_links(text)
 
 
 def parse_clock(text: str) -> int:
@@ -313,29 +264,46 @@ def parse_clock(text: str) -> int:
     >>> parse_clock("9:30")
     570
     """
-    found = re.fullmatch(r"(\d{1,2}):(\d\d)", text)
-    if not found or int(found[1]) > 23 or int(found[2]) > 59:
-        raise ValueError(f"start: got {text!r}, wanted a time of day such as 9:30")
-    return 60 * int(found[1]) + int(found[2])
+    try:
+        found = datetime.datetime.strptime(text, "%H:%M")
+    except ValueError as error:
+        raise ValueError(f"start is {text!r}, wanted a time of day such as 9:30") from error
+    return 60 * found.hour + found.minute
 
 
-def _pace(sheet: Sheet, slides: Mapping[int, int]) -> list[str]:
-    """How the minutes of each chapter fall to its sections."""
-    lines = ["Minutes for each section, in proportion to its text, code and figures.", ""]
+def clock(minutes: int) -> str:
+    """Hours and minutes, since the start or since midnight.
+
+    Examples
+    --------
+    >>> clock(75)
+    '1:15'
+    """
+    return f"{minutes // 60}:{minutes % 60:02}"
+
+
+def _timetable(day: Sequence[Item], start: int) -> list[tuple[str, str, Item]]:
+    """When each item begins and ends."""
+    ends = [start + end for end in accumulate(item.minutes for item in day)]
+    return [
+        (clock(end - item.minutes), clock(end), item) for end, item in zip(ends, day, strict=True)
+    ]
+
+
+def _paces(sheet: Sheet, slides: Mapping[int, int]) -> list[tuple[int, str, str]]:
+    """How the minutes of each chapter fall to its sections: number, length, sections."""
+    paces = []
     for chapter in sheet.chapters:
-        minutes = _teaching(sheet.format, chapter)
         if not chapter.sections:
             continue
-        parts = _shares(minutes, [length for _, length in chapter.sections])
-        told = ""
-        if chapter.number in sheet.format.told and chapter.number in slides:
-            told = f", {slides[chapter.number]} slides with the key c"
-        text = " · ".join(
-            f"{title} {part or '½'}"
-            for (title, _), part in zip(chapter.sections, parts, strict=True)
-        )
-        lines += [f"**Chapter {chapter.number}** ({minutes} minutes{told}): {text}", ""]
-    return lines[:-1]
+        minutes = _teaching(sheet.format, chapter)
+        told = chapter.number in sheet.format.told and chapter.number in slides
+        how = f", {slides[chapter.number]} slides with the key c" if told else ""
+        titles, lengths = zip(*chapter.sections, strict=True)
+        shares = zip(titles, _shares(minutes, lengths), strict=True)
+        text = " · ".join(f"{title} {share or '½'}" for title, share in shares)
+        paces.append((chapter.number, f"{minutes} minutes{how}", text))
+    return paces
 
 
 def _shares(whole: int, lengths: Sequence[int]) -> list[int]:
@@ -354,71 +322,20 @@ def _shares(whole: int, lengths: Sequence[int]) -> list[int]:
     return shares
 
 
-def _exercises(sheet: Sheet) -> list[Item]:
-    return [item for day in sheet.days for item in day if item.exercise]
+def _drops(sheet: Sheet, day: Sequence[Item]) -> list[str]:
+    """What to leave out of a day, in this order, and the minutes it gives back.
 
-
-def _table(day: Sequence[Item], start: int) -> list[str]:
-    lines = ["| from | to | minutes | what |", "|---|---|---|---|"]
-    now = start
-    for item in day:
-        title = f"**{item.title}**" if item.kind in ("teach", "break") else item.title
-        end = now + item.minutes
-        lines.append(f"| {_clock(now)} | {_clock(end)} | {item.minutes} | {title} |")
-        now = end
-    lines.append(f"| | | **{now - start}** | in all |")
-    return lines
-
-
-def _clock(minutes: int) -> str:
-    """Hours and minutes, since the start or since midnight.
-
-    Examples
-    --------
-    >>> _clock(75)
-    '1:15'
+    Of each chapter the exercises but the first, the last one first; then chapters that are told.
     """
-    return f"{minutes // 60}:{minutes % 60:02}"
-
-
-def _checkpoint(chapter: Chapter) -> list[str]:
-    lines = [f"### Chapter {chapter.number}: {chapter.title}", ""]
-    if chapter.claims:
-        lines += [f"Everyone should now agree that: {chapter.claims[0]}", ""]
-    if chapter.questions:
-        question = chapter.questions[0]
-        lines += [
-            "Ask, hands up for each option:",
-            "",
-            question.text,
-            "",
-            f"Answer: {question.answer}",
-            "",
-        ]
-    return lines
-
-
-def _drops(sheet: Sheet) -> list[str]:
-    """What to leave out, in this order, and the minutes it gives back."""
-    lines = [
-        "Leave out in this order, beginning where you are; never a break, and never a "
-        "checkpoint. The minutes are those that you get back."
+    drops = []
+    here = [c for c in sheet.chapters if any(item.chapter == c.number for item in day)]
+    for chapter in here:
+        exercises = [item for item in day if item.chapter == chapter.number and item.exercise]
+        drops += [f"{item.title}: {item.minutes} minutes." for item in exercises[:0:-1]]
+    drops += [
+        f"Chapter {chapter.number}, told from the slides: show only its first figure and "
+        f"its key claims: {max(1, _teaching(sheet.format, chapter) - 5)} minutes."
+        for chapter in reversed(here)
+        if chapter.number in sheet.format.told
     ]
-    for number, day in enumerate(sheet.days, start=1):
-        by_chapter: dict[int | None, list[Item]] = {}
-        for item in day:
-            by_chapter.setdefault(item.chapter, []).append(item)
-        lines += ["", f"**Day {number}**"] if len(sheet.days) > 1 else []
-        lines.append("")
-        for items in by_chapter.values():
-            extra = [item for item in items if item.exercise][:0:-1]
-            lines += [f"1. {item.title}: {item.minutes} minutes." for item in extra]
-        here = [chapter for chapter in sheet.chapters if chapter.number in by_chapter]
-        lines += [
-            f"1. Chapter {chapter.number}, told from the slides: show only its first figure and "
-            f"its key claims: {max(1, _teaching(sheet.format, chapter) - 5)} minutes."
-            for chapter in reversed(here)
-            if chapter.number in sheet.format.told
-        ]
-        lines.append("1. Running the notebooks: run yours, and let the others watch.")
-    return lines
+    return [*drops, "Running the notebooks: run yours, and let the others watch."]

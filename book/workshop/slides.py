@@ -1,30 +1,34 @@
 """Slides of a chapter: one HTML file that needs no network and no server.
 
-Headings, formulas, figures with their captions, short code with what it printed, exercises
+Headings, formulas, figures with their captions, tables, short code with what it printed, exercises
 without hints, and the quiz; the prose is in the speaker's notes. Formulas are drawn by MathJax,
 which lies beside the slides.
 """
 
-import html
-import importlib.util
+import importlib
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from book.workshop.chapters import CLOSING, Chapter, WorkshopError, role, without_details
+from markupsafe import Markup
+from nbformat import NotebookNode
 
-HERE = Path(__file__).parent
+from book.workshop.chapters import CLOSING, Chapter, is_live, role, split_headings, without_details
+from book.workshop.rendering import HERE, fill, render, render_line
+
 LONGEST_CODE, LONGEST_OUTPUT = 14, 14
 LONGEST_LEAD = 45
-LONGEST_WITH_LEAD = 16
+FULL, LEAD, FIGURE = 18, 4, 14
+"""Lines that fill a slide, and those that a section's first sentences and a figure take of them."""
 LEAST_ALONE = 3
 """Lines of output that say something without the code that printed them."""
+BESIDE_A_FIGURE = 4
 MATHJAX = "mathjax/tex-svg.js"
-LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:)[^)]*\)")
+FIGURE_FORM = Markup(
+    '<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption></figure>'
+)
 
 
 @dataclass(frozen=True)
@@ -34,22 +38,30 @@ class Slide:
     Parameters
     ----------
     title : str
-        What a screen reader announces.
-    body : str
-        HTML.
-    notes : str
+        Markdown of the heading, which a screen reader announces.
+    body : Markup
+        HTML below the heading.
+    notes : Markup
         HTML of the speaker's notes.
     kind : str
         Shown small above: "Exercise, 5 minutes" and so on.
     code_only : bool
         Whether it is passed over when a chapter is told and not coded.
+    lines : float
+        About how many lines the body takes.
     """
 
     title: str
-    body: str
-    notes: str = ""
+    body: Markup
+    notes: Markup = Markup("")
     kind: str = ""
     code_only: bool = False
+    lines: float = FULL
+
+    @property
+    def heading(self) -> Markup:
+        """The title as HTML."""
+        return render_line(self.title)
 
 
 def make_slides(chapter: Chapter) -> list[Slide]:
@@ -59,13 +71,17 @@ def make_slides(chapter: Chapter) -> list[Slide]:
     ----------
     chapter : Chapter
     """
-    render = _renderer()
-    slides = [*_opening(chapter, render), *_lesson(chapter, render)]
-    slides += _exercises(chapter, render)
-    slides += _quiz(chapter, render)
+    slides = _before_the_exercises(chapter)
+    for exercise in chapter.exercises:
+        kind = f"Exercise, {exercise.minutes} minutes"
+        slides.append(
+            Slide(exercise.title, render(exercise.task), render(exercise.instructor), kind)
+        )
+    for number, question in enumerate(chapter.questions, start=1):
+        title = f"Question {number}"
+        slides.append(Slide(title, render(question.text), render(question.answer), "Hands up"))
     if chapter.claims:
-        claims = "\n".join(f"- {claim}" for claim in chapter.claims)
-        slides.append(Slide("Key claims", f"<h2>Key claims</h2>{render(claims)}"))
+        slides.append(Slide("Key claims", _bulleted(chapter.claims)))
     return slides
 
 
@@ -76,41 +92,10 @@ def told(chapter: Chapter) -> int:
     ----------
     chapter : Chapter
     """
-    render = _renderer()
-    shown = [*_opening(chapter, render), *_lesson(chapter, render)]
-    return sum(not slide.code_only for slide in shown)
+    return sum(not slide.code_only for slide in _before_the_exercises(chapter))
 
 
-def _lesson(chapter: Chapter, render: Callable[[str], str]) -> list[Slide]:
-    """What lies between the goals and the exercises."""
-    slides: list[Slide] = []
-    heading = chapter.title
-    code_cells = 0
-    lead = False
-    for cell in chapter.notebook["cells"][1:]:
-        info = role(cell)
-        if cell["cell_type"] == "markdown" and info.get("role") != "task":
-            for part in _sections(cell["source"], heading):
-                heading = part[0]
-                made = [] if heading in CLOSING else list(_prose(*part, render))
-                slides += [slide for slide, _ in made]
-                lead = bool(made) and made[-1][1]
-        elif cell["cell_type"] == "markdown" or "role" in info:
-            lead = False
-        if cell["cell_type"] != "code":
-            continue
-        code_cells += 1
-        if code_cells > 1 and "role" not in info and heading not in CLOSING:
-            opener = slides.pop() if lead and _fits_a_lead(cell) else None
-            shown = list(_code(cell, heading, render, code_cells == 2, opener))
-            slides += shown
-            lead = lead and not shown
-    return slides
-
-
-def write_slides(
-    chapters: Iterable[Chapter], folder: Path, licence: Path | None = None
-) -> list[Path]:
+def write_slides(chapters: Iterable[Chapter], folder: Path) -> list[Path]:
     """Write one file per chapter, an index, and MathJax.
 
     Parameters
@@ -118,25 +103,18 @@ def write_slides(
     chapters : iterable of Chapter
     folder : Path
         Made if it is missing.
-    licence : Path, optional
-        MathJax's licence, to lie beside it.
-
-    Raises
-    ------
-    WorkshopError
-        If a package that rendering needs is missing; the message names it.
     """
     chapters = list(chapters)
     folder.mkdir(parents=True, exist_ok=True)
-    _copy_mathjax(folder, licence)
-    paths = []
-    for chapter in chapters:
-        paths.append(folder / f"{chapter.slug}.html")
-        title = f"{chapter.number}. {chapter.title}"
-        paths[-1].write_text(to_html(title, make_slides(chapter)), encoding="utf-8")
-    paths.append(folder / "index.html")
-    paths[-1].write_text(_index(chapters), encoding="utf-8")
-    return paths
+    _copy_mathjax(folder)
+    pages = {
+        chapter.slug: to_html(f"{chapter.number}. {chapter.title}", make_slides(chapter))
+        for chapter in chapters
+    }
+    pages["index"] = fill("index.html", title="Slides", chapters=chapters, mathjax=None)
+    for name, page in pages.items():
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    return [folder / f"{name}.html" for name in pages]
 
 
 def to_html(title: str, slides: list[Slide]) -> str:
@@ -149,32 +127,12 @@ def to_html(title: str, slides: list[Slide]) -> str:
 
     Examples
     --------
-    >>> page = to_html("One", [Slide("One", "<h1>One</h1>")])
+    >>> page = to_html("One", [Slide("One", Markup("<p>It begins.</p>"))])
     >>> "http" in page, page.count("<section")
     (False, 1)
     """
-    sections = "\n".join(_section(i, slide) for i, slide in enumerate(slides, start=1))
-    math = ""
-    if any(
-        r"\(" in slide.body + slide.notes or r"\[" in slide.body + slide.notes for slide in slides
-    ):
-        math = f'<script defer src="{MATHJAX}"></script>'
-    return _page(
-        title,
-        f"""<main>
-{sections}
-</main>
-<nav aria-label="Slides">
-<button type="button" aria-label="Previous slide">&larr;</button>
-<button type="button" aria-label="Next slide">&rarr;</button>
-<button type="button" aria-pressed="false">Notes (n)</button>
-<button type="button" aria-pressed="false">Without code (c)</button>
-<button type="button">Presenter (p)</button>
-<span class="where" role="status"></span>
-</nav>
-<script>{_asset("slides.js")}</script>
-{math}""",
-    )
+    formulas = any(r"\(" in text or r"\[" in text for s in slides for text in (s.body, s.notes))
+    return fill("slides.html", title=title, slides=slides, mathjax=MATHJAX if formulas else None)
 
 
 def to_page(title: str, text: str) -> str:
@@ -184,112 +142,70 @@ def to_page(title: str, text: str) -> str:
     ----------
     title, text : str
     """
-    math = f'<script defer src="../slides/{MATHJAX}"></script>' if "$" in text else ""
-    body = f"<main><section><div>{_renderer()(text)}</div></section></main>{math}"
-    return _page(title, body)
+    mathjax = f"../slides/{MATHJAX}" if "$" in text else None
+    return fill("text.html", title=title, text=render(text), mathjax=mathjax)
 
 
-def _page(title: str, body: str) -> str:
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(title)}</title>
-<link rel="icon" href="data:,">
-<style>{_asset("slides.css")}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
+# ------------------------------------------------------------------ from cells to slides
 
 
-def _section(number: int, slide: Slide) -> str:
-    kind = f'<p class="kind">{html.escape(slide.kind)}</p>' if slide.kind else ""
-    notes = f"<aside><strong>Notes.</strong> {slide.notes}</aside>" if slide.notes else ""
-    label = html.escape(f"Slide {number}: {slide.title}", quote=True)
-    code = " data-code" if slide.code_only else ""
-    return (
-        f'<section tabindex="-1" role="group" aria-roledescription="slide" aria-label="{label}"'
-        f"{code}>"
-        f"<div>{kind}{slide.body}{notes}</div></section>"
-    )
-
-
-def _index(chapters: list[Chapter]) -> str:
-    items = "\n".join(
-        f'<li><a href="{c.slug}.html">{c.number}. {html.escape(c.title)}</a></li>' for c in chapters
-    )
-    return _page(
-        "Slides",
-        f"""<main><section><div><h1>Slides</h1>
-<p>Open a chapter in any browser; no network is needed. Keys: arrows, space, page up and down, Home
-and End; n for the speaker's notes below a slide, p for a second window that has the notes, the
-title of the next slide and the time, f for the full screen, c to pass over slides that are code
-alone, as when a chapter is told. Printing gives one slide a page.</p>
-<ul>
-{items}
-</ul></div></section></main>""",
-    )
-
-
-@cache
-def _asset(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")
-
-
-# ------------------------------------------------------------------ the slides of a cell
-
-
-def _opening(chapter: Chapter, render: Callable[[str], str]) -> Iterator[Slide]:
-    parts = chapter.notebook["cells"][0]["source"].split("\n\n")
-    lead = parts[1] if len(parts) > 1 else ""
+def _before_the_exercises(chapter: Chapter) -> list[Slide]:
+    times = f"{chapter.minutes_read} minutes, and {chapter.minutes_exercises} for all exercises"
     title = f"{chapter.number}. {chapter.title}"
-    times = (
-        f"{chapter.minutes_read} minutes, and "
-        f"{sum(e.minutes for e in chapter.exercises)} for all exercises"
-    )
-    yield Slide(title, f"<h1>{html.escape(title)}</h1>{render(lead)}", kind=times)
+    slides = [Slide(title, render(chapter.lead), kind=times)]
     if chapter.goals:
-        goals = "\n".join(f"- {goal}" for goal in chapter.goals)
-        yield Slide("Goals", f"<h2>At the end you can</h2>{render(goals)}")
+        slides.append(Slide("At the end you can", _bulleted(chapter.goals)))
+    for piece in _lesson(chapter):
+        if _share_a_slide(slides[-1], piece):
+            last = slides.pop()
+            piece = replace(
+                piece,
+                body=last.body + piece.body,
+                notes=last.notes + piece.notes,
+                lines=last.lines + piece.lines,
+                code_only=last.code_only and piece.code_only,
+            )
+        slides.append(piece)
+    return slides
 
 
-def _sections(source: str, heading: str) -> Iterator[tuple[str, bool, str]]:
-    """Heading, whether it begins here, and text, of each part of a Markdown cell.
+def _share_a_slide(last: Slide, piece: Slide) -> bool:
+    """Whether a piece of a section still fits below the one before.
 
-    What stands before a cell's first heading still belongs to the one of the cell before.
-
-    Examples
-    --------
-    >>> list(_sections("The end of one.\\n\\n## Two\\n\\nBegins.", "One"))
-    [('One', False, 'The end of one.'), ('Two', True, 'Begins.')]
+    Nothing goes below a figure, and what is told takes one piece of code with it and not more.
     """
-    before, *parts = re.split(r"^#{1,4} (.+)$", without_details(source), flags=re.MULTILINE)
-    if before.strip():
-        yield heading, False, before.strip()
-    for title, text in zip(parts[::2], parts[1::2], strict=True):
-        yield title.strip(), True, text.strip()
+    if last.title != piece.title or last.lines + piece.lines > FULL or "<figure" in last.body:
+        return False
+    return last.code_only == piece.code_only or "<code>" not in last.body
 
 
-def _prose(
-    heading: str, opens: bool, text: str, render: Callable[[str], str]
-) -> Iterator[tuple[Slide, bool]]:
-    """A slide for a section's opening, formula, list or table; the rest goes into the notes.
+def _lesson(chapter: Chapter) -> Iterator[Slide]:
+    """What lies between the goals and the exercises, piece by piece."""
+    heading = chapter.title
+    code_cells = 0
+    for cell in chapter.notebook.cells[1:]:
+        part = role(cell).get("role")
+        if cell.cell_type == "code":
+            code_cells += 1
+            if code_cells > 1 and part is None and heading not in CLOSING:
+                yield from _code(cell, heading, opening=code_cells == 2)
+        elif part != "task":
+            for title, text in split_headings(without_details(cell.source)):
+                heading = title or heading
+                if heading not in CLOSING:
+                    yield from _prose(heading, bool(title), text)
 
-    With it comes whether it is a heading with a sentence or two, which may share its slide.
-    """
-    blocks = [block for block in re.split(r"\n\s*\n", text) if block.strip()]
-    shown = [b for b in blocks if re.match(r"\$\$|[-*] |\d+\. |\|", b.strip())]
+
+def _prose(heading: str, opens: bool, text: str) -> Iterator[Slide]:
+    """A section's opening, formulas, lists and tables; the rest goes into the notes."""
+    blocks = [block.strip() for block in re.split(r"\n\s*\n", text) if block.strip()]
+    shown = [block for block in blocks if re.match(r"\$\$|[-*] |\d+\. |\|", block)]
     if not opens and not shown:
         return
-    body = f"<h2>{_inline(heading, render)}</h2>"
-    if blocks and blocks[0] not in shown:
-        body += render(_lead(blocks[0]))
-    body += "".join(render(block) for block in shown[:3])
-    yield Slide(heading, body, render(text) if text else ""), not shown
+    lead = _lead(blocks[0]) if blocks and blocks[0] not in shown else ""
+    body = Markup("").join(render(block) for block in [lead, *shown[:3]])
+    lines = LEAD * bool(lead) + sum(2 * block.count("\n") + 2 for block in shown[:3])
+    yield Slide(heading, body, render(text), lines=lines)
 
 
 def _lead(paragraph: str) -> str:
@@ -303,141 +219,59 @@ def _lead(paragraph: str) -> str:
     return " ".join(kept)
 
 
-def _fits_a_lead(cell: dict[str, Any]) -> bool:
-    """Whether what a cell shows leaves room for a heading's first sentences."""
-    figures = list(_figures(cell))
-    if figures:
-        return "Live figure" not in dict(figures)
-    printed = _printed(cell)
-    lines = cell["source"].strip().count("\n") + 1
-    return lines + (printed.count("\n") + 1 if printed else 0) <= LONGEST_WITH_LEAD
+def _code(cell: NotebookNode, heading: str, opening: bool) -> Iterator[Slide]:
+    """Code with what it printed; of a cell that draws, its figures with what it printed."""
+    figures, tables, printed = _shown(cell)
+    height = (printed.count("\n") + 1 if printed else 0) + 2 * tables.count("<tr")
+    output = tables
+    if printed and printed.count("\n") < LONGEST_OUTPUT:
+        output = Markup('<pre class="output" tabindex="0">{}</pre>').format(printed) + tables
+    source = cell.source.strip()
+    length = source.count("\n") + 1
+    below = output if height <= BESIDE_A_FIGURE else Markup("")
+    for number, (kind, figure) in enumerate(figures, start=1):
+        body = figure + below if number == len(figures) else figure
+        yield Slide(heading, body, kind=kind, lines=FULL if kind else FIGURE)
+    if not opening and not figures and length <= LONGEST_CODE:
+        code = Markup('<pre tabindex="0"><code>{}</code></pre>').format(source)
+        yield Slide(heading, code + output, lines=length + height, code_only=not tables)
+    elif output and height >= LEAST_ALONE and not (figures and (below or not tables)):
+        yield Slide(heading, output, lines=height)
 
 
-def _code(
-    cell: dict[str, Any],
-    heading: str,
-    render: Callable[[str], str],
-    opening: bool,
-    opener: Slide | None,
-) -> Iterator[Slide]:
-    """Code with what it printed; of a cell that draws, its figures with what it printed.
-
-    The first of them goes onto the opener, where there is one.
-    """
-    printed = _printed(cell)
-    lines = cell["source"].strip().split("\n")
-    title = f"<h2>{_inline(heading, render)}</h2>"
-    start, notes = (opener.body, opener.notes) if opener else (title, "")
-    shown = ""
-    if printed and len(printed.split("\n")) <= LONGEST_OUTPUT:
-        shown = f'<pre class="output" tabindex="0">{html.escape(printed)}</pre>'
-    figures = list(_figures(cell))
-    for number, (kind, figure) in enumerate(figures):
-        beside = shown if number == len(figures) - 1 and len(printed.split("\n")) <= 4 else ""
-        first = number == 0
-        yield Slide(
-            heading, (start if first else title) + figure + beside, notes if first else "", kind
-        )
-    if figures:
-        return
-    if not opening and len(lines) <= LONGEST_CODE:
-        code = html.escape(cell["source"].strip())
-        body = f'{start}<pre tabindex="0"><code>{code}</code></pre>{shown}'
-        yield Slide(heading, body, notes, code_only=opener is None)
-    elif shown and printed.count("\n") + 1 >= LEAST_ALONE:
-        yield Slide(heading, start + shown, notes)
-    elif opener:
-        yield opener
+def _shown(cell: NotebookNode) -> tuple[list[tuple[str, Markup]], Markup, str]:
+    """What a cell shows: figures, each with its kind; tables; printed text."""
+    settings = cell.metadata.get("mystnb", {})
+    caption = settings.get("figure", {}).get("caption", "")
+    alt = settings.get("image", {}).get("alt", "")
+    figures, tables, printed = [], Markup(""), ""
+    for output in cell.outputs:
+        found = output.get("data", {})
+        if is_live(found):
+            live = Markup('<figure class="live">{}</figure>').format(Markup(found["text/html"]))
+            figures.append(("Live figure", live))
+        elif "image/png" in found:
+            picture = found["image/png"].replace("\n", "")
+            figures.append(("", FIGURE_FORM.format(alt, picture, caption)))
+        elif "text/markdown" in found:
+            tables += render(found["text/markdown"])
+        elif "text/html" in found:  # tables such as those of pandas
+            tables += Markup(found["text/html"])
+        elif output.get("name") == "stdout":
+            printed += output.text
+        elif output.output_type == "execute_result":
+            printed += found["text/plain"] + "\n"
+    return figures, tables, printed.rstrip()
 
 
-def _figures(cell: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Kind and HTML of each picture that a cell has drawn."""
-    settings = cell["metadata"].get("mystnb", {})
-    caption = html.escape(settings.get("figure", {}).get("caption", ""))
-    alt = html.escape(settings.get("image", {}).get("alt", ""), quote=True)
-    for output in cell.get("outputs", []):
-        bundle = output.get("data", {})
-        if "text/html" in bundle:
-            yield "Live figure", f'<div class="live">{"".join(bundle["text/html"])}</div>'
-        elif "image/png" in bundle:
-            picture = "".join(bundle["image/png"]).replace("\n", "")
-            yield (
-                "",
-                (
-                    f'<figure><img alt="{alt}" src="data:image/png;base64,{picture}">'
-                    f"<figcaption>{caption}</figcaption></figure>"
-                ),
-            )
+def _bulleted(lines: list[str]) -> Markup:
+    return render("\n".join(f"- {line}" for line in lines))
 
 
-def _printed(cell: dict[str, Any]) -> str:
-    texts = []
-    for output in cell.get("outputs", []):
-        if output.get("name") == "stdout":
-            texts.append("".join(output["text"]))
-        elif output["output_type"] == "execute_result" and set(output["data"]) == {"text/plain"}:
-            texts.append("".join(output["data"]["text/plain"]) + "\n")
-    return "".join(texts).rstrip()
-
-
-def _exercises(chapter: Chapter, render: Callable[[str], str]) -> Iterator[Slide]:
-    for exercise in chapter.exercises:
-        body = f"<h2>{_inline(exercise.title, render)}</h2>{render(exercise.task)}"
-        yield Slide(
-            exercise.title,
-            body,
-            render(exercise.instructor),
-            f"Exercise, {exercise.minutes} minutes",
-        )
-
-
-def _quiz(chapter: Chapter, render: Callable[[str], str]) -> Iterator[Slide]:
-    for number, question in enumerate(chapter.questions, start=1):
-        yield Slide(
-            f"Question {number}",
-            f"<h2>Question {number}</h2>{render(question.text)}",
-            render(question.answer),
-            "Hands up",
-        )
-
-
-# ------------------------------------------------------------------ Markdown and MathJax
-
-
-@cache
-def _renderer() -> Callable[[str], str]:
-    """A function from Markdown with formulas to HTML."""
-    try:
-        from markdown_it import MarkdownIt
-        from mdit_py_plugins.dollarmath import dollarmath_plugin
-    except ImportError as error:
-        raise WorkshopError(
-            f"{error.name} is missing, with which the slides are rendered: "
-            "python -m pip install -r requirements.txt"
-        ) from error
-
-    def formula(content: str, options: dict[str, bool]) -> str:
-        opening, closing = (r"\[", r"\]") if options.get("display_mode") else (r"\(", r"\)")
-        return opening + html.escape(content.strip()) + closing
-
-    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
-    parser.use(dollarmath_plugin, renderer=formula, allow_labels=False, double_inline=True)
-    return lambda text: parser.render(LINK.sub(r"\1", text))
-
-
-def _inline(text: str, render: Callable[[str], str]) -> str:
-    return re.sub(r"^<p>|</p>\s*$", "", render(text).strip())
-
-
-def _copy_mathjax(folder: Path, licence: Path | None) -> None:
-    spec = importlib.util.find_spec("sphinx-mathjax-offline")
-    if spec is None or spec.origin is None:
-        raise WorkshopError(
-            "sphinx-mathjax-offline is missing, from which the slides take MathJax: "
-            "python -m pip install -r requirements.txt"
-        )
+def _copy_mathjax(folder: Path) -> None:
+    package = importlib.import_module("sphinx-mathjax-offline")
     target = folder / MATHJAX
     target.parent.mkdir(exist_ok=True)
-    shutil.copy(Path(spec.origin).parent / "static" / MATHJAX, target)
-    if licence is not None and licence.is_file():
-        shutil.copy(licence, target.with_name("LICENSE.txt"))
+    shutil.copy(Path(package.__path__[0]) / "static" / MATHJAX, target)
+    licence = HERE.parent / "_ext" / "mathjax-licence.txt"
+    shutil.copy(licence, target.with_name("LICENSE.txt"))

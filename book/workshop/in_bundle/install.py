@@ -1,7 +1,7 @@
 """Install everything into a new environment beside this file: python install.py
 
 Takes packages from wheels/ alone if it is here, without network. Otherwise pip asks the network for
-them; the book's own package always comes from this folder and never from an index.
+them; the book's own packages always come from this folder and never from an index.
 """
 
 import subprocess
@@ -28,11 +28,9 @@ def main() -> int:
     print("Installing, one to five minutes ...", flush=True)
     done = subprocess.run([*words, "-r", str(HERE / "requirements.txt")])
     if done.returncode:
-        why = (
-            "The wheels fit one platform and one Python"
-            if (HERE / "wheels").is_dir()
-            else ("Without the folder wheels this needs network")
-        )
+        why = "Without the folder wheels this needs network"
+        if (HERE / "wheels").is_dir():
+            why = "The wheels fit one platform and one Python"
         print(f"Not installed. {why}: see START_HERE.html.")
         return 1
     print("Installed. Next: python start.py check")

@@ -17,7 +17,7 @@ def main() -> int:
         os.environ["DAMUNET_DATA"] = str(HERE / "data" / "isbi2012")
     words = sys.argv[1:] or ["notebooks"]
     commands = {
-        "check": ["-m", "damunet_lite", "preflight"],
+        "check": ["-m", "damunet_book.preflight"],
         "notebooks": ["-m", "jupyterlab", "--notebook-dir", str(HERE / "notebooks")],
     }
     # Anything else is run by the environment's Python, with the data named.
