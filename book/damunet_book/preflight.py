@@ -4,9 +4,10 @@ The network library is loaded in a process of its own, so that even one that cra
 reported in plain words, and a notebook that asks keeps its memory.
 """
 
-import ctypes
+import argparse
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import shutil
@@ -14,12 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from damunet_lite import __version__, data
+import psutil
+
+from damunet_lite import __version__, data, synthetic
 
 __all__ = ["ChapterTime", "Check", "Report", "run"]
 
@@ -30,6 +33,7 @@ LEAST_MEMORY, GOOD_MEMORY = 1.5, 4.0
 LEAST_DISK, GOOD_DISK = 0.2, 2.0
 WORKER_LIMIT = 120
 STEPS = 10
+PARTS = ("plain", "network")
 START_SECONDS = 2.0  # to start a kernel and fetch a chapter's outputs: waiting, not computing
 GIGABYTE = 2**30
 
@@ -169,9 +173,8 @@ def run(progress: Callable[[str], None] | None = None) -> Report:
 
     add(check_python())
     packages = add(check_packages())
-    add(check_jupyter())
-    add(check_memory())
-    add(check_disk())
+    for look in (check_jupyter, check_memory, check_disk):
+        add(look())
     found = add(check_data())
     measured: dict[str, Any] = {}
     if packages.status != "failed":
@@ -219,33 +222,28 @@ def check_packages(required: list[str] | None = None) -> Check:
     from packaging.requirements import Requirement
 
     if required is None:
-        try:
-            required = importlib.metadata.requires(DISTRIBUTION) or []
-        except importlib.metadata.PackageNotFoundError:
-            return Check(
-                "packages",
-                "failed",
-                f"{DISTRIBUTION} is not installed, only lying about",
-                "python -m pip install -e . in the folder of the repository",
-            )
-    wrong, right = [], []
-    for requirement in map(Requirement, required):
-        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
-            continue
-        try:
-            version = importlib.metadata.version(requirement.name)
-        except importlib.metadata.PackageNotFoundError:
-            wrong.append((requirement, "missing"))
-            continue
-        fits = requirement.specifier.contains(version, prereleases=True)
-        (right if fits else wrong).append((requirement, version))
+        if not _version(DISTRIBUTION):
+            remedy = "python -m pip install -e . in the folder of the repository"
+            found = f"{DISTRIBUTION} is not installed, only lying about"
+            return Check("packages", "failed", found, remedy)
+        required = importlib.metadata.requires(DISTRIBUTION) or []
+    needed = [
+        (requirement, _version(requirement.name))
+        for requirement in map(Requirement, required)
+        if not requirement.marker or requirement.marker.evaluate({"extra": ""})
+    ]
+    wrong = [
+        (requirement, version)
+        for requirement, version in needed
+        if not version or not requirement.specifier.contains(version, prereleases=True)
+    ]
     if wrong:
-        found = ", ".join(f"{r.name} {version}" for r, version in wrong)
+        found = ", ".join(f"{r.name} {version or 'missing'}" for r, version in wrong)
         words = " ".join(f'"{r.name}{r.specifier}"' for r, _ in wrong)
         return Check("packages", "failed", found, f"python -m pip install {words}")
     named = ("tensorflow", "keras", "numpy")
-    shown = ", ".join(f"{r.name} {version}" for r, version in right if r.name in named)
-    return Check("packages", "ok", f"{len(right)} of {len(right)} needed; {shown}")
+    shown = ", ".join(f"{r.name} {version}" for r, version in needed if r.name in named)
+    return Check("packages", "ok", f"{len(needed)} of {len(needed)} needed; {shown}")
 
 
 def check_jupyter() -> Check:
@@ -254,12 +252,9 @@ def check_jupyter() -> Check:
     if not kernel:
         return Check("notebooks", "note", "no Jupyter here", "python -m pip install jupyterlab")
     if not browser:
-        return Check(
-            "notebooks",
-            "note",
-            f"a kernel (ipykernel {kernel}) but no JupyterLab",
-            "open them in what you use for notebooks, or python -m pip install jupyterlab",
-        )
+        found = f"a kernel (ipykernel {kernel}) but no JupyterLab"
+        remedy = "open them in what you use for notebooks, or python -m pip install jupyterlab"
+        return Check("notebooks", "note", found, remedy)
     return Check("notebooks", "ok", f"ipykernel {kernel}, JupyterLab or Notebook {browser}")
 
 
@@ -276,22 +271,36 @@ def check_memory(free: float | None = None) -> Check:
     >>> check_memory(1.0).status, check_memory(2.5).status, check_memory(8.0).status
     ('failed', 'note', 'ok')
     """
-    free = _free_memory() if free is None else free
-    if free is None:
-        return Check(
-            "memory",
-            "note",
-            "this system does not say how much is free",
-            f"chapters need {LEAST_MEMORY:g} GB, {GOOD_MEMORY:g} GB are comfortable",
-        )
-    found = f"{free:.1f} GB free"
+    free = free_memory() if free is None else free
     remedy = "close other programs and other notebooks' kernels"
-    if free < LEAST_MEMORY:
-        return Check("memory", "failed", f"{found}, {LEAST_MEMORY:g} GB needed", remedy)
-    if free < GOOD_MEMORY:
-        remedy += ", one chapter at a time"
-        return Check("memory", "note", f"{found}, {GOOD_MEMORY:g} GB are comfortable", remedy)
-    return Check("memory", "ok", found)
+    note = f"{GOOD_MEMORY:g} GB are comfortable; {remedy}, one chapter at a time"
+    return _amount(
+        "memory", free, f"{free:.1f} GB free", (LEAST_MEMORY, remedy), (GOOD_MEMORY, note)
+    )
+
+
+def free_memory(cgroup: str | os.PathLike = "/sys/fs/cgroup") -> float:
+    """Gigabytes that a new program can have.
+
+    psutil tells what the whole computer has left and nothing of a container's own limit, which is
+    what stops a program in Binder, Docker or a shared server. The kernel's files give that limit;
+    the memory that holds copies of files is not counted as used, since it is given up on demand.
+
+    Parameters
+    ----------
+    cgroup : path-like
+        Where the kernel says what this container may use and does use.
+    """
+    free = psutil.virtual_memory().available
+    try:
+        folder = Path(cgroup)
+        limit, used = ((folder / f"memory.{name}").read_text() for name in ("max", "current"))
+        cached = dict(map(str.split, (folder / "memory.stat").read_text().splitlines()))
+        taken = int(used) - int(cached["inactive_file"])
+        free = free if limit.strip() == "max" else min(free, max(0, int(limit) - taken))
+    except (OSError, ValueError, KeyError):
+        pass  # no container, or one that does not say
+    return free / GIGABYTE
 
 
 def check_disk(free: float | None = None) -> Check:
@@ -312,19 +321,21 @@ def check_disk(free: float | None = None) -> Check:
         with tempfile.TemporaryFile(dir=here):
             pass
     except OSError:
-        return Check(
-            "disk",
-            "failed",
-            f"{here} cannot be written",
-            "start in a folder of your own; runs and predictions are written there",
-        )
+        remedy = "start in a folder of your own; runs and predictions are written there"
+        return Check("disk", "failed", f"{here} cannot be written", remedy)
     free = shutil.disk_usage(here).free / GIGABYTE if free is None else free
+    note = "enough for the chapters; a full run needs 1 GB more"
     found = f"{free:.1f} GB free in {here}"
-    if free < LEAST_DISK:
-        return Check("disk", "failed", f"{found}, {LEAST_DISK:g} GB needed", "make room there")
-    if free < GOOD_DISK:
-        return Check("disk", "note", found, "enough for the chapters; a full run needs 1 GB more")
-    return Check("disk", "ok", found)
+    return _amount("disk", free, found, (LEAST_DISK, "make room there"), (GOOD_DISK, note))
+
+
+def _amount(
+    name: str, free: float, found: str, least: tuple[float, str], good: tuple[float, str]
+) -> Check:
+    """A check of gigabytes, with what to do below the least and below a good amount."""
+    if free < least[0]:
+        return Check(name, "failed", f"{found}, {least[0]:g} GB needed", least[1])
+    return Check(name, "note", found, good[1]) if free < good[0] else Check(name, "ok", found)
 
 
 def check_data() -> Check:
@@ -332,13 +343,11 @@ def check_data() -> Check:
     named = os.environ.get("DAMUNET_DATA")
     folder = Path(named).expanduser() if named else data._cache_folder()
     if not named and not (folder / "train").is_dir():
-        return Check(
-            "data",
-            "failed",
-            "the ISBI 2012 stack is not here yet",
+        remedy = (
             "python -m damunet_lite data (16 MB, once), or name a copy of it in DAMUNET_DATA; "
-            "chapters run without it on synthetic tissue, with other numbers",
+            "chapters run without it on synthetic tissue, with other numbers"
         )
+        return Check("data", "failed", "the ISBI 2012 stack is not here yet", remedy)
     try:
         data.verify(folder, "train")
     except data.DataError as error:
@@ -366,13 +375,20 @@ def _network_checks(measured: dict[str, Any]) -> list[Check]:
     ]
 
 
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 # ------------------------------------------------------------------ minutes
 
 
 def read_times() -> dict[str, Any]:
     """Processor seconds of each chapter and of the reference computation, on one computer.
 
-    Made by ``python book/tools/chapter_times.py`` from the notebooks.
+    Made by ``python -m book.tools.chapter_times`` from the notebooks.
 
     Examples
     --------
@@ -403,15 +419,14 @@ def predict_minutes(
     1.5
     """
     times = times or read_times()
-    ratio = {part: reference[part] / times["reference"][part] for part in ("plain", "network")}
-    start = START_SECONDS * ratio["plain"]
+    plain, network = (reference[part] / times["reference"][part] for part in PARTS)
     return [
         ChapterTime(
-            entry["chapter"],
-            entry["title"],
-            (start + sum(entry[part] * ratio[part] for part in ("plain", "network"))) / 60,
+            chapter["chapter"],
+            chapter["title"],
+            ((START_SECONDS + chapter["plain"]) * plain + chapter["network"] * network) / 60,
         )
-        for entry in times["chapters"]
+        for chapter in times["chapters"]
     ]
 
 
@@ -432,16 +447,12 @@ def plain_reference(rounds: int = 15) -> None:
     grey = ndimage.gaussian_filter(rng.standard_normal((256, 256)), 4)
     probability = np.clip(0.5 + 8 * grey, 0, 1)
     truth = (np.abs(grey) < 0.02).astype(np.float32)
+    image = probability[..., None].astype(np.float32)
     config = augment.AugmentConfig(crop=192)
     for _ in range(rounds):
         metrics.threshold_scores(truth, probability)
         for _ in range(8):
-            augment.augment(
-                probability[..., None].astype(np.float32),
-                truth[..., None],
-                np.random.default_rng(0),
-                config,
-            )
+            augment.augment(image, truth[..., None], np.random.default_rng(0), config)
 
 
 def network_reference(stack: data.Stack) -> dict[str, Any]:
@@ -494,61 +505,44 @@ def measure(real: bool) -> dict[str, Any]:
         JSON-ready; ``reference`` has the seconds of both parts of the reference computation,
         ``reference_cpu`` the processor seconds, which other programs hardly change.
     """
-    import math
+    import numpy as np
 
     from damunet_lite import devices
 
     plain_reference(rounds=1)  # imports, and memory asked for the first time, are not counted
-    stack = data.isbi2012() if real else data.synthetic_stack(n=8, size=160)
-    clocks = [_clocks()]
+    stack = data.isbi2012() if real else synthetic.synthetic_stack(n=8, size=160)
+    clocks = [(time.perf_counter(), time.process_time())]
     plain_reference()
-    clocks.append(_clocks())
+    clocks.append((time.perf_counter(), time.process_time()))
     trained = network_reference(stack)
-    clocks.append(_clocks())
-    (plain, plain_cpu), (network, network_cpu) = (
-        (after[0] - before[0], after[1] - before[1])
-        for before, after in zip(clocks, clocks[1:], strict=False)
-    )
+    clocks.append((time.perf_counter(), time.process_time()))
     if not (math.isfinite(trained["loss"]) and trained["moved"]):
         raise RuntimeError(f"training does not train: loss {trained['loss']}")
-    described = devices.describe()
+    seconds, processor = np.diff(clocks, axis=0).T.tolist()
     return {
-        "device": described["device"],
-        "backend": described["backend"],
+        **devices.describe(),
+        **trained,
         "precision": devices.preferred_precision(),
-        "loss": trained["loss"],
-        "step_seconds": trained["step_seconds"],
-        "reference": {"plain": plain, "network": network},
-        "reference_cpu": {"plain": plain_cpu, "network": network_cpu},
+        "reference": dict(zip(PARTS, seconds, strict=True)),
+        "reference_cpu": dict(zip(PARTS, processor, strict=True)),
     }
-
-
-def _clocks() -> tuple[float, float]:
-    return time.perf_counter(), time.process_time()
 
 
 def _measure_in_a_process(real: bool, limit: float = WORKER_LIMIT) -> dict[str, Any]:
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", MPLBACKEND="agg")
-    command = [sys.executable, "-m", "damunet_book.preflight", "real" if real else "drawn"]
+    command = [sys.executable, "-m", "damunet_book.preflight", "--measure"]
+    command.append("real" if real else "drawn")
+    pipe = subprocess.PIPE
     try:
         done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=limit,
-            env=environment,
-            errors="replace",
+            command, stdout=pipe, stderr=pipe, timeout=limit, env=environment, errors="replace"
         )
     except subprocess.TimeoutExpired:
-        return _went_wrong(
-            f"no end after {limit:g} seconds",
-            "close other programs and try again; on an old computer use Colab",
-        )
+        remedy = "close other programs and try again; on an old computer use Colab"
+        return {"error": f"no end after {limit:g} seconds", "remedy": remedy}
     except OSError as error:
-        return _went_wrong(
-            f"Python could not be started ({error.strerror})",
-            "start the notebook or the command again",
-        )
+        what = f"Python could not be started ({error.strerror})"
+        return {"error": what, "remedy": "start the notebook or the command again"}
     if done.returncode == 0:
         return json.loads(done.stdout.strip().splitlines()[-1])
     return explain_failure(done.returncode, done.stderr)
@@ -570,83 +564,52 @@ def explain_failure(code: int, errors: str) -> dict[str, str]:
     'stopped by the system, most likely for want of memory'
     """
     last = next((line for line in reversed(errors.splitlines()) if line.strip()), "no message")
-    reinstall = "python -m pip install --force-reinstall tensorflow keras"
+    what, remedy = last.strip()[:300], "ask with this line and your versions, or use Colab"
     if code in (-9, 137) or "MemoryError" in last:
-        return _went_wrong(
-            "stopped by the system, most likely for want of memory",
-            "close other programs and other notebooks' kernels",
-        )
-    if code in (-4, 132):
-        return _went_wrong(
-            "this processor lacks instructions that TensorFlow needs (AVX)",
-            "use another computer, or Colab",
-        )
-    if "ModuleNotFoundError" in last or "ImportError" in last:
-        return _went_wrong(f"a package cannot be loaded: {last.partition(': ')[2]}", reinstall)
-    if code < 0:
-        return _went_wrong(f"the network library crashed (signal {-code})", reinstall)
-    return _went_wrong(last.strip()[:300], "ask with this line and your versions, or use Colab")
-
-
-def _went_wrong(what: str, remedy: str) -> dict[str, str]:
+        what = "stopped by the system, most likely for want of memory"
+        remedy = "close other programs and other notebooks' kernels"
+    elif code in (-4, 132):
+        what = "this processor lacks instructions that TensorFlow needs (AVX)"
+        remedy = "use another computer, or Colab"
+    elif code < 0 or "ModuleNotFoundError" in last or "ImportError" in last:
+        what = f"a package cannot be loaded: {last.partition(': ')[2]}"
+        if code < 0:
+            what = f"the network library crashed (signal {-code})"
+        remedy = "python -m pip install --force-reinstall tensorflow keras"
     return {"error": what, "remedy": remedy}
 
 
-# ------------------------------------------------------------------ the system
+# ------------------------------------------------------------------ the command
 
 
-def _version(package: str) -> str | None:
+def main(words: Sequence[str] | None = None) -> int:
+    """Check this computer and print what was found; the exit code is 1 if something failed.
+
+    Parameters
+    ----------
+    words : sequence of str, optional
+        Words of the command line; those of the process by default.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m damunet_book.preflight",
+        description="Look at versions, memory, disk, data and device, train one step, and predict "
+        "the minutes of each chapter here. Takes under half a minute and changes nothing. Exit "
+        "code 1 if something has to be mended first.",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    parser.add_argument("--measure", choices=("real", "drawn"), help=argparse.SUPPRESS)
+    given = parser.parse_args(words)
+    if given.measure:  # what the process of its own is asked for
+        print(json.dumps(measure(given.measure == "real")))
+        return 0
     try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _free_memory() -> float | None:
-    """Gigabytes that a new program can have, or None where that cannot be known."""
-    found = [amount for amount in (_system_memory(), _container_memory()) if amount is not None]
-    return min(found) / GIGABYTE if found else None
-
-
-def _system_memory() -> int | None:
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            lines = dict(line.split(":", 1) for line in file)
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        pass
-    if sys.platform == "win32":
-        return _windows_memory()
-    try:
-        # macOS says only how much there is; half of it is a cautious guess at what is free.
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (OSError, ValueError, AttributeError):
-        return None
-
-
-def _windows_memory() -> int | None:
-    class Status(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
-            (name, ctypes.c_ulonglong)
-            for name in ("total", "free", "page", "page_free", "virtual", "virtual_free", "more")
-        ]
-
-    status = Status(length=ctypes.sizeof(Status))
-    windows: Any = getattr(ctypes, "windll", None)
-    if windows is None or not windows.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
-        return None
-    return status.free
-
-
-def _container_memory(folder: str | os.PathLike = "/sys/fs/cgroup") -> int | None:
-    """What a container may still take, None where it has no limit."""
-    try:
-        limit = (Path(folder) / "memory.max").read_text(encoding="ascii").strip()
-        used = (Path(folder) / "memory.current").read_text(encoding="ascii")
-        return None if limit == "max" else max(0, int(limit) - int(used))
-    except (OSError, ValueError):
-        return None
+        report = run(progress=None if given.json else lambda line: print(line, flush=True))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    print(json.dumps(report.to_dict()) if given.json else report.text(checks=False))
+    return 0 if report.ready else 1
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(real=sys.argv[1:] == ["real"])))
+    sys.exit(main())
