@@ -1,7 +1,8 @@
 """Figures of the chapters: those of the package, charts, and network drawings."""
 
-from damunet_book.plots.charts import curves, fold_dots, line_profile, profile, score_bars
-from damunet_book.plots.network import Box, Edge, NetworkLayout, draw_network, network_layout
+from damunet_book.plots.charts import curves, fold_dots, profile, score_bars
+from damunet_book.plots.drawing import draw_network
+from damunet_book.plots.layout import Box, Edge, NetworkLayout, network_layout
 from damunet_lite.plots import (
     COLOURS,
     FALSE,
@@ -28,7 +29,6 @@ __all__ = [
     "error_map",
     "fold_dots",
     "label_overlay",
-    "line_profile",
     "network_layout",
     "profile",
     "score_bars",

@@ -8,57 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from scipy import ndimage
+from skimage.measure import profile_line
 
-from damunet_lite.plots.pictures import as_grey, as_mask, check_same_shape, show_picture
-from damunet_lite.plots.style import COLOURS, axes_or_new, figure_or_axes, new_figure, styled
-
-
-def line_profile(
-    image: np.ndarray, start: tuple[float, float], end: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Grey values along a straight line, interpolated linearly about every pixel.
-
-    Parameters
-    ----------
-    image : np.ndarray
-        ``[H, W]`` or ``[H, W, 1]``, floats in [0, 1] or unsigned integers of full scale.
-    start, end : tuple of float
-        (row, column) of the ends, inside the image.
-
-    Returns
-    -------
-    distance, intensity : np.ndarray
-        float64 [K]: pixels from ``start``, and grey values in [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If an end lies outside the image, or both are the same point.
-
-    Examples
-    --------
-    >>> ramp = np.array([[0.0, 0.5, 1.0]])
-    >>> line_profile(ramp, (0, 0), (0, 2))
-    (array([0., 1., 2.]), array([0. , 0.5, 1. ]))
-    """
-    grey = as_grey("image", image)
-    ends = np.array([start, end], float)
-    limits = np.array(grey.shape) - 1
-    for name, point in zip(("start", "end"), ends, strict=True):
-        if not ((point >= 0) & (point <= limits)).all():
-            raise ValueError(
-                f"{name} is {tuple(point.tolist())}; wanted (row, column) between (0, 0) "
-                f"and {tuple(limits.tolist())}"
-            )
-    length = np.hypot(*(ends[1] - ends[0]))
-    if length == 0:
-        raise ValueError(f"end is {tuple(end)}, the same as start; wanted a line")
-    shares = np.linspace(0, 1, int(np.ceil(length)) + 1)
-    points = ends[0][:, None] + shares * (ends[1] - ends[0])[:, None]
-    return shares * length, ndimage.map_coordinates(grey, points, order=1, mode="nearest")
+from damunet_lite import _arguments as check
+from damunet_lite.plots import COLOURS, grey_values, in_style, new_figure, show_picture
 
 
-@styled
+@in_style()
 def profile(
     image: np.ndarray,
     start: tuple[float, float],
@@ -69,8 +25,11 @@ def profile(
 
     Parameters
     ----------
-    image, start, end
-        As for :func:`line_profile`.
+    image : np.ndarray
+        ``[H, W]`` or ``[H, W, 1]``, floats in [0, 1] or unsigned integers of full scale.
+    start, end : tuple of float
+        (row, column) of the ends, inside the image. Between them a value is read at every pixel
+        of length or a little closer, interpolated linearly.
     mask : np.ndarray, optional
         ``[H, W]`` or ``[H, W, 1]``, membrane = 1: its stretches of the line are shaded.
 
@@ -81,53 +40,51 @@ def profile(
     Raises
     ------
     ValueError
-        As :func:`line_profile`; or if ``mask`` has another size or other values than 0 and 1.
+        If an end lies outside the image, both are the same point, or ``mask`` has another size
+        or other values than 0 and 1.
 
     Examples
     --------
     >>> profile(np.eye(4), (1, 0), (1, 3)).axes[1].lines[0].get_ydata().tolist()
     [0.0, 1.0, 0.0, 0.0]
     """
-    grey = as_grey("image", image)
-    distance, intensity = line_profile(image, start, end)
+    grey = grey_values(check.plane("image", image))
+    corner = (grey.shape[0] - 1, grey.shape[1] - 1)
+    for name, (row, column) in (("start", start), ("end", end)):
+        if not (0 <= row <= corner[0] and 0 <= column <= corner[1]):
+            wanted = f"(row, column) from (0, 0) to {corner}"
+            raise ValueError(f"{name} is {(row, column)}, wanted {wanted}")
+    if tuple(start) == tuple(end):
+        raise ValueError(f"end is {tuple(end)} like start, wanted another point")
+    line = {"src": start, "dst": end, "order": 1, "mode": "nearest"}
+    intensity = profile_line(grey, **line)
+    distance = np.linspace(0, np.hypot(end[0] - start[0], end[1] - start[1]), len(intensity))
     figure = new_figure(6.5, 2.7)
     picture, graph = figure.subplots(1, 2, width_ratios=[1, 1.9])
     show_picture(picture, grey, 300)
-    for ends, colour, width in (("o", "white", 4.5), ("o", COLOURS["vermillion"], 2)):
-        picture.plot(
-            [start[1], end[1]],
-            [start[0], end[0]],
-            "-" + ends,
-            color=colour,
-            lw=width,
-            markevery=[0],
-            markersize=width + 3,
-        )
+    # white below, so that the line shows on dark and on bright ground
+    for colour, width in (("white", 4.5), (COLOURS["vermillion"], 2)):
+        ends = ([start[1], end[1]], [start[0], end[0]])
+        look = {"color": colour, "lw": width, "markersize": width + 3}
+        picture.plot(*ends, "-o", markevery=[0], **look)
     if mask is not None:
-        membrane = as_mask("mask", mask)
-        check_same_shape("mask", membrane, grey)
-        on_line = line_profile(membrane.astype(float), start, end)[1] >= 0.5
+        membrane = check.binary("mask", check.plane("mask", mask))
+        check.same_shape("mask", membrane, "image", grey)
+        on_line = profile_line(membrane.astype(float), **line) >= 0.5
         half = distance[1] / 2
         for (run,) in ndimage.find_objects(ndimage.label(on_line)[0]):
             first, last = distance[run.start] - half, distance[run.stop - 1] + half
             graph.axvspan(first, last, color=COLOURS["orange"], alpha=0.3, lw=0)
-        graph.legend(
-            handles=[Patch(color=COLOURS["orange"], alpha=0.3, lw=0, label="membrane")],
-            loc="lower right",
-            bbox_to_anchor=(1, 1),
-            borderaxespad=0.1,
-        )
+        shade = Patch(color=COLOURS["orange"], alpha=0.3, lw=0, label="membrane")
+        above = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.1}
+        graph.legend(handles=[shade], **above)
     graph.plot(distance, intensity, color=COLOURS["vermillion"])
-    graph.set(
-        xlabel="distance from the dot (pixels)",
-        ylabel="grey value",
-        ylim=(0, 1),
-        xlim=(0, distance[-1]),
-    )
+    graph.set(xlabel="distance from the dot (pixels)", ylabel="grey value")
+    graph.set(xlim=(0, distance[-1]), ylim=(0, 1))
     return figure
 
 
-@styled
+@in_style()
 def curves(
     history: Mapping[str, Sequence[float]],
     x: Sequence[float] | str | None = None,
@@ -166,32 +123,30 @@ def curves(
     """
     names = [name for name in history if name != x]
     if not names:
-        raise ValueError(f"history has the names {list(history)}; wanted at least one curve")
+        raise ValueError(f"history has the names {list(history)}, wanted at least one curve")
     places = history[x] if isinstance(x, str) else x
-    target = axes_or_new(ax, 7.0, 3.4)
+    target = ax or new_figure(7.0, 3.4).add_subplot()
     cycle = plt.rcParams["axes.prop_cycle"].by_key()["color"]
     roots = list(dict.fromkeys(name.removeprefix("val_") for name in names))
     for name in names:
         values = history[name]
         at = range(1, len(values) + 1) if places is None else places
         if len(at) != len(values):
-            raise ValueError(f"x has {len(at)} values; wanted {len(values)} as {name} has")
+            raise ValueError(f"x has {len(at)} values, wanted {len(values)} as {name} has")
         root = name.removeprefix("val_")
-        target.plot(
-            at,
-            values,
-            color=cycle[roots.index(root) % len(cycle)],
-            linestyle="-" if name == root else "--",
-            label=root if name == root else f"{root}, validation",
-        )
+        look = {"color": cycle[roots.index(root) % len(cycle)]}
+        if name == root:
+            target.plot(at, values, label=root, **look)
+        else:
+            target.plot(at, values, "--", label=f"{root}, validation", **look)
     target.set(xlabel=xlabel, ylabel=ylabel)
     target.xaxis.get_major_locator().set_params(integer=True)
     target.grid(axis="y")
     target.legend()
-    return figure_or_axes(target, ax)
+    return ax or target.figure
 
 
-@styled
+@in_style()
 def score_bars(
     scores: Mapping[str, float],
     xlabel: str = "score",
@@ -228,31 +183,26 @@ def score_bars(
     ['0.876', '0.878']
     """
     if not scores:
-        raise ValueError("scores is empty; wanted at least one name and value")
+        raise ValueError("scores is empty, wanted at least one name and value")
     for name in baselines:
         if name not in scores:
-            raise ValueError(f"baselines has {name!r}; wanted names among {list(scores)}")
-    target = axes_or_new(ax, 7.0, 0.7 + 0.36 * len(scores))
+            raise ValueError(f"baselines has {name!r}, wanted names among {list(scores)}")
+    target = ax or new_figure(7.0, 0.7 + 0.36 * len(scores)).add_subplot()
     values = np.array(list(scores.values()), float)
     colours = ["#A9AEB3" if name in baselines else COLOURS["blue"] for name in scores]
     target.barh(range(len(scores)), np.nan_to_num(values), color=colours, height=0.62)
     for place, value in enumerate(values):
-        target.annotate(
-            "?" if np.isnan(value) else f"{value:.3f}",
-            (np.nan_to_num(value), place),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-        )
+        words = "?" if np.isnan(value) else f"{value:.3f}"
+        beside = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+        target.annotate(words, (np.nan_to_num(value), place), fontsize=9, **beside)
     target.set_yticks(range(len(scores)), list(scores))
     target.set(xlabel=xlabel, xlim=(0, max(1, np.nanmax(np.append(values, 0)) * 1.1)))
     target.tick_params(axis="y", length=0)
     target.invert_yaxis()
-    return figure_or_axes(target, ax)
+    return ax or target.figure
 
 
-@styled
+@in_style()
 def fold_dots(
     table: Mapping[str, Sequence[float]],
     xlabel: str = "score",
@@ -289,35 +239,20 @@ def fold_dots(
     ['0.920', '0.960']
     """
     if not table or not all(len(scores) for scores in table.values()):
-        raise ValueError(f"table is {dict(table)}; wanted at least one score for every name")
-    target = axes_or_new(ax, 7.0, 0.9 + 0.5 * len(table))
+        raise ValueError(f"table is {dict(table)}, wanted at least one score for every name")
+    target = ax or new_figure(7.0, 0.9 + 0.5 * len(table)).add_subplot()
     for place, scores in enumerate(table.values()):
         mean = float(np.mean(scores))
-        target.plot(
-            scores,
-            np.full(len(scores), place),
-            "o",
-            color=COLOURS["blue"],
-            alpha=0.65,
-            markersize=7,
-            markeredgewidth=0,
-            clip_on=False,
-        )
+        dots = {"alpha": 0.65, "markersize": 7, "markeredgewidth": 0, "clip_on": False}
+        target.plot(scores, np.full(len(scores), place), "o", color=COLOURS["blue"], **dots)
         target.plot([mean, mean], [place - 0.28, place + 0.28], color=COLOURS["ink"], lw=2)
         target.text(mean, place - 0.31, f"{mean:.3f}", ha="center", va="bottom", fontsize=9)
     for name, value in (references or {}).items():
         target.axvline(value, color="#6B7075", lw=1.2, linestyle=":")
-        target.annotate(
-            name,
-            (value, 0),
-            xycoords=("data", "axes fraction"),
-            xytext=(3, 3),
-            textcoords="offset points",
-            color="#55595D",
-            fontsize=8,
-        )
+        foot = {"xy": (value, 0), "xycoords": ("data", "axes fraction"), "xytext": (3, 3)}
+        target.annotate(name, textcoords="offset points", color="#55595D", fontsize=8, **foot)
     target.set_yticks(range(len(table)), list(table))
     target.set(xlabel=xlabel, ylim=(len(table) - 0.4, -0.7))
     target.tick_params(axis="y", length=0)
     target.grid(axis="x")
-    return figure_or_axes(target, ax)
+    return ax or target.figure

@@ -1,0 +1,470 @@
+"""Pictures of slices, of errors and of cells, and the contact sheet of a training run.
+
+Functions that draw do so in the package's own style, leave pyplot as they found it, and return
+the :class:`~matplotlib.figure.Figure` that they made, or the :class:`~matplotlib.axes.Axes` that
+they were given as ``ax``. Figures are at most 900 pixels wide, and their PNG files, notebook
+outputs included, have a palette of 255 colours to stay small.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from PIL import Image
+from scipy import ndimage
+from skimage.segmentation import expand_labels, relabel_sequential
+
+from damunet_lite import _arguments as check
+
+STYLE_SHEET = Path(__file__).with_name("damunet.mplstyle")
+
+#: Okabe and Ito's colour-blind-safe palette, with a softened black.
+COLOURS = {
+    "blue": "#0072B2",
+    "vermillion": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "yellow": "#F0E442",
+    "ink": "#26292C",
+}
+
+#: Membrane that the prediction misses: two cells may merge there.
+MISSED = COLOURS["vermillion"]
+
+#: Membrane that the prediction invents: a cell may be split there.
+FALSE = COLOURS["blue"]
+
+_CELL_COLOURS = ("sky", "orange", "green", "purple", "blue", "yellow", "vermillion")
+
+
+# --- style ------------------------------------------------------------------------------
+
+
+def use_style() -> None:
+    """Switch matplotlib to the book's style for the figures you make yourself.
+
+    The functions of this module use the style without this call and without changing yours.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> with matplotlib.rc_context():
+    ...     use_style()
+    ...     matplotlib.rcParams["figure.dpi"]
+    100.0
+    """
+    plt.style.use(STYLE_SHEET)
+
+
+@contextlib.contextmanager
+def in_style() -> Iterator[None]:
+    """Draw in the book's style, whatever style the reader has chosen: ``@in_style()`` or ``with``.
+
+    Yields
+    ------
+    None
+
+    Examples
+    --------
+    >>> with in_style():
+    ...     plt.rcParams["image.cmap"]
+    'gray'
+    """
+    with plt.style.context(STYLE_SHEET):
+        yield
+        interactive = plt.isinteractive()
+    # The first figure loads the backend, and a notebook's switches to interactive mode;
+    # leaving the context took that back, and later figures of the reader's own stayed away.
+    if interactive:
+        plt.interactive(True)
+
+
+class _PaletteCanvas(FigureCanvasAgg):
+    """Canvas that writes PNG files with a palette, also into notebooks: a third of the bytes."""
+
+    def print_png(self, filename_or_obj, *, metadata=None, pil_kwargs=None, **_):
+        self.draw()
+        picture = Image.fromarray(np.asarray(self.buffer_rgba())[..., :3].copy())
+        picture = picture.quantize(255, dither=Image.Dither.NONE)
+        options = {"optimize": True, "dpi": (self.figure.dpi,) * 2, **(pil_kwargs or {})}
+        picture.save(filename_or_obj, format="PNG", **options)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Empty figure that pyplot has already forgotten and that writes small PNG files.
+
+    Parameters
+    ----------
+    width, height : float
+        In inches of 100 pixels.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> new_figure(4, 3).get_size_inches().tolist(), plt.get_fignums()
+    ([4.0, 3.0], [])
+    """
+    # Made by pyplot so that notebooks know how to show it, closed so that none shows it twice.
+    figure = plt.figure(figsize=(width, height))
+    plt.close(figure)
+    _PaletteCanvas(figure)
+    return figure
+
+
+# --- pictures ---------------------------------------------------------------------------
+
+
+def grey_values(picture: np.ndarray) -> np.ndarray:
+    """Grey values as floats in [0, 1]; unsigned integers are divided by their full scale.
+
+    Parameters
+    ----------
+    picture : np.ndarray
+        Of any shape.
+
+    Returns
+    -------
+    np.ndarray
+        float64 of the same shape.
+
+    Examples
+    --------
+    >>> grey_values(np.array([0, 51, 255], np.uint8))
+    array([0. , 0.2, 1. ])
+    """
+    scale = np.iinfo(picture.dtype).max if picture.dtype.kind in "ui" else 1
+    return np.clip(picture / scale, 0, 1)
+
+
+@in_style()
+def show_slice(
+    image: np.ndarray, mask: np.ndarray | None = None, title: str = "", ax: Axes | None = None
+) -> Figure | Axes:
+    """One slice, grey or RGB, with the membranes of ``mask`` tinted if one is given.
+
+    Parameters
+    ----------
+    image : np.ndarray
+        ``[H, W]`` or ``[H, W, 1]``, floats in [0, 1] or unsigned integers of full scale; or
+        RGB ``[H, W, 3]`` as :func:`error_map` and :func:`label_overlay` return it.
+    mask : np.ndarray, optional
+        ``[H, W]`` or ``[H, W, 1]``, membrane = 1.
+    title : str
+        Written above the picture.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on instead of a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or matplotlib.axes.Axes
+        The new figure, or ``ax``.
+
+    Raises
+    ------
+    ValueError
+        If shapes or values are others than these, or differ between image and mask.
+
+    Examples
+    --------
+    >>> show_slice(np.eye(4), mask=np.eye(4)).axes[0].get_images()[0].get_array().shape
+    (4, 4, 3)
+    """
+    picture = np.asarray(image)
+    if picture.ndim != 3 or picture.shape[-1] != 3:
+        picture = grey_values(check.plane("image", picture))
+    if mask is not None:
+        membrane = check.binary("mask", check.plane("mask", mask))
+        check.same_shape("mask", membrane, "image", np.atleast_3d(picture)[..., 0])
+        picture = _tinted(picture, 0.45 * membrane, COLOURS["orange"])
+    height, width = picture.shape[:2]
+    target = ax or new_figure(4.2, 4.2 * min(height / width, 2) + 0.3 * bool(title)).add_subplot()
+    show_picture(target, picture, 400, levels=12)
+    target.set_title(title)
+    return ax or target.figure
+
+
+def _tinted(picture: np.ndarray, opacity: np.ndarray, colour: np.ndarray | str) -> np.ndarray:
+    """RGB copy of a grey or RGB picture with a colour laid over it, [H, W] from 0 to 1 strong."""
+    rgb = picture[..., None] if picture.ndim == 2 else picture
+    paint = np.array(to_rgb(colour)) if isinstance(colour, str) else colour
+    return (1 - opacity[..., None]) * rgb + opacity[..., None] * paint
+
+
+def error_map(
+    truth: np.ndarray, prediction: np.ndarray, image: np.ndarray | None = None
+) -> np.ndarray:
+    """Where a prediction is wrong, in two colours on the grey image.
+
+    Missed membrane (:data:`MISSED`, vermillion) may merge two cells; false membrane
+    (:data:`FALSE`, blue) may split one. The grey below is faded so that both stand out.
+
+    Parameters
+    ----------
+    truth, prediction : np.ndarray
+        ``[H, W]`` or ``[H, W, 1]`` of 0 and 1, membrane = 1.
+    image : np.ndarray, optional
+        ``[H, W]`` or ``[H, W, 1]`` grey picture; without it the true membranes are drawn.
+
+    Returns
+    -------
+    np.ndarray
+        float RGB ``[H, W, 3]`` in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or a mask holds other values than 0 and 1.
+
+    Examples
+    --------
+    >>> truth, prediction = np.array([[1, 1, 0, 0]]), np.array([[1, 0, 1, 0]])
+    >>> error_map(truth, prediction, image=np.ones((1, 4))).round(2)[0]
+    array([[1.  , 1.  , 1.  ],
+           [0.84, 0.37, 0.  ],
+           [0.  , 0.45, 0.7 ],
+           [1.  , 1.  , 1.  ]])
+    """
+    truth = check.binary("truth", check.plane("truth", truth))
+    prediction = check.binary("prediction", check.plane("prediction", prediction))
+    check.same_shape("prediction", prediction, "truth", truth)
+    grey = 1 - 0.6 * truth if image is None else _faded(grey_values(check.plane("image", image)))
+    check.same_shape("image", grey, "truth", truth)
+    return _with_errors(grey, 1.0 * (truth & ~prediction), 1.0 * (prediction & ~truth))
+
+
+def _faded(grey: np.ndarray) -> np.ndarray:
+    return 0.35 + 0.65 * grey
+
+
+def _with_errors(grey: np.ndarray, missed: np.ndarray, false: np.ndarray) -> np.ndarray:
+    return _tinted(_tinted(grey, missed, MISSED), false, FALSE)
+
+
+@in_style()
+def contact_sheet(
+    images: np.ndarray,
+    truths: np.ndarray,
+    probabilities: np.ndarray,
+    threshold: float = 0.5,
+    path: str | Path | None = None,
+    columns: int = 6,
+    titles: Sequence[str] | None = None,
+) -> Figure:
+    """Slices side by side: image, truth, membrane probability, and errors in two colours.
+
+    Parameters
+    ----------
+    images, truths, probabilities : np.ndarray
+        ``[N, H, W]`` or ``[N, H, W, 1]``: grey images, masks and predicted probabilities, both
+        with membrane = 1.
+    threshold : float
+        A pixel is called cell where the probability of *cell*, ``1 - probabilities``, is
+        strictly above this: the convention of :mod:`damunet_lite.metrics`.
+    path : str or pathlib.Path, optional
+        PNG file to write; folders on the way are made.
+    columns : int
+        Slices next to each other; more slices continue below.
+    titles : sequence of str, optional
+        One for each slice; otherwise the slices are counted from 0.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, a mask or a probability is none, ``columns`` is below 1, or ``titles``
+        are too few or too many.
+
+    Examples
+    --------
+    >>> truths = np.zeros((2, 8, 8))
+    >>> truths[:, 4] = 1
+    >>> figure = contact_sheet(1 - truths, truths, 0.9 * truths)
+    >>> [ax.get_xlabel() for ax in figure.axes[-2:]]
+    ['0.0 % missed\\n0.0 % false', '0.0 % missed\\n0.0 % false']
+    """
+    images = grey_values(check.slices("images", images))
+    truths = check.binary("truths", check.slices("truths", truths))
+    probabilities = check.probability("probabilities", check.slices("probabilities", probabilities))
+    check.same_shape("truths", truths, "images", images)
+    check.same_shape("probabilities", probabilities, "images", images)
+    titles = [f"slice {k}" for k in range(len(images))] if titles is None else list(titles)
+    if len(titles) != len(images):
+        raise ValueError(f"titles has {len(titles)} entries, wanted {len(images)}, one a slice")
+    columns = min(check.integer("columns", columns, 1), len(images))
+    bands = -(-len(images) // columns)
+    # Two slices alone would fill the page, and thirty would fill a megabyte.
+    panel = min(2.2, 8.4 / columns, (12 / len(images)) ** 0.5)
+    height = bands * (4 * panel * images.shape[1] / images.shape[2] + 0.75) + 0.3
+    figure = new_figure(max(panel * columns + 0.3, 3.4), height)
+    figure.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
+    axes = figure.subplots(4 * bands, columns, squeeze=False, subplot_kw={"visible": False})
+    for k, title in enumerate(titles):
+        band, column = divmod(k, columns)
+        panels = axes[4 * band : 4 * band + 4, column]
+        found = ~(1 - probabilities[k] > threshold)
+        missed, false = truths[k] & ~found, found & ~truths[k]
+        errors = _small_errors(images[k], missed, false, 100 * panel)
+        pictures = (images[k], 1.0 - truths[k], 1.0 - probabilities[k], errors)
+        labels = ("image", "truth", "probability", "errors") if column == 0 else ("",) * 4
+        for ax, picture, label in zip(panels, pictures, labels, strict=True):
+            ax.set_visible(True)
+            show_picture(ax, picture, 100 * panel)
+            ax.set_ylabel(label, fontsize=9)
+        panels[0].set_title(title, fontsize=9)
+        shares = f"{missed.mean():.1%} missed\n{false.mean():.1%} false"
+        panels[3].set_xlabel(shares.replace("%", " %"), fontsize=8)
+    said = {
+        MISSED: "missed membrane: cells may merge",
+        FALSE: "false membrane: a cell may be split",
+    }
+    handles = [Patch(color=colour, label=meaning) for colour, meaning in said.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 if columns > 2 else 1)
+    if path is not None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, format="png")
+    return figure
+
+
+def _small_errors(image, missed, false, pixels: float) -> np.ndarray:
+    """Errors on a faded, smoothed picture; thin ones stay visible at a small size."""
+    grey = _reduced(_faded(ndimage.gaussian_filter(image, 2)), pixels, levels=12)
+    missed, false = (np.minimum(2 * _reduced(e, pixels, levels=5), 1) for e in (missed, false))
+    return _with_errors(grey, missed, false)
+
+
+def show_picture(ax: Axes, picture: np.ndarray, pixels: float, levels: int = 8) -> None:
+    """Draw a picture without ticks, made no larger than it will be on the page.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    picture : np.ndarray
+        ``[H, W]`` or RGB ``[H, W, 3]`` in [0, 1]. Its pixels keep their coordinates.
+    pixels : float
+        Of the longer side on the page.
+    levels : int
+        Shades of a picture that is made smaller.
+
+    Examples
+    --------
+    >>> ax = new_figure(2, 2).add_subplot()
+    >>> show_picture(ax, np.eye(300), 100)
+    >>> ax.get_images()[0].get_array().shape, ax.get_images()[0].get_extent()
+    ((100, 100), [-0.5, 299.5, 299.5, -0.5])
+    """
+    height, width = picture.shape[:2]
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    picture = _reduced(picture, pixels, levels)
+    ax.imshow(picture, vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+
+
+def _reduced(picture: np.ndarray, pixels: float, levels: int) -> np.ndarray:
+    """Area average down to ``pixels`` on the longer side, in few shades; small pictures pass.
+
+    The noise of electron micrographs is most of a PNG file's bytes: averaging to the size on
+    the page and rounding the shades makes the file several times smaller.
+    """
+    height, width = picture.shape[:2]
+    factor = max(height, width) / pixels
+    if factor <= 1:
+        return picture
+    size = (max(1, round(width / factor)), max(1, round(height / factor)))
+    channels = np.moveaxis(np.atleast_3d(picture).astype(np.float32), -1, 0)
+    resized = [Image.fromarray(c).resize(size, Image.Resampling.BOX) for c in channels]
+    small = np.stack([np.asarray(c, float) for c in resized], -1).reshape(
+        *size[::-1], *picture.shape[2:]
+    )
+    return np.round(small * (levels - 1)) / (levels - 1)
+
+
+# --- cells ------------------------------------------------------------------------------
+
+
+def label_overlay(
+    labels: np.ndarray, image: np.ndarray | None = None, opacity: float = 0.6
+) -> np.ndarray:
+    """Cells in seven fixed colours, no two neighbours alike; membrane (0) stays grey or black.
+
+    Neighbours are cells that would touch if all cells grew until no membrane is left. They form
+    a planar map, for which colouring in smallest-degree-last order needs six colours at most.
+
+    Parameters
+    ----------
+    labels : np.ndarray
+        ``[H, W]`` integers, 0 = membrane, every cell connected.
+    image : np.ndarray, optional
+        ``[H, W]`` or ``[H, W, 1]`` grey picture shown through the colours.
+    opacity : float
+        Of the colours over the image, 0 to 1.
+
+    Returns
+    -------
+    np.ndarray
+        float RGB ``[H, W, 3]`` in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If ``labels`` holds no integers, a shape is none of these, or ``image`` has another size.
+
+    References
+    ----------
+    Matula and Beck 1983, Journal of the ACM 30(3), 417-427, doi:10.1145/2402.322385.
+
+    Examples
+    --------
+    >>> rgb = label_overlay(np.array([[7, 0, 9]]))
+    >>> bool((rgb[0, 0] != rgb[0, 2]).any()), rgb[0, 1].tolist()
+    (True, [0.0, 0.0, 0.0])
+    """
+    labels = check.labels("labels", check.plane("labels", labels))
+    cells = labels > 0
+    if image is None:
+        grey, opacity = np.zeros(labels.shape), 1
+    else:
+        grey = grey_values(check.plane("image", image))
+        check.same_shape("image", grey, "labels", labels)
+    # every membrane pixel takes the number of the cell nearest to it
+    grown = expand_labels(relabel_sequential(labels)[0], labels.size)
+    palette = np.array([to_rgb(COLOURS[name]) for name in _CELL_COLOURS])
+    return _tinted(grey, opacity * cells, palette[_colour_indices(grown)[grown]])
+
+
+def _colour_indices(regions: np.ndarray) -> np.ndarray:
+    """Colour index for each of the regions 1, 2, ..., neighbours different."""
+    neighbours: dict[int, set[int]] = {i: set() for i in range(regions.max() + 1)}
+    for a, b in ((regions[1:], regions[:-1]), (regions[:, 1:], regions[:, :-1])):
+        for i, j in np.unique(np.stack([a[a != b], b[a != b]], axis=1), axis=0).tolist():
+            neighbours[i].add(j)
+            neighbours[j].add(i)
+    order = []
+    left = {i: set(near) for i, near in neighbours.items()}
+    while left:
+        smallest = min(left, key=lambda i: (len(left[i]), i))
+        order.append(smallest)
+        for i in left.pop(smallest):
+            left[i].discard(smallest)
+    colours = np.full(len(neighbours), -1)
+    for i in reversed(order):
+        taken = {colours[j] for j in neighbours[i]}
+        # Starting at another colour for every region spreads all seven over the picture.
+        wishes = [(i - 1 + k) % len(_CELL_COLOURS) for k in range(len(_CELL_COLOURS))]
+        colours[i] = next((c for c in wishes if c not in taken), wishes[0])
+    return colours
