@@ -1,0 +1,316 @@
+"""Cells: where a map is cut, what holds for any map, scores and tables worked out by hand."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from damunet_lite.cells import cell_table, draw_lines, score_cells, segment_cells
+
+
+def map_of(*boxes, shape=(40, 80)):
+    """Membrane everywhere but in boxes of rows and columns, (top, bottom, left, right)."""
+    probability = np.ones(shape)
+    for top, bottom, left, right in boxes:
+        probability[top:bottom, left:right] = 0
+    return probability
+
+
+def dumbbell(left, right, corridor):
+    """Two squares of odd sides, joined by a corridor of odd width."""
+    probability = map_of((20 - left // 2, 21 + left // 2, 5, 5 + left))
+    probability[20 - right // 2 : 21 + right // 2, 75 - right : 75] = 0
+    probability[20 - corridor // 2 : 21 + corridor // 2, 5 + left : 75 - right] = 0
+    return probability
+
+
+def smooth_map(seed, shape=(70, 90), sigma=4):
+    noise = np.random.default_rng(seed).normal(size=shape)
+    waves = ndimage.gaussian_filter(noise, sigma)
+    return ((waves - waves.min()) / np.ptp(waves)).astype(np.float32)
+
+
+# --- where a map is cut -------------------------------------------------------------------
+
+
+# A square of side 2 r - 1 has its middle r from its edge, a corridor of width 2 r - 1 too.
+@pytest.mark.parametrize(
+    ("left", "right", "corridor", "neck", "cells"),
+    [
+        (23, 23, 1, 0.1, 2),  # 1 < 0.1 * 12
+        (23, 23, 3, 0.1, 1),  # 2 > 0.1 * 12
+        (23, 23, 3, 0.2, 2),  # 2 < 0.2 * 12
+        (23, 23, 1, 0.08, 1),  # 1 > 0.08 * 12
+        (23, 23, 1, 0, 1),  # 0 never cuts
+        (17, 17, 1, 0.1, 1),  # 1 > 0.1 * 9
+        (23, 17, 1, 0.1, 1),  # the smaller side counts
+        (23, 17, 1, 0.12, 2),  # 1 < 0.12 * 9
+        (23, 23, 23, 0.1, 1),  # a bar
+        (23, 23, 23, 1, 1),  # whose ridge of equal distances is one summit
+    ],
+)
+def test_a_neck_is_cut_by_its_share_of_the_smaller_side(left, right, corridor, neck, cells):
+    probability = dumbbell(left, right, corridor)
+    labels = segment_cells(probability, neck=neck)
+    assert labels.max() == cells
+    for square, number in ((np.s_[:, : 5 + left], 1), (np.s_[:, 75 - right :], cells)):
+        assert np.all(labels[square][probability[square] == 0] == number)
+
+
+def test_pieces_that_touch_at_a_corner_are_two_cells():
+    labels = segment_cells(map_of((0, 30, 0, 30), (30, 36, 30, 36)))
+    assert labels.max() == 2
+    assert labels[10, 10] != labels[33, 33]
+
+
+def summits(distance, inside, neck):
+    """How many summits a neck keeps, by lowering a water level pixel by pixel."""
+    order = sorted(zip(*np.nonzero(inside), strict=True), key=lambda at: -distance[at])
+    owner, peak, kept = {}, {}, 0
+
+    def find(at):
+        while owner[at] != at:
+            at = owner[at]
+        return at
+
+    for row, column in order:
+        at = (row, column)
+        owner[at], peak[at] = at, distance[at]
+        for near in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
+            if near in owner and (high := find(near)) != (low := find(at)):
+                if peak[high] < peak[low]:
+                    high, low = low, high
+                kept += distance[at] < neck * peak[low]
+                owner[low] = high
+    return kept + len({find(at) for at in owner})
+
+
+@pytest.mark.parametrize("neck", [0.31, 0.47])
+def test_summits_agree_with_a_falling_water_level(neck):
+    cuts = 0
+    for seed in range(6):
+        probability = smooth_map(seed)
+        inside = probability < 0.5
+        labels = segment_cells(probability, threshold=0.5, neck=neck, min_size=1)
+        assert labels.max() == summits(ndimage.distance_transform_edt(inside), inside, neck)
+        cuts += labels.max() - ndimage.label(inside)[1]
+    assert cuts >= 3
+
+
+def test_threshold_is_strict_and_small_pieces_start_no_cell():
+    probability = map_of((0, 4, 0, 5), (10, 14, 0, 5), (20, 23, 0, 6))  # 20, 20 and 18 pixels
+    probability[10:14, :5] = 0.15
+    assert segment_cells(probability).max() == 1
+    assert segment_cells(probability, threshold=0.16).max() == 2
+    assert segment_cells(probability, threshold=0.16, min_size=18).max() == 3
+
+
+def test_cells_meet_on_the_crest_of_the_membrane():
+    profile = np.array([0, 0, 0, 0.2, 0.9, 0.7, 0.6, 0.4, 0.3, 0, 0])
+    labels = segment_cells(np.tile(profile, (10, 1)))
+    np.testing.assert_array_equal(labels[:, :4], labels[0, 0])
+    np.testing.assert_array_equal(labels[:, 5:], labels[0, -1])
+    assert labels.max() == 2
+
+
+# --- what holds for any map ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("neck", [0, 0.3])
+def test_every_pixel_is_in_a_cell_that_hangs_together(seed, neck):
+    probability = smooth_map(seed, sigma=2)
+    labels = segment_cells(probability, threshold=0.5, neck=neck, min_size=5)
+    assert labels.dtype == np.int32
+    assert np.unique(labels).tolist() == list(range(1, labels.max() + 1))
+    for number in range(1, labels.max() + 1):
+        assert ndimage.label(labels == number)[1] == 1
+    if neck == 0:
+        sizes = np.bincount(ndimage.label(probability < 0.5)[0].ravel())[1:]
+        assert labels.max() == np.count_nonzero(sizes >= 5)
+    again = segment_cells(probability.copy(), threshold=0.5, neck=neck, min_size=5)
+    np.testing.assert_array_equal(labels, again)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_lines_leave_no_two_cells_side_by_side(seed):
+    settings = {"threshold": 0.5, "neck": 0.3, "min_size": 5}
+    labels = segment_cells(smooth_map(seed), **settings)
+    lined = segment_cells(smooth_map(seed), **settings, lines=True)
+    assert lined.dtype == np.int32
+    np.testing.assert_array_equal(lined[lined > 0], labels[lined > 0])
+    for a, b in ((lined[1:], lined[:-1]), (lined[:, 1:], lined[:, :-1])):
+        assert not np.any((a != b) & (a > 0) & (b > 0))
+    # a pixel of line has another cell beside it
+    widest = ndimage.maximum_filter(labels, footprint=ndimage.generate_binary_structure(2, 1))
+    lowest = ndimage.minimum_filter(labels, footprint=ndimage.generate_binary_structure(2, 1))
+    assert np.all(widest[lined == 0] > lowest[lined == 0])
+    np.testing.assert_array_equal(draw_lines(lined), lined)
+
+
+@pytest.mark.parametrize("neck", [0, 0.1, 1])
+@pytest.mark.parametrize(
+    ("probability", "cells"),
+    [
+        (np.zeros((30, 30)), 1),
+        (np.ones((30, 30)), 0),  # no cell, rather than one cell of membrane
+        (np.full((30, 30), 0.5), 0),
+        (np.zeros((1, 1)), 0),  # smaller than a piece has to be
+        (np.zeros((1, 50)), 1),
+        (np.zeros((50, 1)), 1),
+        (map_of((0, 1, 0, 30), (0, 1, 31, 80), shape=(1, 80)), 2),
+        (np.zeros((0, 5)), 0),
+        (np.zeros((30, 30), bool), 1),
+        (np.zeros((30, 30), np.float16), 1),
+    ],
+)
+def test_maps_of_one_value_and_thin_ones(probability, cells, neck):
+    labels = segment_cells(probability, neck=neck)
+    assert labels.shape == probability.shape
+    assert labels.max(initial=0) == cells
+    assert np.all(labels > 0) or cells == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((np.zeros((4, 4, 3)),), r"probability has shape \(4, 4, 3\), wanted \[H, W\]"),
+        ((np.zeros(4),), r"probability has shape \(4,\)"),
+        ((np.full((4, 4), 255, np.uint8),), "probability has values from 255 to 255"),
+        ((np.full((4, 4), -3.0),), "probability has values from -3.0"),
+        ((np.full((4, 4), np.nan),), "probability has values from nan"),
+        ((np.full((4, 4), "a"),), "probability has dtype"),
+        ((np.zeros((4, 4)), 1.5), "threshold is 1.5"),
+        ((np.zeros((4, 4)), 0.5, -0.1), "neck is -0.1"),
+        ((np.zeros((4, 4)), 0.5, 0.1, 2.5), "min_size is 2.5, wanted an integer >= 0"),
+    ],
+)
+def test_what_is_no_map_is_refused(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        segment_cells(*arguments)
+
+
+# --- scores and tables --------------------------------------------------------------------
+
+
+def two_cells(cut=None):
+    """Cells of 16 x 16 pixels in columns 0 to 15 and 17 to 32; `cut` changes them by its boxes."""
+    labels = np.repeat([[1] * 16 + [0] + [2] * 16], 16, axis=0)
+    for (top, bottom, left, right), number in cut or ():
+        labels[top:bottom, left:right] = number
+    return labels
+
+
+@pytest.mark.parametrize(
+    ("cut", "counts"),
+    [
+        # proposed, found, split, merged
+        ([], (2, 2, 0, 0)),
+        ([((0, 16, 16, 17), 1)], (2, 2, 0, 0)),  # a proposed cell covers membrane as well
+        ([((0, 16, 0, 33), 1)], (1, 0, 0, 1)),  # half of the union is not more than half
+        ([((0, 16, 16, 24), 1)], (2, 2, 0, 0)),  # takes 6 columns of 16 and a line
+        ([((0, 16, 16, 27), 1)], (2, 1, 1, 1)),  # takes 9, a line 1, of the other cell 6 are left
+        ([((0, 16, 0, 8), 3)], (3, 1, 1, 0)),  # halves: 7 columns, a line, 8 columns
+        ([((3, 12, 3, 12), 3)], (3, 2, 1, 0)),  # 9 x 9, less 17 of line: 64
+        ([((3, 10, 3, 10), 3)], (2, 2, 0, 0)),  # 7 x 7: too small to count
+        ([((0, 16, 0, 33), 0)], (0, 0, 0, 0)),
+        ([((0, 16, 0, 16), 10**9)], (2, 2, 0, 0)),
+    ],
+)
+def test_cells_found_split_and_merged_by_hand(cut, counts):
+    score = score_cells(two_cells(), two_cells(cut))
+    names = ("true", "proposed", "found", "split", "merged")
+    assert tuple(score[name] for name in names) == (2, *counts)
+    assert all(type(score[name]) is int for name in names)
+
+
+# One cell, ten pixels of it cut off by a line that takes as many: 236, 10 and 10 lone ones.
+def test_scores_are_those_of_the_segmentation_with_lines():
+    truth = np.ones((10, 26), int)
+    cells = truth.copy()
+    cells[:, :2] = 2
+    score = score_cells(truth, cells)
+    squares = 240**2 + 10**2 + 10
+    assert score["v_rand"] == pytest.approx(2 * squares / (squares + 260**2))
+    assert score["v_info"] == 0  # the truth has one cell: nothing to know
+    assert score_cells(two_cells(), two_cells()) == {
+        "v_rand": 1, "v_info": 1, "true": 2, "proposed": 2, "found": 2, "split": 0, "merged": 0,
+    }  # fmt: skip
+
+
+def test_true_cells_of_few_pixels_are_scored_and_not_counted():
+    truth = np.repeat([[1] * 7 + [0] + [2] * 8], 8, axis=0)
+    score = score_cells(truth, truth)
+    assert (score["true"], score["proposed"], score["found"], score["v_rand"]) == (1, 1, 1, 1)
+    wide = np.repeat([[1] * 8 + [0] * 20], 8, axis=0)
+    assert score_cells(wide, np.ones_like(wide))["found"] == 1  # membrane is not counted
+    tiny = np.array([[1, 0, 2]])
+    assert score_cells(tiny, tiny)["true"] == 0
+
+
+@pytest.mark.parametrize(
+    ("truth", "cells", "said"),
+    [
+        (np.zeros((4, 4), int), np.ones((4, 4), int), "truth_labels is 0"),
+        (np.ones((4, 4), int), np.ones((4, 5), int), r"cells has shape \(4, 5\)"),
+        (np.ones((4, 4)), np.ones((4, 4), int), "truth_labels has dtype float64"),
+        (np.ones((4, 4), int), np.full((4, 4), -1), "cells holds -1"),
+        (np.ones((2, 4, 4), int), np.ones((2, 4, 4), int), "has shape"),
+    ],
+)
+def test_what_is_no_label_image_is_not_scored(truth, cells, said):
+    with pytest.raises(ValueError, match=said):
+        score_cells(truth, cells)
+
+
+def test_a_table_of_cells_by_hand():
+    labels = np.zeros((5, 6), np.uint64)
+    labels[1:3, 1:4] = 5_000_000_000
+    labels[3, 1] = 5_000_000_000  # 7 pixels; rows 1 1 1 2 2 2 3, columns 1 2 3 1 2 3 1
+    labels[4, 5] = 2
+    assert cell_table(labels, pixel_nm=4) == [
+        {
+            "label": 2,
+            "area_px": 1,
+            "area_um2": pytest.approx(16e-6),
+            "centroid_row": 4,
+            "centroid_column": 5,
+            "touches_border": True,
+        },
+        {
+            "label": 5_000_000_000,
+            "area_px": 7,
+            "area_um2": pytest.approx(112e-6),
+            "centroid_row": pytest.approx(12 / 7),
+            "centroid_column": pytest.approx(13 / 7),
+            "touches_border": False,
+        },
+    ]
+    assert [row["area_um2"] for row in cell_table(labels)] == [None, None]
+    assert cell_table(np.zeros((3, 3), int)) == []
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_each_side_is_a_border(side):
+    labels = np.zeros((4, 5), int)
+    np.rot90(labels, side)[0, 1] = 1
+    assert cell_table(labels)[0]["touches_border"]
+
+
+@pytest.mark.parametrize("pixel_nm", [0, -4, np.inf, "4"])
+def test_a_pixel_size_is_a_positive_number(pixel_nm):
+    with pytest.raises(ValueError, match="pixel_nm is .*, wanted nanometres above 0"):
+        cell_table(np.ones((2, 2), int), pixel_nm)
+
+
+def test_importing_loads_no_network_library():
+    code = (
+        "import sys\n"
+        "for name in 'keras tensorflow jax torch matplotlib'.split(): sys.modules[name] = None\n"
+        "import damunet_lite.cells\n"
+        "assert 'skimage.morphology' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
