@@ -1,21 +1,22 @@
 """What only the weights of a finished run can tell: its gates, its worst slice."""
 
 import base64
-import io
 import json
-import os
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
-from damunet_book.results.records import RecordError, compact, variant
+from PIL import Image
+
+from book.tools.plan import labels
+from book.tools.records import RecordError, as_row, run_name
+from damunet_lite import data, inference, training
 
 GATES_FILE = "gates.json"
 
 
-def measure_gates(run_folder: str | os.PathLike) -> dict[str, Any]:
+def measure_gates(run_folder: Path) -> dict[str, float]:
     """Mean coefficient of each attention gate of a finished run, over its test slices.
 
     A gate whose coefficients are all near 1 changes nothing; near 0, it has shut its skip
@@ -29,17 +30,13 @@ def measure_gates(run_folder: str | os.PathLike) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``row``, ``base_filters``, ``fold``, ``seed``, and ``means``: name of the gate to mean.
+        Level of the gate, ``"4"`` for the deepest, to mean.
 
     Raises
     ------
     RecordError
         If the network has no gate.
     """
-    import keras
-
-    from damunet_lite import data, training
-
     config = training.read_config(run_folder)
     network = training.load_network(run_folder)
     gates = [part for part in network.layers if type(part).__name__ == "AttentionGate"]
@@ -54,45 +51,34 @@ def measure_gates(run_folder: str | os.PathLike) -> dict[str, Any]:
         for gate in gates:
             weights = keras.ops.convert_to_numpy(gate.coefficients(pairs[gate.name]))
             sums[gate.name] += float(np.mean(weights, dtype=float))
-    row = variant(asdict(config))
     return {
-        "row": row.name,
-        "base_filters": row.base_filters,
-        "fold": config.fold,
-        "seed": config.seed,
-        "means": {name: round(total / len(test), 3) for name, total in sums.items()},
+        name.removeprefix("up").removesuffix("_gate"): round(total / len(test), 3)
+        for name, total in sums.items()
     }
 
 
-def keep_gates(run_folder: str | os.PathLike, results: str | os.PathLike) -> Path:
+def keep_gates(run_folder: Path, results: Path) -> Path:
     """Measure the gates of a run and put them into ``gates.json`` of a folder of records.
 
     Returns
     -------
     Path
     """
-    found = measure_gates(run_folder)
-    place = _gates_place(found)
-    kept = [other for other in read_gates(Path(results)) if _gates_place(other) != place]
-    path = Path(results) / GATES_FILE
-    text = json.dumps(sorted([*kept, found], key=_gates_place), indent=1) + "\n"
-    path.write_text(text, encoding="utf-8", newline="\n")
+    name = run_name(training.read_config(run_folder))
+    kept = {**read_gates(results), name: measure_gates(run_folder)}
+    lines = [f"{json.dumps(key)}: {json.dumps(kept[key])}" for key in sorted(kept)]
+    path = results / GATES_FILE
+    path.write_text("{" + ",\n ".join(lines) + "}\n", encoding="utf-8", newline="\n")
     return path
 
 
-def _gates_place(found: dict[str, Any]) -> tuple:
-    return -found["base_filters"], found["row"], found["seed"], found["fold"]
-
-
-def read_gates(results: Path) -> list[dict[str, Any]]:
-    """What :func:`keep_gates` has put into a folder of records so far."""
+def read_gates(results: Path) -> dict[str, dict[str, float]]:
+    """What :func:`keep_gates` has put into a folder of records so far, by name of the run."""
     path = results / GATES_FILE
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def keep_worst(
-    run_folder: str | os.PathLike, out: str | os.PathLike, tta: bool | None = None
-) -> Path:
+def keep_worst(run_folder: Path, out: Path, tta: bool | None = None) -> Path:
     """Predict a run's worst test slice again and keep the mask, one bit a pixel.
 
     Parameters
@@ -100,7 +86,7 @@ def keep_worst(
     run_folder : path
         Finished run with ``best.keras``.
     out : path
-        Folder for ``ROW-foldF-sliceK.png``, some ten kilobytes, white = membrane.
+        Folder for ``NAME-sliceK.png``, some ten kilobytes, white = membrane.
     tta : bool, optional
         As in the run if not given.
 
@@ -108,58 +94,45 @@ def keep_worst(
     -------
     Path
     """
-    from PIL import Image
-
-    from damunet_lite import inference, training
-
-    folder = Path(run_folder)
-    config = training.read_config(folder)
-    record = compact(json.loads((folder / training.METRICS_FILE).read_text(encoding="utf-8")))
-    worst = int(np.argmin(record["slices"]["v_rand"]))
-    place = record["test_slices"][worst]
-    stack = training.load_stack(config.data)
+    config = training.read_config(run_folder)
+    finished = (run_folder / training.METRICS_FILE).read_text(encoding="utf-8")
+    row = as_row(json.loads(finished), labels())
+    place = row["slices"]["slice"][int(np.argmin(row["slices"]["v_rand"]))]
     probability = inference.predict(
-        training.load_network(folder),
-        stack.images[place, ..., 0],
+        training.load_network(run_folder),
+        training.load_stack(config.data).images[place, ..., 0],
         tta=config.tta if tta is None else tta,
         batch_size=1,
     )
-    membrane = ~(1 - probability > record["thresholds"]["v_rand"])
-    Path(out).mkdir(parents=True, exist_ok=True)
-    path = Path(out) / f"{config.name}-slice{place}.png"
-    picture = Image.fromarray((255 * membrane).astype(np.uint8)).convert("1")
-    picture.save(path, optimize=True)
-    information = {
-        "row": variant(asdict(config)).name,
-        "fold": config.fold,
-        "slice": place,
-        "base_filters": variant(asdict(config)).base_filters,
-        "v_rand": record["slices"]["v_rand"][worst],
-        "split": record["slices"]["rand_split"][worst],
-        "merge": record["slices"]["rand_merge"][worst],
-    }
-    path.with_suffix(".json").write_text(json.dumps(information, indent=1) + "\n", encoding="utf-8")
+    membrane = ~(1 - probability > row["threshold"]["v_rand"])
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{run_name(config)}-slice{place}.png"
+    Image.fromarray((255 * membrane).astype(np.uint8)).convert("1").save(path, optimize=True)
     return path
 
 
-def read_gallery(folder: Path) -> list[dict[str, Any]]:
-    """What :func:`keep_worst` has put into a folder, the lowest V_rand first."""
-    found = []
-    for path in sorted(folder.glob("*.png")):
-        information = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        found.append({**information, "png": base64.b64encode(path.read_bytes()).decode()})
-    return sorted(found, key=lambda item: (item["v_rand"], item["row"], item["slice"]))
+def read_gallery(folder: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What :func:`keep_worst` has put into a folder, the lowest V_rand first.
 
+    Parameters
+    ----------
+    folder : path
+    rows : list of dict
+        As :func:`book.tools.records.read_records` gives them, those of the pictures among them.
 
-def gallery_masks(gallery: Sequence[dict[str, Any]]) -> list[np.ndarray]:
-    """The predicted membranes of a gallery, bool [H, W] each.
-
-    Examples
-    --------
-    >>> gallery_masks([])
-    []
+    Raises
+    ------
+    RecordError
+        If a picture is of a run that has no record.
     """
-    from PIL import Image
-
-    pictures = (Image.open(io.BytesIO(base64.b64decode(item["png"]))) for item in gallery)
-    return [np.asarray(picture) > 0 for picture in pictures]
+    known, found = {row["name"]: row for row in rows}, []
+    for path in sorted(folder.glob("*.png")):
+        name, place = path.stem.rsplit("-slice", 1)
+        if name not in known:
+            raise RecordError(f"{path} is of a run that has no record")
+        row = known[name]
+        at = row["slices"]["slice"].index(int(place))
+        item = {key: row[key] for key in ("name", "network", "base_filters", "fold")}
+        item |= {"slice": int(place), "v_rand": row["slices"]["v_rand"][at]}
+        found.append({**item, "png": base64.b64encode(path.read_bytes()).decode()})
+    return sorted(found, key=lambda item: (item["v_rand"], item["name"]))

@@ -1,266 +1,281 @@
-"""All tables and figures at once, and the copy of the records in the package."""
+"""All tables of the results, and the copy of the records that the package carries.
 
-import csv
-import io
+python -m book.tools.report [--results DIR] [--out DIR] [--speed] [--worst RUN..] [--gates RUN..]
+"""
+
+import argparse
 import json
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from damunet_book.results.figures import (
-    ablation_figure,
-    curves_figure,
-    difference_figure,
-    dots_figure,
-)
-from damunet_book.results.records import (
-    FOLDS,
-    FULL_WIDTH,
-    RECORDED,
-    SCORE_NAMES,
-    SCORES,
-    RecordError,
-    load_records,
-    other_rows,
-    variant,
-    widths,
-)
-from damunet_book.results.scores import (
-    ablation_table,
-    best_width,
-    claims,
-    complete_folds,
-    differences,
-    score_table,
-    seed_table,
-    worst_slices,
-)
-from damunet_book.results.text import cell, difference_lines, markdown, score_lines, short_lines
+import pandas as pd
+from damunet_book import results as read
+from damunet_book.results import FOUR, OVERLAP, SCORE_NAMES, SCORES
 
-from book.tools.cost import costs
-from book.tools.gates import read_gallery, read_gates
-from book.tools.plan import missing, plan
+from book.tools import cost, gates
+from book.tools.commands import guarded
+from book.tools.plan import RESULTS, plan
+from book.tools.records import RecordError, read_records
+from damunet_lite import training
 
-SPEED_FILE = "speed-cpu.json"
+FOLDS = 5
+#: Parts of the plan that fill the tables, by base filters.
+TABLES = {32: "networks", 16: "narrow"}
+OTHERS = ("cbam", "listing")
+#: What a network is compared with: gates for CBAM, DAMU-Net for the listing.
+COUNTERPARTS = [(network, f"{network}, CBAM") for network in FOUR[1:]] + [
+    ("DAMU-Net", "listing"),
+    ("listing", "listing, gate 3 corrected"),
+]
+_COMPARED = ("v_rand", "v_info", "dice_membrane")
+_HEAD = """# Results
+
+Made by `python -m book.tools.report` from the records beside this folder; do not edit.
+
+Mean ± standard deviation over folds; thresholds chosen on validation slices, pixel scores at 0.5;
+runs of one network on one fold count once, by their mean. "Corrected" is the interval that allows
+for the overlap of the training slices (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366).
+"""
 
 
-def _short(records) -> str:
-    width = best_width(records)
-    complete = complete_folds(records, width)
-    return (
-        f"{markdown(short_lines(records, width))}\n"
-        f"Mean ± standard deviation over {complete} of {FOLDS} folds, {width} base filters, one "
-        "seed; in brackets the 95\N{NO-BREAK SPACE}% interval of the paired difference. Thresholds "
-        "come from validation slices.\n"
-    )
-
-
-def _report(records, cost) -> str:
-    parts = [
-        "# Results\n\nMade by `python -m book.tools.report` from the records beside this "
-        "folder; do not edit.\n\nMean ± standard deviation over folds; thresholds chosen on "
-        "validation slices, pixel scores at 0.5; seed 0.\n"
-    ]
-    for width in widths(records):
-        lines = score_lines(records, width, cost[str(width)])
-        parts.append(f"## {width} base filters\n\n{markdown(lines)}")
-        for score in ("v_rand", "v_info", "dice_membrane"):
-            lines = difference_lines(records, score, width)
-            if len(lines) > 1:
-                title = f"### Paired differences, {SCORE_NAMES[score]}, {width} base filters"
-                parts.append(f"{title}\n\n{markdown(lines)}")
-        checked = [["aim", "reached", "evidence"]] + [
-            [c["claim"], {True: "yes", False: "no", None: "open"}[c["holds"]], c["evidence"]]
-            for c in claims(records, width)
-        ]
-        parts.append(f"### Aims, {width} base filters\n\n{markdown(checked)}")
-        if width == FULL_WIDTH:
-            parts += _report_others(records, cost[str(width)])
-    parts += _report_rest(records)
-    return "\n".join(parts)
-
-
-def _report_others(records, cost) -> list[str]:
-    rows = other_rows(records)
-    if not rows:
-        return ["### CBAM and the listing\n\nNo run yet.\n"]
-    table = markdown(score_lines(records, cost=cost, rows=rows))
-    parts = [f"### CBAM and the listing\n\n{table}"]
-    for score in ("v_rand", "v_info", "dice_membrane"):
-        lines = markdown(difference_lines(records, score, rows=rows))
-        parts.append(f"### CBAM and the listing, paired, {SCORE_NAMES[score]}\n\n{lines}")
-    return parts
-
-
-def _report_rest(records) -> list[str]:
-    parts = []
-    seeds = [["network", "filters", "fold", "seeds", *SCORE_NAMES.values()]] + [
-        [
-            s["row"],
-            str(s["base_filters"]),
-            str(s["fold"]),
-            ", ".join(map(str, s["seeds"])),
-            *(cell(s[score]) for score in SCORES),
-        ]
-        for s in seed_table(records)
-    ]
-    parts.append("## Seeds\n\n" + (markdown(seeds) if len(seeds) > 1 else "No run yet.\n"))
-    changed = [
-        ["network", "change", "filters", "fold", *SCORE_NAMES.values(), "V_rand unchanged"]
-    ] + [
-        [
-            a["start"],
-            a["change"],
-            str(a["base_filters"]),
-            str(a["fold"]),
-            *(f"{a[score]:.3f}" for score in SCORES),
-            "no run yet" if a["reference"] is None else f"{a['reference']['v_rand']:.3f}",
-        ]
-        for a in ablation_table(records)
-    ]
-    parts.append("## Ablation\n\n" + (markdown(changed) if len(changed) > 1 else "No run yet.\n"))
-    width = best_width(records)
-    worst = [["network", "fold", "slice", "V_rand", "split part", "merge part"]] + [
-        [
-            w["row"],
-            str(w["fold"]),
-            str(w["slice"]),
-            *(f"{w[key]:.3f}" for key in ("v_rand", "split", "merge")),
-        ]
-        for w in worst_slices(records, base_filters=width)
-    ]
-    lines = markdown(worst) if len(worst) > 1 else "No run yet.\n"
-    parts.append(f"## Worst slices, {width} base filters\n\n{lines}")
-    parts.append("## Runs that are missing\n")
-    for part, names in missing(records).items():
-        total = len(plan()[part])
-        parts.append(f"### {part}: {len(names)} of {total} missing\n")
-        parts.append("\n".join(f"- {name}" for name in names) + "\n" if names else "None.\n")
-    return parts
-
-
-def _csv(records) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["network", "base_filters", "changes", "fold", "seed", *SCORES, "best_step", "parameters"]
-    )
-    for record in records:
-        row, config = variant(record["config"]), record["config"]
-        writer.writerow(
-            [
-                row.label,
-                row.base_filters,
-                " ".join(row.changes),
-                config["fold"],
-                config["seed"],
-                *(record["test"][score] for score in SCORES),
-                record.get("best_step"),
-                record.get("parameters"),
-            ]
-        )
-    return text.getvalue()
-
-
-def write_tables(results: str | os.PathLike, out: str | os.PathLike | None = None) -> list[Path]:
-    """Rebuild every table and figure from the records of a folder.
-
-    The same records give the same bytes, whatever the order or the names of their files.
-
-    Parameters
-    ----------
-    results : path
-        Folder of records; ``speed-cpu.json`` in it is used if it is there.
-    out : path, optional
-        Folder to write to; ``results/tables`` by default.
-
-    Returns
-    -------
-    list of Path
-        ``tables.md``, ``short.md``, ``tables.json``, ``runs.csv`` and PNG files.
-
-    Raises
-    ------
-    RecordError
-        If a record cannot be used.
-    """
-    results = Path(results)
-    out = results / "tables" if out is None else Path(out)
-    if not results.is_dir():
-        raise RecordError(f"{results} is no folder; wanted the folder of the records")
-    records = load_records(results)
-    cost = costs(records, _speed(results))
-    texts = {
-        "tables.md": _report(records, cost),
-        "short.md": _short(records),
-        "tables.json": json.dumps(_summary(records, cost), indent=1) + "\n",
-        "runs.csv": _csv(records),
-    }
-    out.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, text in texts.items():
-        (out / name).write_text(text, encoding="utf-8", newline="\n")
-        paths.append(out / name)
-    for width in widths(records):
-        figures = {"dots": dots_figure, "curves": curves_figure}
-        if differences(records, width):
-            figures["differences"] = lambda r, w: difference_figure(r, "v_rand", w)
-        for name, draw in figures.items():
-            paths.append(out / f"{name}-{width}.png")
-            draw(records, width).savefig(paths[-1])
-    if ablation_table(records):
-        paths.append(out / "ablation.png")
-        ablation_figure(records).savefig(paths[-1])
-    return paths
-
-
-def _speed(results: Path) -> dict[str, Any] | None:
-    path = results / SPEED_FILE
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-
-
-def write_recorded(results: str | os.PathLike, path: str | os.PathLike = RECORDED) -> Path:
-    """Write what :func:`recorded` reads: the copy of the results that the package carries.
+def collect(results: Path) -> dict[str, Any]:
+    """Read a folder of records once: all that the tables and the chapters are made from.
 
     Parameters
     ----------
     results : path
         Folder of records; ``gallery/``, ``gates.json`` and ``speed-cpu.json`` in it are used if
         they are there.
-    path : path
-        File to write.
 
     Returns
     -------
-    Path
+    dict
+        As :func:`damunet_book.results.recorded` gives it.
+
+    Raises
+    ------
+    RecordError
+        If the folder is none, holds no record, or a record cannot be used.
     """
-    results, path = Path(results), Path(path)
-    records = load_records(results)
-    content = {
-        "records": records,
-        "costs": costs(records, _speed(results)),
-        "gates": read_gates(results),
-        "gallery": read_gallery(results / "gallery"),
+    if not results.is_dir():
+        raise RecordError(f"{results} is no folder, wanted the folder of the records")
+    rows = read_records(results)
+    if not rows:
+        raise RecordError(f"{results} holds no record, wanted at least one of the real stack")
+    means = gates.read_gates(results)
+    rows = [{**row, "gate": means[row["name"]]} if row["name"] in means else row for row in rows]
+    speed = results / cost.SPEED_FILE
+    seconds = json.loads(speed.read_text(encoding="utf-8")) if speed.exists() else None
+    return {
+        "plan": [{"part": run["part"], "name": run["name"]} for run in plan()],
+        "runs": rows,
+        "costs": cost.costs(seconds),
+        "gallery": gates.read_gallery(results / "gallery", rows),
     }
+
+
+def score_table(runs: pd.DataFrame, answers: pd.DataFrame, networks: Sequence[str]) -> pd.DataFrame:
+    """Mean ± standard deviation over folds: trivial answers first, then networks, run or not."""
+    own = runs.groupby(["network", "fold"], sort=False)[SCORES].mean().reset_index()
+    answers = answers[answers.fold.isin(own.fold)]
+    grouped = pd.concat([answers, own]).groupby("network", sort=False)
+    table = grouped[SCORES].agg(read.spread).rename(columns=SCORE_NAMES)
+    table["folds"] = grouped.fold.agg(read.folds_in_words)
+    table = table.reindex(["all cell", "all membrane", *networks]).fillna("?")
+    return table.rename_axis("network").reset_index()
+
+
+def difference_table(
+    runs: pd.DataFrame, score: str, pairs: Sequence[tuple[str, str]] | None = None
+) -> pd.DataFrame:
+    """Paired differences in words, with the plain and the corrected interval."""
+    plain = read.differences(runs, score, pairs)
+    corrected = read.differences(runs, score, pairs, overlap=OVERLAP)
+    return pd.DataFrame(
+        {
+            "difference": plain.second + " - " + plain["first"],
+            "mean": [f"{mean:+.3f}" for mean in plain["mean"]],
+            "95\N{NO-BREAK SPACE}% interval": _ends(plain),
+            "corrected": _ends(corrected),
+            "folds": [read.folds_in_words(values.index) for values in plain["values"]],
+        }
+    )
+
+
+def _ends(pairs: pd.DataFrame) -> list[str]:
+    return [
+        f"{pair.low:+.3f} to {pair.high:+.3f}" if len(pair.values) > 1 else "one fold, no interval"
+        for pair in pairs.itertuples()
+    ]
+
+
+def changes(runs: pd.DataFrame) -> pd.DataFrame:
+    """Every run with a change, beside the V_rand of the same network, width and fold without it."""
+    keys = ["network", "base_filters", "fold"]
+    start = runs[(runs.change == "") & (runs.seed == 0)].set_index(keys).v_rand
+    changed = runs[runs.change != ""].join(start.rename("unchanged"), on=keys)
+    return changed[["network", "change", *keys[1:], *SCORES, "unchanged"]]
+
+
+def seeds(runs: pd.DataFrame) -> pd.DataFrame:
+    """Mean ± standard deviation over seeds, wherever a network has several on one fold."""
+    same = runs[runs.change == ""].groupby(["network", "base_filters", "fold"], sort=False)
+    table = same[SCORES].agg(read.spread)
+    table.insert(0, "seeds", same.seed.agg(lambda seed: ", ".join(map(str, sorted(seed)))))
+    return table[same.size() > 1].reset_index()
+
+
+def missing(content: dict[str, Any]) -> dict[str, list[str]]:
+    """Names of the planned runs that have no record, by part."""
+    planned, done = read.plan(content), {row["name"] for row in content["runs"]}
+    return {
+        part: [name for name in names if name not in done]
+        for part, names in planned.groupby("part", sort=False).name
+    }
+
+
+def report(content: dict[str, Any]) -> str:
+    """All tables as Markdown."""
+    runs, answers = read.runs(content), read.baselines(content)
+    price = read.costs(content)
+    price = pd.DataFrame(
+        {
+            "parameters": price.parameters.map("{:,}".format),
+            "GFLOP": price.gflop.map("{:.1f}".format),
+            "CPU seconds": price.seconds.map("{:.2f}".format),
+        }
+    )
+    texts = [_HEAD]
+
+    def add(title: str, table: pd.DataFrame) -> None:
+        text = read.markdown(table) if len(table) else "No run yet.\n"
+        texts.append(f"{title}\n\n{text}")
+
+    for width, part in TABLES.items():
+        own = runs[runs.part == part]
+        table = score_table(own, answers, FOUR).join(price.loc[width], on="network").fillna("")
+        add(f"## {width} base filters", table)
+        for score in _COMPARED:
+            title = f"### Paired differences, {SCORE_NAMES[score]}, {width} base filters"
+            add(title, difference_table(own, score))
+    others, four = (runs[runs.part.isin(parts)] for parts in (OTHERS, [TABLES[32]]))
+    names = [name for _, name in COUNTERPARTS if name in set(others.network)]
+    table = score_table(others, answers, names).join(price.loc[32], on="network").fillna("")
+    add("## CBAM and the listing", table)
+    both = pd.concat([four, others])
+    pairs = [pair for pair in COUNTERPARTS if set(pair) <= set(both.network)]
+    for score in _COMPARED:
+        title = f"### CBAM and the listing, paired, {SCORE_NAMES[score]}"
+        add(title, difference_table(both, score, pairs) if pairs else pd.DataFrame())
+    add("## Seeds", seeds(runs).rename(columns=SCORE_NAMES))
+    add("## Changes", changes(runs).rename(columns=SCORE_NAMES))
+    texts.append("## Runs that are missing\n")
+    planned = read.plan(content).groupby("part").size()
+    for part, left in missing(content).items():
+        names = "\n".join(f"- {name}" for name in left) or "None."
+        texts.append(f"### {part}: {len(left)} of {planned[part]} missing\n\n{names}\n")
+    return "\n".join(texts)
+
+
+def short(content: dict[str, Any]) -> str:
+    """The article's table, filled: two scores, and what each network gains over the plain U-Net."""
+    own = read.runs(content)
+    own = own[own.part == TABLES[32]]
+    table = score_table(own, read.baselines(content), FOUR)
+    gains = difference_table(own, "v_rand").set_index("difference")
+    words = {
+        name.removesuffix(" - U-Net"): f"{gain['mean']} ({gain.iloc[1]})"
+        for name, gain in gains.iterrows()
+        if name.endswith(" - U-Net")
+    }
+    table["V_rand, more than U-Net"] = table.network.map(words).fillna("")
+    columns = ["network", "V_rand", "Dice membrane", "V_rand, more than U-Net"]
+    complete = int((own.groupby("fold").network.nunique() == len(FOUR)).sum())
+    number = own.seed.nunique()
+    luck = "one seed" if number == 1 else f"{number} seeds, averaged within a fold"
+    return (
+        f"{read.markdown(table[columns])}\n"
+        f"Mean ± standard deviation over {complete} of {FOLDS} folds, 32 base filters, {luck}; "
+        "in brackets the 95\N{NO-BREAK SPACE}% interval of the paired difference. Thresholds come "
+        "from validation slices.\n"
+    )
+
+
+def write_tables(content: dict[str, Any], out: Path) -> list[Path]:
+    """Write every table; the same records give the same bytes.
+
+    Returns
+    -------
+    list of Path
+        ``tables.md``, ``short.md``, ``runs.csv``.
+    """
+    columns = ["network", "change", "part", "base_filters", "fold", "seed", "precision"]
+    table = read.runs(content)[[*columns, *SCORES, "best_step", "parameters", "seconds"]]
+    texts = {
+        "tables.md": report(content),
+        "short.md": short(content),
+        "runs.csv": table.to_csv(lineterminator="\n"),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (out / name).write_text(text, encoding="utf-8", newline="\n")
+    return [out / name for name in texts]
+
+
+def write_recorded(content: dict[str, Any], path: Path = read.RECORDED) -> Path:
+    """Write what :func:`damunet_book.results.recorded` reads."""
     text = json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n"
     path.write_text(text, encoding="utf-8", newline="\n")
     return path
 
 
-def _summary(records, cost) -> dict[str, Any]:
-    from book.tools.sweep import rounded  # here, because it loads Keras
-
-    return rounded(
-        {
-            "tables": {str(width): score_table(records, width) for width in widths(records)},
-            "differences": {str(width): differences(records, width) for width in widths(records)},
-            "aims": {str(width): claims(records, width) for width in widths(records)},
-            "others": score_table(records, rows=other_rows(records))[2:],
-            "other_differences": differences(records, rows=other_rows(records)),
-            "seeds": seed_table(records),
-            "ablation": ablation_table(records),
-            "worst_slices": worst_slices(records, base_filters=best_width(records)),
-            "costs": cost,
-            "missing": missing(records),
-        }
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m book.tools.report",
+        description="Rebuild every table of the results from the records of the runs alone. Same "
+        "records, same bytes. With the book's own records, the copy that the package carries is "
+        "renewed as well.",
     )
+    add = parser.add_argument
+    add("--results", type=Path, default=RESULTS, metavar="DIR", help="folder of records")
+    add("--out", type=Path, metavar="DIR", help="folder to write to (default: RESULTS/tables)")
+    add("--speed", action="store_true", help="first measure the seconds for an image here")
+    add(
+        "--worst",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="first predict the worst test slice of these run folders again, and keep the masks",
+    )
+    add(
+        "--gates",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="first measure the attention gates of these run folders, and keep their means",
+    )
+    given = parser.parse_args(arguments)
+
+    def work():
+        for folder in given.worst:
+            gates.keep_worst(folder, given.results / "gallery")
+        for folder in given.gates:
+            gates.keep_gates(folder, given.results)
+        if given.speed:
+            training.write_json(given.results / cost.SPEED_FILE, cost.measure_speed())
+        content = collect(given.results)
+        paths = write_tables(content, given.out or given.results / "tables")
+        if given.results.resolve() == RESULTS.resolve():
+            paths.append(write_recorded(content))
+        print(short(content))
+        print(f"{len(content['runs'])} records, {len(paths)} files:", *paths)
+
+    return guarded(work)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,28 +1,33 @@
 """The record of many runs: train a list of configurations, keep one small file for each.
 
+    python -m book.tools.sweep FILE [--runs DIR] [--results DIR] [--quiet]
+
 A sweep file is a JSON list of configurations, each a dict of
-:class:`damunet_lite.training.TrainConfig`; what is left out takes the default. Every finished run
-leaves one record, with all scores and without weights: the book's results are made from these.
+:class:`damunet_lite.config.TrainConfig`; what is left out takes the default. An entry may say
+besides what the run is called: ``label`` and ``change``, as in the plan. Every finished
+run leaves one record, with all scores and without weights: the book's results are made from these.
 """
 
+import argparse
 import json
-import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from book.tools.commands import guarded
+from book.tools.plan import read_entry
 from damunet_lite import training
 
 HISTORY_POINTS = 100
 DIGITS = 6
 
 
-def read_sweep(path: str | os.PathLike) -> list[training.TrainConfig]:
-    """Read the configurations of a sweep file.
+def read_sweep(path: Path) -> dict[str, tuple[training.TrainConfig, dict[str, str]]]:
+    """Read the runs of a sweep file.
 
     Parameters
     ----------
@@ -31,15 +36,16 @@ def read_sweep(path: str | os.PathLike) -> list[training.TrainConfig]:
 
     Returns
     -------
-    list of TrainConfig
+    dict
+        Name of each run to its configuration and its label, in their order.
 
     Raises
     ------
     RunError
         If the file cannot be read.
     ValueError
-        If the file is not such a list, an entry is no valid configuration (the message counts
-        from 1), or an entry stands in it twice.
+        If the file is not such a list, is empty, an entry is no valid configuration (the message
+        counts from 1), or an entry stands in it twice.
 
     Examples
     --------
@@ -47,48 +53,49 @@ def read_sweep(path: str | os.PathLike) -> list[training.TrainConfig]:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "sweep.json"
     ...     _ = file.write_text('[{"network": "unet", "fold": 0}, {"network": "unet", "fold": 1}]')
-    ...     [config.name for config in read_sweep(file)]
+    ...     list(read_sweep(file))
     ['unet-fold0-seed0', 'unet-fold1-seed0']
     """
     try:
-        entries = json.loads(Path(path).read_text(encoding="utf-8"))
+        entries = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise training.RunError(f"sweep file {path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise ValueError(f"{path} must be a JSON list of configurations: {error}") from error
+        raise ValueError(f"{path} is no JSON ({error}), wanted a list of configurations") from error
     if not isinstance(entries, list):
-        raise ValueError(
-            f"{path} must be a JSON list of configurations, got one {type(entries).__name__}: "
-            "put it in [ ]"
-        )
-    configs = []
+        found = type(entries).__name__
+        raise ValueError(f"{path} is one {found}, wanted a list of configurations: put it in [ ]")
+    if not entries:
+        raise ValueError(f"{path} is an empty list, wanted configurations")
+    runs: dict[str, tuple[training.TrainConfig, dict[str, str]]] = {}
     for number, entry in enumerate(entries, start=1):
         if not isinstance(entry, dict):
-            raise ValueError(f"{path}, entry {number} must be a dict, got {entry!r}")
+            raise ValueError(f"{path}, entry {number} is {entry!r}, wanted a dict")
         try:
-            configs.append(training.TrainConfig.from_dict(entry))
+            config, label = read_entry(entry)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path}, entry {number}: {error}") from error
-    names = [config.name for config in configs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"{path} must name each run once, {twice} stand in it more often")
-    return configs
+        if config.name in runs:
+            raise ValueError(f"{path} holds {config.name} twice, wanted each run once")
+        runs[config.name] = config, label
+    return runs
 
 
-def record(folder: str | os.PathLike) -> dict[str, Any]:
+def record(folder: Path, label: dict[str, str] | None = None) -> dict[str, Any]:
     """What is worth keeping of a finished run, without weights, pictures or probabilities.
 
     Parameters
     ----------
     folder : path
         Run folder with ``metrics.json``.
+    label : dict, optional
+        What the run is called.
 
     Returns
     -------
     dict
         The content of ``metrics.json``, with numbers to six digits, a history of at most 100
-        evaluations and the commit that was checked out.
+        evaluations, the label and the commit that was checked out.
 
     Raises
     ------
@@ -97,18 +104,18 @@ def record(folder: str | os.PathLike) -> dict[str, Any]:
 
     Examples
     --------
-    >>> record("no-such-folder")
+    >>> record(Path("no-such-folder"))
     Traceback (most recent call last):
     damunet_lite.training.RunError: no-such-folder holds no finished run: metrics.json is missing
     """
-    path = Path(folder) / training.METRICS_FILE
+    path = folder / training.METRICS_FILE
     if not path.is_file():
         raise training.RunError(f"{folder} holds no finished run: {path.name} is missing")
     content = json.loads(path.read_text(encoding="utf-8"))
     history = content["history"]
     step = -(-len(history) // HISTORY_POINTS)
     content["history"] = history[::-1][::step][::-1]
-    return {**rounded(content), "commit": _commit()}
+    return {**rounded(content), **({"label": label} if label else {}), "commit": _commit()}
 
 
 def rounded(value: Any) -> Any:
@@ -134,7 +141,7 @@ def rounded(value: Any) -> Any:
 
 
 def _commit() -> str | None:
-    """Commit of the checkout that the package lies in; None where it was installed."""
+    """Commit of the checkout; None where there is no git."""
     command = ["git", "rev-parse", "--short", "HEAD"]
     try:
         done = subprocess.run(
@@ -146,20 +153,21 @@ def _commit() -> str | None:
 
 
 def sweep(
-    configs: list[training.TrainConfig],
-    runs: str | os.PathLike = "runs",
-    results: str | os.PathLike = "results",
+    file: Path,
+    runs: Path,
+    results: Path,
     progress: bool = True,
     report: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
-    """Run configurations one after another; a sweep that was interrupted goes on.
+    """Train the runs of a sweep file one after another; a sweep that was interrupted goes on.
 
     A run whose record exists is never repeated, one that was killed goes on from its last saved
     state.
 
     Parameters
     ----------
-    configs : list of TrainConfig
+    file : path
+        As for :func:`read_sweep`.
     runs, results : path
         Folder of the run folders, and of the records ``<name>.json``.
     progress : bool
@@ -170,36 +178,31 @@ def sweep(
     Returns
     -------
     list of Path
-        The records, in the order of ``configs``.
+        The records, in the order of the file.
 
     Raises
     ------
     damunet_lite.training.RunError
         If a run cannot go on, or a record belongs to another configuration.
-
-    Examples
-    --------
-    >>> sweep([])
-    []
     """
-    results = Path(results)
-    paths = [results / f"{config.name}.json" for config in configs]
-    for config, path in zip(configs, paths, strict=True):
-        if path.exists():
-            training.check_same_config(path, config)
-    left = [job for job in zip(configs, paths, strict=True) if not job[1].exists()]
+    wanted = read_sweep(file)
+    paths = {name: results / f"{name}.json" for name in wanted}
+    done = [name for name in wanted if paths[name].exists()]
+    for name in done:
+        training.check_same_config(paths[name], wanted[name][0])
+    left = [name for name in wanted if name not in done]
     seconds: list[float] = []
-    for number, (config, path) in enumerate(left, start=1):
-        report(f"run {number} of {len(left)}: {config.name}{_time_left(seconds, len(left))}")
+    for number, name in enumerate(left, start=1):
+        config, label = wanted[name]
+        report(f"run {number} of {len(left)}: {name}{_time_left(seconds, len(left))}")
         started = time.perf_counter()
-        folder = training.train(
-            config, training.load_stack(config.data), Path(runs) / config.name, progress
-        )
+        stack = training.load_stack(config.data)
+        folder = training.train(config, stack, runs / name, progress)
         results.mkdir(parents=True, exist_ok=True)
-        training.write_json(path, record(folder))
+        training.write_json(paths[name], record(folder, label))
         keras.backend.clear_session()
         seconds.append(time.perf_counter() - started)
-    return paths
+    return list(paths.values())
 
 
 def _time_left(seconds: list[float], runs: int) -> str:
@@ -207,3 +210,28 @@ def _time_left(seconds: list[float], runs: int) -> str:
         return ""
     minutes = (runs - len(seconds)) * sum(seconds) / len(seconds) / 60
     return f", about {minutes:.0f} min left"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m book.tools.sweep",
+        description="Train every configuration of FILE, a JSON list of settings of "
+        "damunet_lite.config.TrainConfig, and keep one record of each. The same command again "
+        "goes on where the sweep stopped; a finished run is never repeated.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    given = parser.parse_args(arguments)
+
+    def work():
+        paths = sweep(given.file, given.runs, given.results, not given.quiet, report=print)
+        print(f"{len(paths)} records in {given.results}")
+
+    return guarded(work, "interrupted; the same command goes on from the last saved state")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,7 +1,8 @@
-"""The tables and figures of the results, rebuilt from the records of the runs alone.
+"""The recorded runs of the book as pandas frames, and the figures that are drawn from them.
 
-What a record counts as (a row of the table, a repeat with another seed, an ablation) follows
-from the configuration inside it, never from the name of its file.
+A record is read once, by ``python -m book.tools.report``, which gives it the label that the plan
+has for its configuration and writes all of them into one file. That file lies in this package, so
+chapters need no checkout.
 """
 
 from damunet_book.results.figures import (
@@ -10,76 +11,56 @@ from damunet_book.results.figures import (
     difference_figure,
     dots_figure,
     gallery_figure,
+    gallery_masks,
 )
-from damunet_book.results.records import (
-    FOLDS,
+from damunet_book.results.frames import (
     FOUR,
     RECORDED,
     SCORE_NAMES,
     SCORES,
-    RecordError,
-    Variant,
-    compact,
-    counterpart,
-    load_records,
-    other_rows,
-    recipe,
+    baselines,
+    costs,
+    gallery,
+    history,
+    plan,
     recorded,
-    rows_at,
-    variant,
-    widths,
+    runs,
+    slices,
 )
 from damunet_book.results.scores import (
-    ablation_table,
-    best_width,
+    OVERLAP,
     by_fold,
-    claims,
-    complete_folds,
     differences,
-    mean_and_interval,
-    repeats,
-    score_table,
-    seed_table,
-    worst_slices,
+    folds_in_words,
+    interval,
+    markdown,
+    spread,
 )
-from damunet_book.results.text import difference_lines, markdown, plain, score_lines, short_lines
 
 __all__ = [
-    "FOLDS",
     "FOUR",
+    "OVERLAP",
     "RECORDED",
-    "RecordError",
     "SCORES",
     "SCORE_NAMES",
-    "Variant",
     "ablation_figure",
-    "ablation_table",
-    "best_width",
+    "baselines",
     "by_fold",
-    "claims",
-    "compact",
-    "complete_folds",
-    "counterpart",
+    "costs",
     "curves_figure",
     "difference_figure",
-    "difference_lines",
     "differences",
     "dots_figure",
+    "folds_in_words",
+    "gallery",
     "gallery_figure",
-    "load_records",
+    "gallery_masks",
+    "history",
+    "interval",
     "markdown",
-    "mean_and_interval",
-    "other_rows",
-    "plain",
-    "recipe",
+    "plan",
     "recorded",
-    "repeats",
-    "rows_at",
-    "score_lines",
-    "score_table",
-    "seed_table",
-    "short_lines",
-    "variant",
-    "widths",
-    "worst_slices",
+    "runs",
+    "slices",
+    "spread",
 ]
