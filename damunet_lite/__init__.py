@@ -1,9 +1,8 @@
 """Networks, losses and scores for membrane segmentation, as taught in the DAMU-Net book.
 
-Importing the package is cheap: NumPy-only modules (:mod:`damunet_lite.data`,
-:mod:`damunet_lite.metrics`) never pull in Keras. As soon as Keras is imported, by you or by
-one of the network modules, the package's layers, losses and model class are registered with
-it, so that ``keras.models.load_model`` reads every ``.keras`` file written here with
+Importing the package is cheap: no network library comes with it. As soon as Keras is imported, by
+you or by one of the network modules, the package's layers, losses and model class are registered
+with it, so that ``keras.models.load_model`` reads every ``.keras`` file written here with
 ``safe_mode`` on and without ``custom_objects``.
 
 :func:`pretrained` gives a trained network in one line.
@@ -27,21 +26,6 @@ __version__ = "0.1.0"
 # would, are to compute the same numbers.
 if "tensorflow" not in sys.modules:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-
-_MODULES = {f"{__name__}.{name}" for name in ("layers", "losses", "models", "supervision")}
-_imported: set[str] = set()
-
-
-def _register_with_keras(module) -> None:
-    """Import all network modules, unless one of them is being imported and will end here too."""
-    _imported.add(module.__name__)
-    if _MODULES & sys.modules.keys() <= _imported:
-        for name in sorted(_MODULES):
-            importlib.import_module(name)
-
-
-for _name in ("keras", *_MODULES):
-    wrapt.register_post_import_hook(_register_with_keras, _name)
 
 
 def pretrained(name: str, url: str | None = None) -> "SegmentationNetwork":
@@ -75,3 +59,10 @@ def pretrained(name: str, url: str | None = None) -> "SegmentationNetwork":
     from damunet_lite import weights
 
     return weights.pretrained(name, url)
+
+
+# A file names its classes, and Keras imports none of them by itself: not knowing one is an error.
+@wrapt.when_imported("keras")
+def _register_with_keras(_keras) -> None:
+    for name in ("layers", "losses", "supervision"):  # none imports another, so the order is free
+        importlib.import_module(f"{__name__}.{name}")

@@ -249,9 +249,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     _check_run(arguments.folder, "RUN")
     training = _training()
     config = training.read_config(arguments.folder)
-    record = training.evaluate_run(
-        arguments.folder, training.load_stack(config.data), arguments.tta
-    )
+    stack = training.load_stack(config.data)
+    fold = data.folds(len(stack))[config.fold]
+    record = training.evaluate(training.load_network(arguments.folder), stack, fold, arguments.tta)
     if arguments.json:
         print(json.dumps(record))
     else:

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import pooch
 
-from damunet_lite import __version__, data, training
+from damunet_lite import __version__, data, runs, training
 from damunet_lite.supervision import SegmentationNetwork
 
 __all__ = ["NAMES", "WeightsError", "export", "load", "pretrained", "record"]
@@ -207,7 +207,7 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
     --------
     >>> export("no-such-folder", "weights.npz")
     Traceback (most recent call last):
-    damunet_lite.training.RunError: no-such-folder is not a run folder: config.json is missing
+    damunet_lite.runs.RunError: no-such-folder is not a run folder: config.json is missing
     """
     run, path = Path(run), Path(path)
     if path.suffix != ".npz":
@@ -233,7 +233,7 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
         if not np.isfinite(arrays[key]).all():
             raise WeightsError(f"{run}: {key} has values that float16 cannot hold")
     arrays[_RECORD] = np.array(json.dumps(note))
-    with training._replacing(path) as temporary, open(temporary, "wb") as file:
+    with runs.replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
     return path
 

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # In the order in which data flows: a module imports only from those before it.
 ORDER = """
     config devices images data synthetic augment losses layers supervision models tiling inference
-    metrics cells plots training weights __main__
+    metrics cells plots runs training weights __main__
 """.split()  # noqa: SIM905
 SCIENCE = {"config", "data", "augment", "losses", "layers", "models", "supervision"}
 SCIENCE |= {"training", "tiling", "inference", "metrics"}

@@ -106,7 +106,7 @@ def record(folder: Path, label: dict[str, str] | None = None) -> dict[str, Any]:
     --------
     >>> record(Path("no-such-folder"))
     Traceback (most recent call last):
-    damunet_lite.training.RunError: no-such-folder holds no finished run: metrics.json is missing
+    damunet_lite.runs.RunError: no-such-folder holds no finished run: metrics.json is missing
     """
     path = folder / training.METRICS_FILE
     if not path.is_file():

@@ -1,0 +1,280 @@
+"""The run folder: what a run leaves on disk, so that it can be read, repeated and gone on with.
+
+``config.json`` says what the run was made from, ``last.npz`` holds all that it needs to go on,
+``best.keras`` the best network so far, ``history.csv`` a row for every evaluation;
+``metrics.json`` and ``contact_sheet.png`` come at the end. Every file is the old one or the new
+one, never half of it.
+"""
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from damunet_lite.config import TrainConfig
+from damunet_lite.data import Stack
+from damunet_lite.supervision import SegmentationNetwork
+
+STATE_FILE, BEST_FILE, CONFIG_FILE = "last.npz", "best.keras", "config.json"
+HISTORY_FILE, METRICS_FILE, SHEET_FILE = "history.csv", "metrics.json", "contact_sheet.png"
+
+History = list[dict[str, float]]
+
+
+class RunError(RuntimeError):
+    """A run cannot start or go on; the message says why and what helps."""
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an error of the file system into one that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"cannot write {path}: {error.strerror or error}. Make room or choose a folder you "
+            "can write to; what was saved before is intact, and the same command goes on from it"
+        ) from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path``; rename it into place once all is written."""
+    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    with writing(path):
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | os.PathLike, content: Any) -> None:
+    """Write JSON so that the file is either the old one or the new one, never half of it.
+
+    Raises
+    ------
+    RunError
+        If it cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json(Path(folder) / "x.json", [1])
+    ...     (Path(folder) / "x.json").read_text().split()
+    ['[', '1', ']']
+    """
+    with replacing(Path(path)) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray], compressed: bool = False) -> None:
+    """Write an ``.npz`` file, whole or not at all."""
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        (np.savez_compressed if compressed else np.savez)(file, **arrays)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read all arrays of an ``.npz`` file, and never run code from it.
+
+    One that was cut short or changed makes NumPy, zipfile and zlib raise all sorts of errors.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+# ------------------------------------------------------------------ to go on
+
+
+def _variables(network: SegmentationNetwork) -> dict[str, Any]:
+    groups = {"network": network.variables, "optimizer": network.optimizer.variables}
+    # Names, not paths: Keras numbers optimisers and seed generators through a whole process.
+    return {f"{g}/{i:04d}/{v.name}": v for g, found in groups.items() for i, v in enumerate(found)}
+
+
+def best(history: History) -> dict[str, float]:
+    """The evaluation with the highest V_rand, the first of several."""
+    return max(history, key=lambda row: row["v_rand"])
+
+
+def _save_state(folder: Path, network: SegmentationNetwork, history: History) -> None:
+    variables = _variables(network).items()
+    arrays = {key: keras.ops.convert_to_numpy(variable.value) for key, variable in variables}
+    arrays["progress"] = np.array(json.dumps({"history": history}))
+    write_arrays(folder / STATE_FILE, arrays)
+
+
+def load_state(folder: Path, network: SegmentationNetwork) -> History:
+    """Put the last saved state into the network; the history that led to it."""
+    path, variables = folder / STATE_FILE, _variables(network)
+    if not path.exists():
+        return []
+    try:
+        arrays = read_arrays(path)
+        history = json.loads(str(arrays.pop("progress")))["history"]
+    except Exception as error:
+        raise RunError(f"{path} cannot be read ({error}); delete it to start anew") from error
+    if {k: a.shape for k, a in arrays.items()} != {k: tuple(v.shape) for k, v in variables.items()}:
+        raise RunError(f"{path} does not fit the network; choose another run folder")
+    for key, variable in variables.items():
+        variable.assign(arrays[key])
+    _name_best(folder, history)
+    return history
+
+
+def _candidate(folder: Path, step: float) -> Path:
+    return folder / f".best-{step}.keras"
+
+
+def _name_best(folder: Path, history: History) -> None:
+    """Give the best network its name, once the state on disk knows of it.
+
+    A run that dies in between thus never has the network of one history and the score of another.
+    """
+    candidate = _candidate(folder, best(history)["step"])
+    with writing(folder / BEST_FILE):
+        if candidate.exists():
+            os.replace(candidate, folder / BEST_FILE)
+        for leftover in (*folder.glob(".best-*.keras"), *folder.glob(".*.partial*")):
+            leftover.unlink()
+
+
+def write_history(folder: Path, history: History) -> None:
+    path = folder / HISTORY_FILE
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, history[-1])  # older rows may have fewer columns
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def save(folder: Path, network: SegmentationNetwork, history: History) -> None:
+    """Keep the network if it is the best so far, and what the run needs to go on from here."""
+    if best(history) is history[-1]:
+        with replacing(_candidate(folder, history[-1]["step"])) as temporary:
+            network.save(temporary)
+    _save_state(folder, network, history)
+    _name_best(folder, history)
+    write_history(folder, history)
+
+
+# ------------------------------------------------------------------ what it was made from
+
+
+def identity(stack: Stack) -> str:
+    """Name, shape and a digest of every pixel: what tells a stack from another one."""
+    digest = hashlib.sha256(np.ascontiguousarray(stack.images))
+    digest.update(np.ascontiguousarray(stack.membranes))
+    return f"{stack.name}, {stack.images.shape[:3]}, {digest.hexdigest()[:16]}"
+
+
+def open_folder(folder: Path, config: TrainConfig, origin: dict[str, Any]) -> None:
+    """Create the folder, or make sure that it belongs to this very configuration and stack."""
+    path = folder / CONFIG_FILE
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        check_same_config(path, config, origin["stack"])
+    elif any(not p.name.startswith(".") for p in folder.iterdir()):
+        raise RunError(f"{folder} has files but no {CONFIG_FILE}; choose another run folder")
+    else:
+        write_json(path, origin)
+
+
+def _read_origin(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return TrainConfig.from_dict(record["config"]), record
+    except FileNotFoundError:
+        raise RunError(f"{path.parent} is not a run folder: {path.name} is missing") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} cannot be read: {error!r}") from error
+
+
+def check_same_config(path: Path, config: TrainConfig, stack: str | None = None) -> None:
+    """Raise unless the JSON file at ``path`` records this very configuration.
+
+    Parameters
+    ----------
+    path : path
+        ``config.json`` of a run folder, or a finished record.
+    config : TrainConfig
+    stack : str, optional
+        The :func:`identity` of the stack, compared where the file has one; those of older versions
+        have none.
+
+    Raises
+    ------
+    RunError
+        If it cannot be read, or naming each setting that differs.
+
+    Examples
+    --------
+    >>> check_same_config(Path("runs/no-such.json"), TrainConfig())
+    Traceback (most recent call last):
+    damunet_lite.runs.RunError: runs is not a run folder: no-such.json is missing
+    """
+    recorded, record = _read_origin(path)
+    found, wanted = asdict(recorded), asdict(config)
+    if stack is not None and "stack" in record:
+        found["stack"], wanted["stack"] = record["stack"], stack
+    changed = sorted(key for key in wanted if wanted[key] != found[key])
+    if changed:
+        differences = ", ".join(f"{k}: {found[k]!r} -> {wanted[k]!r}" for k in changed)
+        raise RunError(
+            f"{path} belongs to another configuration ({differences}); choose another folder, or "
+            "delete this one"
+        )
+
+
+def read_config(folder: str | os.PathLike) -> TrainConfig:
+    """Configuration of a run folder.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no readable ``config.json``.
+
+    Examples
+    --------
+    >>> read_config("no-such-folder")
+    Traceback (most recent call last):
+    damunet_lite.runs.RunError: no-such-folder is not a run folder: config.json is missing
+    """
+    return _read_origin(Path(folder) / CONFIG_FILE)[0]
+
+
+def load_network(path: str | os.PathLike) -> keras.Model:
+    """Load a trained network from a ``.keras`` file or a run folder (its ``best.keras``).
+
+    It is not compiled: predicting and scoring need neither loss nor optimiser, and how to compile
+    is for the device that it runs on now.
+
+    Raises
+    ------
+    RunError
+        If there is no such file, or Keras cannot read it.
+
+    Examples
+    --------
+    >>> load_network("no-such.keras")
+    Traceback (most recent call last):
+    damunet_lite.runs.RunError: no-such.keras is neither a .keras file nor a run folder
+    """
+    path = Path(path)
+    file = path / BEST_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise RunError(f"{path} is neither a .keras file nor a run folder")
+    try:
+        return keras.models.load_model(file, compile=False)
+    except Exception as error:
+        raise RunError(f"{file} cannot be loaded as a Keras model: {error}") from error
