@@ -5,6 +5,7 @@ Every function returns its value in the form that the caller computes with. NumP
 
 import math
 import operator
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -42,54 +43,31 @@ def choice(name: str, value: Any, allowed: Iterable[Any]) -> Any:
     return value
 
 
-def binary(name: str, mask: Any) -> np.ndarray:
-    """A mask of 0 and 1 as truth values."""
-    mask = np.asarray(mask)
-    if mask.size == 0:
-        raise ValueError(f"{name} has shape {mask.shape}, wanted at least one pixel")
-    if mask.dtype.kind not in "biuf":
-        raise ValueError(f"{name} has dtype {mask.dtype}, wanted 0/1 numbers or bool")
-    _all(
-        name,
-        mask,
-        (abs(mask) <= ROUNDING) | (abs(mask - np.ones((), mask.dtype)) <= ROUNDING)
-        if mask.dtype.kind == "f"
-        else (mask == 0) | (mask == 1),
-        "only 0 and 1",
-    )
-    return mask > 0.5
-
-
-def probability(name: str, array: Any) -> np.ndarray:
-    """Values in [0, 1]; what rounding has pushed out is put back."""
+def shape(name: str, array: Any, wanted: str) -> np.ndarray:
+    """An array of a shape that is spelt out, such as "[H, W] or [N, H, W, 1]"."""
     array = np.asarray(array)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} has dtype {array.dtype}, wanted floats in [0, 1]")
-    # written so that NaN fails as well
-    inside = (array >= -ROUNDING) & (array <= 1 + ROUNDING)
-    _all(name, array, inside, "values in [0, 1] (logits? pass them through a sigmoid)")
-    return array if array.dtype.kind != "f" else np.clip(array, 0, 1)
+    for spelt in re.findall(r"\[(.*?)\]", wanted):
+        axes = spelt.split(", ")
+        fits = [a == str(n) or a.isalpha() for a, n in zip(axes, array.shape, strict=False)]
+        if len(axes) == array.ndim and all(fits):
+            return array
+    raise ValueError(f"{name} has shape {array.shape}, wanted {wanted}")
 
 
-def labels(name: str, array: Any) -> np.ndarray:
-    """Integers >= 0: 0 for membrane, one number for each cell."""
-    array = np.asarray(array)
-    if array.dtype.kind not in "biu":
-        raise ValueError(f"{name} has dtype {array.dtype}, wanted integers >= 0")
-    _all(name, array, array >= 0, "integers >= 0")
-    return array.astype(np.uint8) if array.dtype == bool else array
+def plane(name: str, array: Any) -> np.ndarray:
+    """A picture or mask [H, W] or [H, W, 1] as [H, W]."""
+    array = shape(name, array, "[H, W] or [H, W, 1]")
+    return array[..., 0] if array.ndim == 3 else array
 
 
-def slices(name: str, stack: Any) -> np.ndarray:
-    """A stack [N, H, W] or [N, H, W, 1] as [N, H, W]; a last axis of 2 to 4 is colour."""
+def slices(name: str, stack: Any, wanted: str = "[N, H, W] or [N, H, W, 1]") -> np.ndarray:
+    """A stack as [N, H, W], a single image where that is wanted too; never colour for grey."""
     array = np.asarray(stack)
-    if array.ndim == 4 and array.shape[-1] == 1:
-        return array[..., 0]
-    if array.ndim != 3 or (array.shape[-1] in (2, 3, 4) and min(array.shape[:2]) > 4):
-        colour = array.ndim in (3, 4) and array.shape[-1] in (2, 3, 4)
-        hint = ": colour? pass one channel" if colour else ""
-        raise ValueError(f"{name} has shape {array.shape}, wanted [N, H, W] or [N, H, W, 1]{hint}")
-    return array
+    coloured = array.ndim in (3, 4) and array.shape[-1] in (2, 3, 4)
+    if coloured and (array.ndim == 4 or min(array.shape[:2]) > 4):
+        raise ValueError(f"{name} has shape {array.shape}, wanted {wanted}: colour?")
+    array = shape(name, array, wanted)
+    return {2: array[None], 3: array, 4: array[..., 0]}[array.ndim]
 
 
 def same_shape(name: str, array: np.ndarray, other: str, reference: np.ndarray) -> None:
@@ -98,7 +76,50 @@ def same_shape(name: str, array: np.ndarray, other: str, reference: np.ndarray) 
         raise ValueError(f"{name} has shape {array.shape}, wanted {reference.shape} like {other}")
 
 
+def dtype(name: str, array: Any, kinds: Iterable[str], wanted: str) -> np.ndarray:
+    """An array whose dtype, by its name or by the letter of its kind, is among those wanted."""
+    array = np.asarray(array)
+    if not {array.dtype.kind, array.dtype.name} & set(kinds):
+        raise ValueError(f"{name} has dtype {array.dtype}, wanted {wanted}")
+    return array
+
+
+def probability(name: str, array: Any, wanted: str = "[0, 1]: logits?") -> np.ndarray:
+    """Values in [0, 1]; what rounding has pushed out is put back."""
+    array = dtype(name, array, "biuf", "floats in [0, 1]")
+    low, high = (array.min(), array.max()) if array.size else (0, 0)
+    # written so that NaN fails as well
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):
+        raise ValueError(f"{name} has values from {low} to {high}, wanted {wanted}")
+    return np.clip(array, 0, 1) if low < 0 or high > 1 else array
+
+
+def binary(name: str, mask: Any) -> np.ndarray:
+    """A mask of 0 and 1 as truth values."""
+    mask = dtype(name, mask, "biuf", "0/1 numbers or bool")
+    if mask.size == 0:
+        raise ValueError(f"{name} has shape {mask.shape}, wanted at least one pixel")
+    positive = mask > 0.5
+    if mask.dtype != bool:
+        _all(name, mask, abs(mask.astype(float) - positive) <= ROUNDING, "only 0 and 1")
+    return positive
+
+
+def integers(name: str, values: Any) -> np.ndarray:
+    """Whole numbers, 0 or more; an empty list is one of them."""
+    array = np.asarray(values)
+    array = dtype(name, array if array.size else array.astype(int), "iu", "integers >= 0")
+    _all(name, array, array >= 0, "integers >= 0")
+    return array
+
+
+def labels(name: str, array: Any) -> np.ndarray:
+    """Integers >= 0: 0 for membrane, one number for each cell; a mask is one cell."""
+    array = np.asarray(array)
+    return integers(name, array.astype(np.uint8) if array.dtype == bool else array)
+
+
 def _all(name: str, array: np.ndarray, right: np.ndarray, wanted: str) -> None:
-    if not np.all(right):
+    if not right.all():
         wrong = array[~right]
-        raise ValueError(f"{name} holds {wrong[0]} ({wrong.size} such pixels), wanted {wanted}")
+        raise ValueError(f"{name} holds {wrong[0]} ({wrong.size} such values), wanted {wanted}")

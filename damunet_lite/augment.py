@@ -17,7 +17,9 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from damunet_lite.data import Stack, spline_basis
+from damunet_lite import _arguments
+from damunet_lite.data import Stack
+from damunet_lite.synthetic import spline_basis
 
 __all__ = ["AugmentConfig", "augment", "sample_batch"]
 
@@ -80,23 +82,21 @@ class AugmentConfig:
     noise: float = 0.04
 
     def __post_init__(self) -> None:
-        if self.crop < 1 or self.crop != int(self.crop):
-            raise ValueError(f"crop: got {self.crop}, wanted a whole number of pixels above 0")
-        names = ("rotation", "scale", "elastic", "brightness", "contrast", "gamma", "noise")
-        for name in names:
-            value = getattr(self, name)
-            if not 0 <= value < np.inf:
-                raise ValueError(f"{name}: got {value}, wanted a finite number of at least 0")
+        _arguments.integer("crop", self.crop, 1)
+        for name in ("rotation", "scale", "elastic", "brightness", "contrast", "gamma", "noise"):
+            _arguments.number(name, getattr(self, name), _is_spread, "a finite number >= 0")
         if self.elastic and not self.elastic_grid >= 4 * self.elastic:
-            raise ValueError(
-                f"elastic_grid: got {self.elastic_grid}, wanted at least 4 * elastic = "
-                f"{4 * self.elastic}"
-            )
+            wanted = f"at least 4 * elastic = {4 * self.elastic}"
+            raise ValueError(f"elastic_grid is {self.elastic_grid}, wanted {wanted}")
 
     @classmethod
     def none(cls, crop: int = 256) -> "AugmentConfig":
         """Random crops and nothing else."""
         return cls(crop, False, False, 0.0, 0.0, 0.0, 64.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def _is_spread(value: float) -> bool:
+    return value >= 0
 
 
 def augment(
@@ -143,8 +143,10 @@ def augment(
     ((32, 32, 1), [0.0, 1.0])
     """
     config = config or AugmentConfig()
-    _check_pair(image, mask, config.crop)
-    image, mask = image[..., 0], mask[..., 0]
+    image = _arguments.shape("image", image, "[H, W, 1]")[..., 0]
+    mask = _arguments.shape("mask", mask, "[H, W, 1]")[..., 0]
+    _arguments.same_shape("mask", mask, "image", image)
+    _arguments.integer("crop", config.crop, 1, min(image.shape))
     crop = config.crop
     corner = [int(rng.integers(0, length - crop + 1)) for length in image.shape]
     if config.rotation or config.scale or config.elastic:
@@ -153,8 +155,9 @@ def augment(
     else:
         window = tuple(slice(start, start + crop) for start in corner)
         image, mask = image[window], mask[window]
-    _check_range("image", image)
-    _check_range("mask", mask)
+    # after sampling: a crop is smaller than its image, and a mean of right values is right
+    image = _arguments.probability("image", image, "[0, 1]")
+    mask = _arguments.probability("mask", mask, "[0, 1]")
     mask = (mask > 0.5).astype(np.float32)
     image, mask = _flip_and_turn(rng, image, mask, config)
     image = _change_grey(rng, image, config)
@@ -192,13 +195,11 @@ def sample_batch(
     Raises
     ------
     ValueError
-        If the stack has no membranes, or a number is out of its range.
-    TypeError
-        If `indices` are no whole numbers.
+        If the stack has no membranes, or a number is out of its range or not whole.
 
     Examples
     --------
-    >>> from damunet_lite.data import synthetic_stack
+    >>> from damunet_lite.synthetic import synthetic_stack
     >>> stack = synthetic_stack(n=2, size=64, seed=0)
     >>> images, masks = sample_batch(stack, [0, 1], 3, seed=0, step=7,
     ...                              config=AugmentConfig(crop=32))
@@ -206,44 +207,17 @@ def sample_batch(
     ((3, 32, 32, 1), (3, 32, 32, 1))
     """
     if stack.membranes is None:
-        raise ValueError(f"stack: {stack.name!r} has no membranes to learn from")
-    if batch_size < 1:
-        raise ValueError(f"batch_size: got {batch_size}, wanted at least 1")
-    if seed < 0 or step < 0:
-        raise ValueError(f"seed, step: got {seed}, {step}, wanted numbers of at least 0")
-    numbers = np.asarray(indices)
-    if numbers.ndim != 1 or numbers.size == 0:
-        raise ValueError(f"indices: got shape {numbers.shape}, wanted a list of slice numbers")
-    if not np.issubdtype(numbers.dtype, np.integer):
-        raise TypeError(f"indices: got {numbers.dtype}, wanted whole numbers")
-    if numbers.min() < 0 or numbers.max() >= len(stack):
-        raise ValueError(
-            f"indices: got {numbers.min()} to {numbers.max()}, wanted 0 to {len(stack) - 1}"
-        )
+        raise ValueError(f"stack is {stack.name!r} without membranes, wanted some to learn from")
+    for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("step", step, 0)):
+        _arguments.integer(name, value, least)
+    numbers = _arguments.shape("indices", _arguments.integers("indices", indices), "[N]")
+    if not numbers.size or numbers.max() >= len(stack):
+        raise ValueError(f"indices is {indices!r}, wanted one or more from 0 to {len(stack) - 1}")
     rng = np.random.default_rng([seed, step])
     chosen = numbers[rng.integers(0, numbers.size, batch_size)]
     pairs = [augment(stack.images[i], stack.membranes[i], rng, config) for i in chosen]
     images, masks = zip(*pairs, strict=True)
     return np.stack(images), np.stack(masks)
-
-
-def _check_pair(image: np.ndarray, mask: np.ndarray, crop: int) -> None:
-    if image.ndim != 3 or image.shape[-1] != 1:
-        raise ValueError(f"image: got shape {image.shape}, wanted [H, W, 1]")
-    if mask.shape != image.shape:
-        raise ValueError(f"mask: got shape {mask.shape}, wanted that of image, {image.shape}")
-    if crop > min(image.shape[:2]):
-        raise ValueError(
-            f"crop: got {crop}, wanted at most {min(image.shape[:2])} for an image of "
-            f"{image.shape[0]} x {image.shape[1]} pixels"
-        )
-
-
-def _check_range(name: str, array: np.ndarray) -> None:
-    if not (array.min() >= 0 and array.max() <= 1):
-        raise ValueError(
-            f"{name}: got values from {array.min()} to {array.max()}, wanted them in [0, 1]"
-        )
 
 
 def _factor(rng: np.random.Generator, spread: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from damunet_lite import data, training, weights
+from damunet_lite import synthetic, training, weights
 from damunet_lite.__main__ import main
 
 SMALL = [
@@ -34,7 +34,7 @@ SMALL = [
 
 @pytest.fixture(scope="module", autouse=True)
 def _small_data():
-    stack = data.synthetic_stack(n=30, size=64, seed=0)
+    stack = synthetic.synthetic_stack(n=30, size=64, seed=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "load_stack", lambda config: stack)
         yield
@@ -172,7 +172,7 @@ def save_palette(path, colours):
         ("bad.png", lambda path: path.mkdir(), "cannot read image"),
         ("bad.png", save_half, "cannot read image"),
         ("bad.npz", lambda path: np.savez(path, GREY), "wanted a PNG, TIFF or JPEG file"),
-        ("bad.png", lambda path: save(GREY > 99, path), "dtype bool; wanted uint8"),
+        ("bad.png", lambda path: save(GREY > 99, path), "dtype bool, wanted uint8"),
         ("bad.png", lambda path: save_palette(path, [0, 9, 0] * 256), "must be a grey image"),
         ("bad.tif", lambda path: save(GREY.astype(np.float32), path), "wanted floats in [0, 1]"),
         ("bad.tif", lambda path: save(GREY.astype(np.int32) * 999, path), "wanted 0 to 65535"),

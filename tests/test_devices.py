@@ -110,10 +110,10 @@ if backend == "tensorflow":
 from dataclasses import replace
 import keras
 import numpy as np
-from damunet_lite import data, devices, training
+from damunet_lite import devices, synthetic, training
 
 assert devices.local_devices() == ["cpu:0", "cpu:1"]
-training.load_stack = lambda config: data.synthetic_stack(n=12, size=48, seed=0)
+training.load_stack = lambda config: synthetic.synthetic_stack(n=12, size=48, seed=0)
 # Per image, so that the mean over devices is the mean over the batch.
 one = training.TrainConfig(
     "damu_net", {"base_filters": 2, "depth": 2}, "tversky", data="synthetic", fold=1, steps=4,

@@ -428,7 +428,7 @@ def tile_cases():
 
 @needs_node
 def test_tiles_agree_with_inference(javascript):
-    inference = pytest.importorskip("damunet_lite.inference")
+    tiling = pytest.importorskip("damunet_lite.tiling")
     cases = [*tile_cases(), (600, 256, 0.5), (513, 64, 0.9), (101, 50, 0.0)]
     starts = javascript(live.OverlapTile, [("tileStarts", c) for c in cases])
     windows = javascript(live.OverlapTile, [("tileWindow", [c[1]]) for c in cases])
@@ -436,22 +436,22 @@ def test_tiles_agree_with_inference(javascript):
     for (length, tile, overlap), start, window, cost in zip(
         cases, starts, windows, costs, strict=True
     ):
-        assert start == inference.tile_starts(length, tile, overlap)
-        assert_close(window, inference.gaussian_window(tile))
+        assert start == tiling.tile_starts(length, tile, overlap)
+        assert_close(window, tiling.gaussian_window(tile))
         assert_close(cost, (len(start) * tile) ** 2 / length**2)
 
 
 @needs_node
 def test_seams_of_blended_tiles(javascript):
-    inference = pytest.importorskip("damunet_lite.inference")
+    tiling = pytest.importorskip("damunet_lite.tiling")
     cases = [
         (length, tile, overlap, ("gaussian", "uniform")[i % 2], 2 + i)
         for i, (length, tile, overlap) in enumerate(tile_cases())
     ]
     results = javascript(live.OverlapTile, [("seams", c) for c in cases])
     for (length, tile, overlap, kind, reach), got in zip(cases, results, strict=True):
-        starts = np.array(inference.tile_starts(length, tile, overlap))
-        window = inference.gaussian_window(tile) if kind == "gaussian" else np.ones(tile)
+        starts = np.array(tiling.tile_starts(length, tile, overlap))
+        window = tiling.gaussian_window(tile) if kind == "gaussian" else np.ones(tile)
         top, bottom = np.zeros((2, max(length, tile)))
         inside = np.arange(tile)
         for k, start in enumerate(starts):

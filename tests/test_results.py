@@ -534,13 +534,13 @@ def test_a_kept_mask_comes_back(tmp_path):
 @pytest.fixture
 def run_with_gates(monkeypatch):
     """A run folder in name only: `training` gives its configuration, network and stack."""
-    from damunet_lite import data, models, training
+    from damunet_lite import models, synthetic, training
 
     network = models.att_unet(base_filters=2, depth=2)
     config = training.TrainConfig("att_unet", {"base_filters": 2}, fold=1, seed=3)
     monkeypatch.setattr(training, "read_config", lambda folder: config)
     monkeypatch.setattr(training, "load_network", lambda folder: network)
-    monkeypatch.setattr(training, "load_stack", lambda config: data.synthetic_stack(30, 32, 0))
+    monkeypatch.setattr(training, "load_stack", lambda config: synthetic.synthetic_stack(30, 32, 0))
     return network
 
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from book.tools import sweep
-from damunet_lite import data, training
+from damunet_lite import synthetic, training
 
 SMALL = {
     "network": "unet",
@@ -24,7 +24,7 @@ SMALL = {
 @pytest.fixture(scope="module", autouse=True)
 def _small_data():
     with pytest.MonkeyPatch.context() as patch:
-        stack = data.synthetic_stack(n=12, size=48, seed=0)
+        stack = synthetic.synthetic_stack(n=12, size=48, seed=0)
         patch.setattr(training, "load_stack", lambda config: stack)
         yield
 

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import pytest
 
-from damunet_lite import data, inference, metrics, plots, training
+from damunet_lite import data, inference, metrics, plots, synthetic, training
 from damunet_lite.training import CropBatches, RunError, TrainConfig, build, train
 
 # Dropout draws random numbers, so a run that forgets the state of its generators shows here.
@@ -49,7 +49,7 @@ FILES = {
 
 
 def small_stack(_config=None):
-    return data.synthetic_stack(n=12, size=48, seed=0)
+    return synthetic.synthetic_stack(n=12, size=48, seed=0)
 
 
 @pytest.fixture(autouse=True)
@@ -182,8 +182,8 @@ def test_learning_rate(finished):
 
 SCRIPT = """
 import json, sys
-from damunet_lite import data, training
-training.load_stack = lambda config: data.synthetic_stack(n=12, size=48, seed=0)
+from damunet_lite import data, synthetic, training
+training.load_stack = lambda config: synthetic.synthetic_stack(n=12, size=48, seed=0)
 config = training.TrainConfig.from_dict(json.loads(sys.argv[2]))
 training.train(config, sys.argv[1], progress=False)
 """

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import damunet_lite
-from damunet_lite import data, inference, metrics, models, training, weights
+from damunet_lite import data, inference, metrics, models, synthetic, training, weights
 from damunet_lite.training import RunError, TrainConfig
 from damunet_lite.weights import WeightsError
 
@@ -35,7 +35,7 @@ CONFIG = TrainConfig(
 
 
 def small_stack(_config=None):
-    return data.synthetic_stack(n=12, size=48, seed=0)
+    return synthetic.synthetic_stack(n=12, size=48, seed=0)
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +80,7 @@ def test_every_weight_comes_back_rounded_to_float16(run, exported):
 
 
 def test_predictions_move_by_a_thousandth(run, exported):
-    image = data.synthetic_stack(n=1, size=64, seed=5).images[0, ..., 0]
+    image = synthetic.synthetic_stack(n=1, size=64, seed=5).images[0, ..., 0]
     before = inference.predict(training.load_network(run), image)
     after = inference.predict(weights.load(exported), image)
     assert 0 < np.abs(before - after).max() < 5e-3
@@ -129,7 +129,7 @@ def test_an_older_file_is_replaced_only_when_that_is_asked_for(run, exported, tm
 def test_a_loaded_network_can_be_trained_on(exported):
     network = weights.load(exported)
     network.compile("adam", keras.losses.BinaryCrossentropy(), jit_compile=False)
-    picture = data.synthetic_stack(n=1, size=32, seed=0)
+    picture = synthetic.synthetic_stack(n=1, size=32, seed=0)
     before = all_weights(network)
     network.fit(picture.images, picture.membranes, verbose=0)
     assert any((a != b).any() for a, b in zip(before, all_weights(network), strict=True))

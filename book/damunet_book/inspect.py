@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from damunet_lite.inference import MULTIPLE, _Axis, _functional, as_network_input
+from damunet_lite.tiling import MULTIPLE, TiledAxis, as_network_input, padded_length
 
 
 def attention_maps(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -26,7 +26,7 @@ def attention_maps(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarra
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         As for :func:`as_network_input`.
 
     Examples
@@ -69,7 +69,7 @@ def feature_maps(model: keras.Model, image: np.ndarray, layer_name: str) -> np.n
     ------
     ValueError
         If no layer has that name.
-    TypeError, ValueError
+    ValueError
         As for :func:`as_network_input`.
 
     Examples
@@ -90,9 +90,13 @@ def _activations(model: keras.Model, tensors: dict, image: np.ndarray) -> dict:
     stack = as_network_input(image)
     for axis in (1, 2):
         length = stack.shape[axis]
-        source = _Axis(length, -(-length // MULTIPLE) * MULTIPLE, overlap=0).source
+        source = TiledAxis(length, padded_length(length), overlap=0).source
         stack = stack.take(source, axis=axis)
-    return _functional(model.inputs, tensors).predict_on_batch(stack)
+    # Keras warns where a model built from a list of one is given an array.
+    probe = keras.Model(model.inputs[0] if len(model.inputs) == 1 else model.inputs, tensors)
+    # XLA compiles anew, for seconds, at every size, and gains nothing on a CPU.
+    probe.jit_compile = keras.backend.backend() == "jax"
+    return probe.predict_on_batch(stack)
 
 
 def _as_tensor(values):

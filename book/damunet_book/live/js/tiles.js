@@ -7,7 +7,7 @@ function roundHalfEven(x) {
   return low % 2 ? low + 1 : low;
 }
 
-/** First pixels of the tiles along one axis, as damunet_lite.inference.tile_starts. */
+/** First pixels of the tiles along one axis, as damunet_lite.tiling.tile_starts. */
 export function tileStarts(length, tile, overlap) {
   if (tile >= length) return [0];
   const step = Math.max(1, Math.trunc(tile * (1 - overlap) + 1e-6));
@@ -15,7 +15,7 @@ export function tileStarts(length, tile, overlap) {
   return Array.from({ length: steps + 1 }, (_, k) => roundHalfEven((k * (length - tile)) / steps));
 }
 
-/** Weights of a tile's pixels, as damunet_lite.inference.gaussian_window; or all 1. */
+/** Weights of a tile's pixels, as damunet_lite.tiling.gaussian_window; or all 1. */
 export function tileWindow(tile, kind = "gaussian") {
   return Array.from({ length: tile }, (_, i) => (kind === "gaussian"
     ? Math.exp(-0.5 * ((i - (tile - 1) / 2) / (tile / 8)) ** 2) : 1));
