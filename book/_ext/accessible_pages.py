@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from PIL import Image
+
 MENDS = (
     # The book's name and the search button lie outside every landmark.
     (
@@ -91,8 +93,8 @@ def _size(path: Path) -> tuple[int, int]:
     """Width and height of a PNG, and nothing for other files."""
     if path.suffix != ".png":
         return 0, 0
-    head = path.read_bytes()[:24]
-    return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    with Image.open(path) as picture:
+        return picture.size
 
 
 def _mend_pages(app, error):

@@ -5,7 +5,7 @@ MathJax comes from the wheel of sphinx-mathjax-offline, and only the parts that 
 Thebe, which nothing here uses, would be fetched from a CDN.
 """
 
-import importlib.util
+import importlib
 import json
 import re
 import shutil
@@ -23,10 +23,8 @@ MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2")
 def _copy_mathjax(app, error):
     if error is not None or app.builder.format != "html":
         return
-    spec = importlib.util.find_spec("sphinx-mathjax-offline")
-    if spec is None:
-        raise ModuleNotFoundError("sphinx-mathjax-offline: pip install -r requirements.txt")
-    source = Path(spec.origin).parent / "static" / "mathjax"
+    package = importlib.import_module("sphinx-mathjax-offline")
+    source = Path(package.__path__[0]) / "static" / "mathjax"
     target = Path(app.outdir) / "_static" / "mathjax"
     for part in MATHJAX_PARTS:
         destination = target / part
@@ -126,8 +124,6 @@ def _mock_networks(app, config):
 
 
 def setup(app):
-    # The API pages describe this checkout, installed or not.
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     app.config.mathjax_path = "mathjax/tex-chtml.js"
     app.connect("config-inited", _mock_networks)
     app.connect("build-finished", _copy_mathjax)

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from book.tools.notebook_rules import EXEMPTING_TAGS, text_of
+from book.tools.notebook_rules import EXEMPTING_TAGS
 
 # What the median code cell may have, and what one cell in ten at most may exceed.
 TYPICAL_LINES, LONG_CELL = 6, 20
@@ -35,7 +35,7 @@ def contract_faults(notebook: Mapping[str, Any], number: int) -> list[str]:
     Parameters
     ----------
     notebook : mapping
-        The notebook as JSON.
+        The notebook as nbformat reads it.
     number : int
         Number of the chapter in its file name.
 
@@ -76,7 +76,7 @@ def orphan_numbers(notebook: Mapping[str, Any]) -> list[str]:
     """
     known = set()
     for cell in _code(notebook["cells"]):
-        for text in (text_of(cell), *_texts(cell)):
+        for text in (cell["source"], *_texts(cell)):
             known |= {_plain(n) for n in re.findall(r"\d*\.\d+", text)}
     orphans = []
     for text in _prose(notebook["cells"]):
@@ -95,7 +95,7 @@ def _plain(number: str) -> str:
 def _prose(cells) -> Iterator[str]:
     for cell in cells:
         if cell["cell_type"] == "markdown":
-            yield text_of(cell)
+            yield cell["source"]
         shown = cell["metadata"].get("mystnb", {})
         yield shown.get("figure", {}).get("caption", "")
         yield shown.get("image", {}).get("alt", "")
@@ -103,20 +103,19 @@ def _prose(cells) -> Iterator[str]:
 
 def _texts(cell) -> Iterator[str]:
     for output in cell.get("outputs", []):
-        data = output.get("data", {})
-        for value in (
+        shown = output.get("data", {})
+        yield from (
             output.get("text", ""),
-            data.get("text/plain", ""),
-            data.get("text/markdown", ""),
-        ):
-            yield value if isinstance(value, str) else "".join(value)
+            shown.get("text/plain", ""),
+            shown.get("text/markdown", ""),
+        )
 
 
 # ------------------------------------------------------------------ form
 
 
 def _code(cells) -> list:
-    return [cell for cell in cells if cell["cell_type"] == "code" and text_of(cell).strip()]
+    return [cell for cell in cells if cell["cell_type"] == "code" and cell["source"].strip()]
 
 
 def _role(cell) -> str | None:
@@ -125,12 +124,12 @@ def _role(cell) -> str | None:
 
 def _lines(cell) -> int:
     """Lines to read: empty ones and imports do not count."""
-    lines = map(str.strip, text_of(cell).split("\n"))
+    lines = map(str.strip, cell["source"].split("\n"))
     return sum(bool(line) and not line.startswith(("import ", "from ")) for line in lines)
 
 
 def _opening(notebook, number: int) -> Iterator[str]:
-    text = text_of(notebook["cells"][0])
+    text = notebook["cells"][0]["source"]
     if not text.startswith(f"# {number}. "):
         yield f"the title does not begin with '# {number}. '"
     paragraphs = re.split(r"\n\s*\n", text)
@@ -156,7 +155,7 @@ def _sizes(cells) -> Iterator[str]:
         yield f"the median code cell has {middle} lines, more than {TYPICAL_LINES}"
     if sum(n > LONG_CELL for n in lines) > len(lines) / 10:
         yield f"more than one code cell in ten has over {LONG_CELL} lines"
-    widest = max((line for cell in _code(cells) for line in text_of(cell).splitlines()), key=len)
+    widest = max((line for cell in _code(cells) for line in cell["source"].splitlines()), key=len)
     if len(widest) > LINE_LENGTH:
         yield f"a line of code is longer than {LINE_LENGTH} characters: {widest.strip()!r}"
     pictured = [
@@ -173,11 +172,8 @@ def _exercises(cells, number: int) -> Iterator[str]:
     if len(names) < EXERCISES:
         yield f"{len(names)} exercises, fewer than {EXERCISES}"
     for name in names:
-        parts = {
-            _role(cell): cell
-            for cell in cells
-            if cell["metadata"].get("damunet", {}).get("exercise") == name
-        }
+        mine = [c for c in cells if c["metadata"].get("damunet", {}).get("exercise") == name]
+        parts = {_role(cell): cell for cell in mine}
         if list(parts) != ["task", "stub", "solution"]:
             yield f"exercise {name} has {list(parts)} instead of task, stub, solution"
             continue
@@ -185,7 +181,7 @@ def _exercises(cells, number: int) -> Iterator[str]:
 
 
 def _exercise(parts, number: int) -> Iterator[str]:
-    task = text_of(parts["task"])
+    task = parts["task"]["source"]
     if not task.startswith(f"### Exercise {number}."):
         yield f"the task does not begin with '### Exercise {number}.'"
     if task.count("<summary>Hint") < 1:
@@ -199,18 +195,15 @@ def _exercise(parts, number: int) -> Iterator[str]:
     if not any("Right" in text for text in _texts(parts["solution"])):
         yield "the solution's stored verdict is not 'Right'"
     solution = parts["solution"]
-    hidden = {
-        "hide-cell" in solution["metadata"].get("tags", []),
-        solution["metadata"].get("jupyter", {}).get("source_hidden", False),
-        solution["metadata"].get("cellView") == "form",
-        text_of(solution).startswith("#@title Solution"),
-    }
-    if hidden != {True}:
+    metadata = solution["metadata"]
+    hidden = "hide-cell" in metadata.get("tags", []) and metadata.get("cellView") == "form"
+    hidden = hidden and metadata.get("jupyter", {}).get("source_hidden", False)
+    if not hidden or not solution["source"].startswith("#@title Solution"):
         yield "the solution is not hidden in the book, in JupyterLab and in Colab alike"
 
 
 def _quiz(cells) -> Iterator[str]:
-    text = "\n\n".join(text_of(cell) for cell in cells if cell["cell_type"] == "markdown")
+    text = "\n\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
     quiz = re.split(r"^## .*[Qq]uiz.*$", text, maxsplit=1, flags=re.MULTILINE)
     if len(quiz) < 2:
         yield "no section '## Quiz'"
@@ -230,7 +223,7 @@ def _quiz(cells) -> Iterator[str]:
 
 
 def _closing(cells) -> Iterator[str]:
-    text = "\n".join(text_of(cell) for cell in cells if cell["cell_type"] == "markdown")
+    text = "\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
     found = [text.find(f"## {heading}") for heading in CLOSING]
     if -1 in found or found != sorted(found):
         yield f"it does not close with the headings {CLOSING}"
@@ -242,7 +235,7 @@ def _outputs(cells) -> Iterator[str]:
     if len(exempt) > EXEMPT_SHARE * len(shown):
         yield f"{len(exempt)} of {len(shown)} cells with output are exempt from comparison"
     for cell in _code(cells):
-        live = re.search(r"\binteract(?:ive|ive_output)?\(|\.observe\(", text_of(cell))
+        live = re.search(r"\binteract(?:ive|ive_output)?\(|\.observe\(", cell["source"])
         if live and (cell["outputs"] or "needs-kernel" not in cell["metadata"].get("tags", [])):
             yield f"'{live[0]}' answers only with a kernel: tag needs-kernel, store no output"
     for cell in _code(cells):
@@ -253,7 +246,7 @@ def _outputs(cells) -> Iterator[str]:
 
 def _portable(cells) -> Iterator[str]:
     for cell in cells:
-        text = text_of(cell)
+        text = cell["source"]
         if cell["cell_type"] == "markdown":
             if MYST.search(text):
                 yield f"MyST that shows as raw text in Colab: {MYST.search(text)[0]!r}"

@@ -5,8 +5,8 @@
     python -m book.tools.chapter_times --recorded           # runs nothing: refreshes titles, and
         takes chapters not measured yet at the seconds that execute.py recorded in them
 
-Writes damunet_lite/chapter_times.json: for each chapter its title, a digest of its code, and the
-processor seconds of its kernel and of the processes that this started, in two parts, cells that
+Writes book/damunet_book/chapter_times.json: for each chapter its title, a digest of its code, and
+the processor seconds of its kernel and of the processes that this started, in two parts, cells that
 compute with a network and all others, because the two scale differently from one computer to the
 next. The reference computation is measured alike, once; preflight repeats it on the reader's
 computer. Processor seconds hardly depend on what else runs, so the computer need not be quiet.
@@ -24,63 +24,42 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+import nbformat
+import psutil
+from nbclient.exceptions import CellExecutionError
 
-import nbformat  # noqa: E402
-import psutil  # noqa: E402
-from nbclient import NotebookClient  # noqa: E402
-from nbclient.exceptions import CellExecutionError  # noqa: E402
+from book.tools.build import ROOT
+from book.tools.execute import notebook_client
+from book.tools.kernel_env import kernel_environment, local_data
 
-from book.tools.kernel_env import kernel_environment, local_data  # noqa: E402
-
-TIMES = ROOT / "damunet_lite" / "chapter_times.json"
+TIMES = ROOT / "book" / "damunet_book" / "chapter_times.json"
 NETWORK = re.compile(r"\.fit\(|\btrain|predict|network|\bunet|\bdamu_net|model\b|keras\.")
 
 
-def code_digest(notebook: dict) -> str:
-    """Digest of a notebook's code; prose and outputs do not count.
-
-    Examples
-    --------
-    >>> cell = {"cell_type": "code", "source": "1 + 1"}
-    >>> code_digest({"cells": [cell]}) == code_digest({"cells": [{**cell, "source": "1 + 2"}]})
-    False
-    """
-    code = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
-    return hashlib.sha256("\0".join(code).encode()).hexdigest()[:12]
-
-
 def describe(path: Path) -> dict:
-    """Number, title and code digest of a chapter."""
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    title = "".join(notebook["cells"][0]["source"]).partition("\n")[0]
+    """Number, title and digest of the code of a chapter; prose and outputs do not count."""
+    cells = nbformat.read(path, as_version=4).cells
+    code = "\0".join(cell.source for cell in cells if cell.cell_type == "code")
     return {
         "chapter": int(path.name[:2]),
-        "title": re.sub(r"^#\s*(\d+\.)?\s*", "", title).strip(),
-        "code": code_digest(notebook),
+        "title": re.sub(r"^#\s*(\d+\.)?\s*", "", cells[0].source.partition("\n")[0]).strip(),
+        "code": hashlib.sha256(code.encode()).hexdigest()[:12],
     }
 
 
 def recorded(path: Path, found: dict) -> dict:
     """An entry from what execute.py wrote down, until it is measured: the digest stays empty."""
-    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
-    verified = metadata.get("damunet", {}).get("verified")
+    verified = nbformat.read(path, as_version=4).metadata.get("damunet", {}).get("verified")
     if verified is None:
         print(f"{path.name}: was never executed")
         return {}
-    return {**found, "code": "", "plain": 0.0, "network": verified["seconds"]}
+    return {**found, "code": "", "plain": 0.0, "network": verified.seconds}
 
 
 def run(path: Path) -> dict[str, float]:
     """Processor seconds of a chapter, in its two parts."""
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(
-        notebook,
-        timeout=600,
-        kernel_name="python3",
-        record_timing=False,
-        resources={"metadata": {"path": str(path.resolve().parent)}},
-    )
+    client = notebook_client(notebook, path)
     parts = {"plain": 0.0, "network": 0.0}
     with client.setup_kernel(env=kernel_environment(), stderr=subprocess.DEVNULL):
         kernel = psutil.Process(client.km.provisioner.process.pid)
@@ -101,7 +80,8 @@ def run(path: Path) -> dict[str, float]:
 def reference() -> dict[str, float]:
     """Processor seconds of the reference computation, as preflight runs it: a middle of three."""
     real = local_data() is not None
-    command = [sys.executable, "-m", "damunet_book.preflight", "real" if real else "drawn"]
+    command = [sys.executable, "-m", "damunet_book.preflight", "--measure"]
+    command.append("real" if real else "drawn")
     found = []
     for _ in range(3):
         done = subprocess.run(
@@ -111,8 +91,8 @@ def reference() -> dict[str, float]:
     return {part: round(statistics.median(f[part] for f in found), 2) for part in found[0]}
 
 
-def write(times: dict) -> None:
-    times["chapters"].sort(key=lambda entry: entry["chapter"])
+def write(times: dict, known: dict[int, dict]) -> None:
+    times["chapters"] = [known[number] for number in sorted(known)]
     TIMES.write_text(json.dumps(times, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -126,10 +106,8 @@ def main() -> int:
     known = {entry["chapter"]: entry for entry in times.get("chapters", [])}
     if arguments.reference or not times:
         times["reference"] = reference()
-        times["machine"] = {
-            "cores": len(os.sched_getaffinity(0)),
-            "date": datetime.date.today().isoformat(),
-        }
+        cores, today = len(os.sched_getaffinity(0)), datetime.date.today().isoformat()
+        times["machine"] = {"cores": cores, "date": today}
         print(f"reference: {times['reference']}", flush=True)
     for path in arguments.notebooks or sorted((ROOT / "chapters").glob("*.ipynb")):
         found = describe(path)
@@ -146,11 +124,9 @@ def main() -> int:
             print(f"{path.name}: not measured, it does not run\n{error}", file=sys.stderr)
             continue
         known[found["chapter"]] = {**found, **seconds}
-        times["chapters"] = list(known.values())
-        write(times)
+        write(times, known)
         print(f"{path.name}: {seconds}", flush=True)
-    times["chapters"] = list(known.values())
-    write(times)
+    write(times, known)
     return 0
 
 

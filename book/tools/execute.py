@@ -17,12 +17,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-import nbformat  # noqa: E402
-from nbclient import NotebookClient  # noqa: E402
-from nbclient.exceptions import CellExecutionError  # noqa: E402
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert.preprocessors import ClearOutputPreprocessor
 
-from book.tools.kernel_env import kernel_environment  # noqa: E402
+from book.tools.kernel_env import kernel_environment
 
 PACKAGES = {"TensorFlow": "tensorflow", "Keras": "keras", "NumPy": "numpy"}
 # TensorFlow's loader writes these past every log level.
@@ -32,20 +34,18 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
-def execute(path: Path, timeout: int) -> None:
+def notebook_client(notebook: nbformat.NotebookNode, path: Path, **options: Any) -> NotebookClient:
+    """What runs a notebook as if it were opened where it lies."""
+    place = {"metadata": {"path": str(path.resolve().parent)}}
+    options = {"timeout": 600, "record_timing": False, **options}
+    return NotebookClient(notebook, kernel_name="python3", resources=place, **options)
+
+
+def execute(path: Path, timeout: int = 300) -> None:
     """Run one notebook in a fresh kernel and write it back; on an error it is left alone."""
     notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    client = NotebookClient(
-        notebook,
-        timeout=timeout,
-        kernel_name="python3",
-        record_timing=False,
-        coalesce_streams=True,
-        resources={"metadata": {"path": str(path.resolve().parent)}},
-    )
+    notebook, _ = ClearOutputPreprocessor().preprocess(notebook, {})
+    client = notebook_client(notebook, path, timeout=timeout, coalesce_streams=True)
     began = time.monotonic()
     client.execute(env=kernel_environment(), stderr=subprocess.DEVNULL)
     seconds = time.monotonic() - began

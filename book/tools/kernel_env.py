@@ -7,7 +7,7 @@ are fixed here.
 import os
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from book.tools.build import ROOT
 
 FIXED = {
     "CUDA_VISIBLE_DEVICES": "-1",

@@ -9,12 +9,6 @@ NBVAL_COMMENT = re.compile(r"^\s*#\s*(NBVAL_|PYTEST_VALIDATE_)\w+\s*$", re.MULTI
 LONGEST_CELL = 30
 
 
-def text_of(cell: Mapping[str, Any]) -> str:
-    """Source of a cell, whether it is stored as one string or as lines."""
-    source = cell["source"]
-    return source if isinstance(source, str) else "".join(source)
-
-
 def cell_fault(cell: Mapping[str, Any]) -> str | None:
     """Why strict comparison of a code cell would prove nothing, or None where it would.
 
@@ -30,7 +24,7 @@ def cell_fault(cell: Mapping[str, Any]) -> str | None:
     tags = set(metadata.get("tags", []))
     reason = str(metadata.get("damunet", {}).get("exempt_reason", "")).strip()
     exempt = sorted(tags & EXEMPTING_TAGS)
-    if NBVAL_COMMENT.search(text_of(cell)):
+    if NBVAL_COMMENT.search(cell["source"]):
         return "exempt a cell by a tag with a reason, not by an NBVAL comment"
     if exempt and not reason:
         return f"tag {exempt} needs a reason in the cell's metadata: damunet.exempt_reason"
@@ -40,7 +34,7 @@ def cell_fault(cell: Mapping[str, Any]) -> str | None:
         if "skip-execution" not in tags:
             return "nbval-skip needs the tag skip-execution as well, for book/tools/execute.py"
         return None
-    if cell["execution_count"] is None and text_of(cell).strip():
+    if cell["execution_count"] is None and cell["source"].strip():
         return "never executed: store its outputs with python -m book.tools.execute"
     return None
 
@@ -51,13 +45,13 @@ def notebook_faults(notebook: Mapping[str, Any], address: str) -> list[str]:
     Parameters
     ----------
     notebook : mapping
-        The notebook as JSON.
+        The notebook as nbformat reads it.
     address : str
         The repository's address, from which the first code cell installs the package.
     """
-    code = [c for c in notebook["cells"] if c["cell_type"] == "code" and text_of(c).strip()]
+    code = [c for c in notebook["cells"] if c["cell_type"] == "code" and c["source"].strip()]
     faults = []
-    if not code or f"git+{address}" not in text_of(code[0]):
+    if not code or f"git+{address}" not in code[0]["source"]:
         faults.append(f"the first code cell does not install from git+{address}")
     ran = [c["execution_count"] for c in code if "nbval-skip" not in c["metadata"].get("tags", [])]
     if ran != list(range(1, len(ran) + 1)):
@@ -69,14 +63,16 @@ def notebook_faults(notebook: Mapping[str, Any], address: str) -> list[str]:
     for number, cell in enumerate(code):
         faults += [f"code cell {number}: {fault}" for fault in _code_cell_faults(cell)]
     for number, cell in enumerate(notebook["cells"]):
-        if cell["cell_type"] == "markdown" and re.search(r"!\[\s*\]\(", text_of(cell)):
+        if "lines_to_next_cell" in cell["metadata"]:
+            faults.append(f"cell {number}: metadata that a converter left, lines_to_next_cell")
+        if cell["cell_type"] == "markdown" and re.search(r"!\[\s*\]\(", cell["source"]):
             faults.append(f"cell {number}: an image without alt text")
     return faults
 
 
 def _code_cell_faults(cell: Mapping[str, Any]) -> list[str]:
     faults = [fault] if (fault := cell_fault(cell)) else []
-    lines = [line for line in text_of(cell).split("\n") if line.strip()]
+    lines = [line for line in cell["source"].split("\n") if line.strip()]
     if len(lines) > LONGEST_CELL:
         faults.append(f"{len(lines)} lines, more than {LONGEST_CELL}")
     if "execution" in cell["metadata"]:

@@ -14,28 +14,8 @@ import io
 import sys
 from pathlib import Path
 
-import yaml  # noqa: E402
-
-from book.tools.browser import Browser, missing  # noqa: E402
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def toc_pages(node: object) -> list[str]:
-    """Names of all pages below a node of the table of contents.
-
-    Examples
-    --------
-    >>> toc_pages({"root": "a", "parts": [{"chapters": [{"file": "b"}, {"file": "c"}]}]})
-    ['a', 'b', 'c']
-    """
-    if isinstance(node, list):
-        return [page for item in node for page in toc_pages(item)]
-    assert isinstance(node, dict)
-    pages = [node[key] for key in ("root", "file") if key in node]
-    for key in ("parts", "chapters", "sections"):
-        pages += toc_pages(node.get(key) or [])
-    return pages
+from book.tools.browser import Browser, missing
+from book.tools.build import ROOT, book_pages
 
 
 def write_pdf(html: Path, pages: list[str], out: Path) -> int:
@@ -69,8 +49,7 @@ def main() -> int:
     if reason := missing():
         print(f"Cannot print: {reason}.", file=sys.stderr)
         return 1
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    pages = arguments.pages or toc_pages(toc)
+    pages = arguments.pages or book_pages()
     if absent := [page for page in pages if not (arguments.html / f"{page}.html").is_file()]:
         print(f"Build the book first: there is no page {absent[0]}.", file=sys.stderr)
         return 1

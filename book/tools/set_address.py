@@ -14,7 +14,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from book.tools.build import ROOT
+
 SUFFIXES = {".cff", ".cfg", ".css", ".html", ".ipynb", ".js", ".json", ".md", ".py", ".toml"}
 SUFFIXES |= {".txt", ".yml", ".yaml"}
 SKIPPED = {"_build", "build", "dist", "node_modules", "runs", "__pycache__"}

@@ -44,7 +44,7 @@ def render(text: str) -> Markup:
     Examples
     --------
     >>> render("A *loss* $a<b$.")
-    Markup('<p>A <em>loss</em> \\\\(a&lt;b\\\\).</p>\\n')
+    Markup('<p>A <em>loss</em> <span class="math inline">\\\\(a&lt;b\\\\)</span>.</p>\\n')
     """
     return Markup(_parser().render(without_links(text)))
 
