@@ -1,7 +1,7 @@
 """Try the workshop's bundle as a room without network would.
 
-    python tests/offline_workshop.py                      # fetches about 0.7 GB of packages
-    python tests/offline_workshop.py --wheels FOLDER      # takes those of an earlier run
+    python -m tests.offline_workshop                      # fetches about 0.7 GB of packages
+    python -m tests.offline_workshop --wheels FOLDER      # takes those of an earlier run
 
 Writes the bundle, unpacks it, closes the network (a network namespace of its own on Linux where
 that is allowed, and proxies to a closed port in any case), installs from the bundle into a fresh
@@ -19,10 +19,9 @@ import time
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-
-from book import workshop  # noqa: E402
-from book.workshop import bundle  # noqa: E402
+from book import workshop
+from book.tools.build import ROOT
+from book.workshop import bundle
 
 CLOSED = "http://127.0.0.1:9"
 # A namespace starts without a working loopback, which notebooks talk to their kernels over.
@@ -88,13 +87,13 @@ def main() -> int:
 
 
 def attempt(place: Path, wheels: bool | Path) -> int:
-    material = workshop.write(place / "material", ROOT, wheels, report=lambda line: print(line))
-    with zipfile.ZipFile(material.bundle) as archive:
+    planned = workshop.write(place / "material", ROOT, wheels, report=print)
+    with zipfile.ZipFile(place / "material" / bundle.FILE) as archive:
         archive.extractall(place)
     room = place / bundle.NAME
     home = place / "home"
     home.mkdir(exist_ok=True)
-    path = [f"notebooks/{chapter.slug}.ipynb" for chapter in material.sheets[0].chapters]
+    path = [f"notebooks/{chapter.slug}.ipynb" for chapter in planned[0].chapters]
     isolated = own_namespace()
     print("network: " + ("a namespace of its own" if isolated else "proxies to a closed port"))
     steps = [

@@ -4,7 +4,6 @@ The pages are built once, as strictly as Sphinx can, and then looked at as files
 anchor and image has to be there, and nothing may be asked of another host.
 """
 
-import json
 import re
 import subprocess
 import sys
@@ -12,46 +11,34 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pytest
-import yaml
 from bs4 import BeautifulSoup
 
-from book.tools.build import without_networks
+from book.tools.build import ROOT, book_pages, without_networks
 from book.tools.notebook_rules import cell_fault, notebook_faults
 from book.tools.set_address import configured_address, split_address
 
-ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
-TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 PAGE_LIMIT = 1_000_000
 
 
-def toc_pages(node=TOC) -> list[str]:
-    """Names of all pages, in the order of the table of contents."""
-    if isinstance(node, list):
-        return [page for item in node for page in toc_pages(item)]
-    pages = [node[key] for key in ("root", "file") if key in node]
-    for key in ("parts", "chapters", "sections"):
-        pages += toc_pages(node.get(key) or [])
-    return pages
-
-
 def read_notebook(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return nbformat.read(path, as_version=4)
 
 
 # --- sources ----------------------------------------------------------------------------
 
 
 def test_toc_lists_each_page_once_and_only_pages_that_exist():
-    pages = toc_pages()
+    pages = book_pages()
     assert len(pages) == len(set(pages))
     for page in pages:
         assert [s for s in (".md", ".ipynb") if (ROOT / (page + s)).is_file()], page
 
 
 def test_every_chapter_is_in_the_toc_in_the_order_of_its_number():
-    listed = [page for page in toc_pages() if page.startswith("chapters/")]
+    listed = [page for page in book_pages() if page.startswith("chapters/")]
     assert listed == [f"chapters/{path.stem}" for path in CHAPTERS]
     assert all(re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem) for path in CHAPTERS)
 
@@ -74,7 +61,7 @@ def test_every_text_of_the_book_is_in_the_toc():
         for path in ROOT.glob("book/**/*.md")
         if "results" not in path.parts  # records and the tables made of them, not pages
     }
-    assert texts == {page for page in toc_pages() if page.startswith("book/")}
+    assert texts == {page for page in book_pages() if page.startswith("book/")}
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -106,7 +93,7 @@ def code_cell(source, count, outputs=(), **metadata):
 
 
 def sound_notebook(*cells):
-    install = code_cell([f"%pip install -q git+{ADDRESS}\n"], 1)
+    install = code_cell(f"%pip install -q git+{ADDRESS}\n", 1)
     return {"metadata": {"damunet": {"verified": {}}}, "cells": [install, *cells]}
 
 
@@ -122,6 +109,7 @@ FAULTY_CELLS = {
     "a stored error": code_cell("1", 2, [{"output_type": "error", "ename": "KeyError"}]),
     "standard error": code_cell("1", 2, [{"output_type": "stream", "name": "stderr"}]),
     "31 lines": code_cell("a = 1\n" * 31, 2),
+    "a converter left": code_cell("1", 2, lines_to_next_cell=2),
     "time stamps": code_cell("1", 2, execution={"iopub.execute_input": "noon"}),
     "image without alt": {"cell_type": "markdown", "source": "![](a.png)", "metadata": {}},
 }
@@ -153,7 +141,6 @@ def test_an_install_cell_with_another_address_is_a_fault():
 @pytest.mark.slow
 def test_strict_comparison_catches_what_it_should_and_nothing_else(tmp_path):
     """Store a notebook's outputs with our tool, compare, then spoil them one at a time."""
-    import nbformat
     from nbformat.v4 import new_code_cell, new_notebook
 
     sources = [
@@ -175,8 +162,8 @@ def test_strict_comparison_catches_what_it_should_and_nothing_else(tmp_path):
 
     assert "6 errors" in outcome()  # nothing stored yet: refused, not passed
 
-    execute = [sys.executable, ROOT / "book" / "tools" / "execute.py", path]
-    stored = subprocess.run(execute, capture_output=True, text=True, cwd=tmp_path)
+    execute = [sys.executable, "-m", "book.tools.execute", path]
+    stored = subprocess.run(execute, capture_output=True, text=True, cwd=ROOT)
     assert stored.returncode == 0, stored.stderr
     assert "cell 1, not stored: not stored" in stored.stderr
     assert "6 passed" in outcome()
@@ -208,7 +195,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def toc_files(site: Path) -> list[Path]:
-    return [site / f"{page}.html" for page in toc_pages()]
+    return [site / f"{page}.html" for page in book_pages()]
 
 
 def pages(site: Path) -> list[Path]:
@@ -232,21 +219,11 @@ def test_book_builds_in_a_minute_without_network_libraries(built, tmp_path):
 def test_the_pages_are_those_of_the_toc(site):
     names = {page.relative_to(site).with_suffix("").as_posix() for page in pages(site)}
     made = {"index", "genindex", "search", "py-modindex"}
-    assert names - made == set(toc_pages())
+    assert names - made == set(book_pages())
 
 
-REFERENCES = {
-    "a": "href",
-    "link": "href",
-    "script": "src",
-    "img": "src",
-    "source": "src",
-    "iframe": "src",
-    "video": "src",
-    "audio": "src",
-    "object": "data",
-    "embed": "src",
-}
+REFERENCES = {"a": "href", "link": "href", "object": "data"}
+REFERENCES |= dict.fromkeys(("script", "img", "source", "iframe", "video", "audio", "embed"), "src")
 
 
 def references(soup):

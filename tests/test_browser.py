@@ -14,14 +14,14 @@ from urllib.request import url2pathname
 
 import numpy as np
 import pytest
-from test_book import toc_pages
-from test_pages import benchmark
+from benchmarks import pages as benchmark
+from damunet_book import live
 
 from book.tools.browser import Browser, missing, serve
-from damunet_book import live
+from book.tools.build import book_pages
 from damunet_lite import metrics
 
-PAGES = [*toc_pages(), "genindex", "py-modindex", "search"]
+PAGES = [*book_pages(), "genindex", "py-modindex", "search"]
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
 

@@ -1,21 +1,19 @@
 """Every chapter keeps its contract, and the check of the contract notices what breaks it."""
 
-import json
 import re
-from pathlib import Path
 
+import nbformat
 import pytest
 
+from book.tools.build import ROOT
 from book.tools.chapter_contract import CITED, contract_faults, orphan_numbers
-from book.tools.notebook_rules import text_of
 
-ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 SOUND = next(path for path in CHAPTERS if path.name.startswith("04"))
 
 
 def read(path):
-    return json.loads(path.read_text(encoding="utf-8"))
+    return nbformat.read(path, as_version=4)
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -27,10 +25,10 @@ def test_chapter_keeps_its_contract(path):
 def test_exercises_use_every_checker_and_each_checker_is_tested(path):
     number = path.name[:2]
     name = f"ch{number}"
-    checker = (ROOT / "damunet_lite" / "checks" / f"{name}.py").read_text(encoding="utf-8")
+    checker = (ROOT / "book" / "damunet_book" / "checks" / f"{name}.py").read_text(encoding="utf-8")
     public = re.findall(r"^def ([a-z]\w*)\(", checker, re.MULTILINE)
     tests = (ROOT / "tests" / "checks" / f"test_{name}.py").read_text(encoding="utf-8")
-    code = "\n".join(text_of(c) for c in read(path)["cells"] if c["cell_type"] == "code")
+    code = "\n".join(c["source"] for c in read(path)["cells"] if c["cell_type"] == "code")
     used = set(re.findall(rf"{name}\.(\w+)\(", code))
     assert used, f"{path.name} calls no checker"
     assert used <= set(public)
@@ -54,15 +52,15 @@ def first(notebook, role):
 
 
 def replace(cell, old, new):
-    text = text_of(cell)
+    text = cell["source"]
     assert old in text
     cell["source"] = text.replace(old, new)
 
 
 def everywhere(notebook, old, new):
     for cell in notebook["cells"]:
-        if cell["cell_type"] == "markdown" and old in text_of(cell):
-            cell["source"] = text_of(cell).replace(old, new)
+        if cell["cell_type"] == "markdown" and old in cell["source"]:
+            cell["source"] = cell["source"].replace(old, new)
 
 
 def add(notebook, kind, text, **metadata):
@@ -75,7 +73,7 @@ def add(notebook, kind, text, **metadata):
 SPOILED = {
     "title": (lambda n: replace(n["cells"][0], "# 4. ", "# "), "the title"),
     "objectives": (
-        lambda n: n["cells"][0].update(source=text_of(n["cells"][0]).replace("\n- ", "\n")),
+        lambda n: n["cells"][0].update(source=n["cells"][0]["source"].replace("\n- ", "\n")),
         "objectives",
     ),
     "minutes": (lambda n: n["metadata"]["damunet"].pop("minutes_read"), "minutes_read"),
@@ -140,7 +138,7 @@ def changed_digits(notebook):
     for index, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "markdown":
             continue
-        text = text_of(cell)
+        text = cell["source"]
         for match in re.finditer(r"(?<![\w./-])0\.\d\d\d+(?![\w/-]|\.\d)", text):
             end = match.end()
             paragraph = text[: match.start()].split("\n\n")[-1] + text[end:].split("\n\n")[0]

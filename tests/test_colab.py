@@ -1,15 +1,9 @@
 """Colab's versions: the list, how it is refreshed, and that installing changes none of them."""
 
-import importlib.util
 import os
-from pathlib import Path
 
+import colab
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
-specification = importlib.util.spec_from_file_location("colab", ROOT / "tests" / "colab.py")
-colab = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(colab)
 
 OLD = "# What Colab's image of 2026-01-02 has (Python 3.12), so\nkeras==3.1\nnumpy==2.0\n"
 FREEZE = "absl-py==1.4.0\nnumpy==2.1.3\nKeras==3.13.2\nmore @ file:///somewhere\n"

@@ -21,27 +21,23 @@ LEFT_OUT = shutil.ignore_patterns(
 def test_a_new_chapter_passes_everything_at_once(tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
-    environment = {**os.environ, "PYTHONPATH": str(copy), "NO_COLOR": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{copy}{os.pathsep}{copy / 'book'}",
+        "NO_COLOR": "1",
+    }
 
     def run(*command):
-        done = subprocess.run(
-            [sys.executable, *map(str, command)],
-            cwd=copy,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
+        words = [sys.executable, *map(str, command)]
+        done = subprocess.run(words, cwd=copy, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
-    made = run("book/tools/new_chapter.py", "98", "a_new_idea", "A new idea").split("\n")
+    made = run("-m", "book.tools.new_chapter", "98", "a_new_idea", "A new idea").split("\n")
     chapter, module, test, toc = made[:4]
-    assert [chapter, module, test, toc] == [
-        "chapters/98_a_new_idea.ipynb",
-        "damunet_lite/checks/ch98.py",
-        "tests/checks/test_ch98.py",
-        "_toc.yml",
-    ]
+    assert chapter == "chapters/98_a_new_idea.ipynb"
+    assert module == "book/damunet_book/checks/ch98.py"
+    assert (test, toc) == ("tests/checks/test_ch98.py", "_toc.yml")
     run("-m", "ruff", "check", chapter, module, test)
     suites = (chapter, test, "tests/test_chapters.py", "tests/test_book.py")
     report = run("-m", "pytest", "-q", "-n0", *suites, "-k", "98 and not colab")
@@ -60,7 +56,7 @@ def test_a_new_chapter_passes_everything_at_once(tmp_path):
 
 
 def small_tree(root: Path) -> Path:
-    for folder in ("chapters", "damunet_lite/checks", "tests/checks"):
+    for folder in ("chapters", "book/damunet_book/checks", "tests/checks"):
         (root / folder).mkdir(parents=True)
     (root / "_config.yml").write_text("  url: https://github.com/a/b\n", encoding="utf-8")
     (root / "_toc.yml").write_text("  - file: chapters/01_a\n", encoding="utf-8")

@@ -1,24 +1,17 @@
 """The limits that a page must keep, and what comes out of a printer."""
 
-import importlib.util
-import json
 import re
-from pathlib import Path
 
+import nbformat
 import pytest
-from test_book import toc_pages
+from benchmarks import pages as benchmark
 
 from book.tools.browser import missing
-from book.tools.notebook_rules import text_of
-from book.tools.pdf import toc_pages as pages_to_print
+from book.tools.build import ROOT, book_pages
 from book.tools.pdf import write_pdf
 
-ROOT = Path(__file__).resolve().parents[1]
-specification = importlib.util.spec_from_file_location("pages", ROOT / "tests/benchmarks/pages.py")
-benchmark = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(benchmark)
 needs_browser = pytest.mark.skipif(missing() is not None, reason=str(missing()))
-CHAPTERS = [page for page in toc_pages() if page.startswith("chapters/")]
+CHAPTERS = [page for page in book_pages() if page.startswith("chapters/")]
 
 
 def test_a_page_that_breaks_a_limit_is_named():
@@ -26,13 +19,6 @@ def test_a_page_that_breaks_a_limit_is_named():
     assert benchmark.broken_limits(sound) == []
     broken = benchmark.broken_limits({**sound, "own": 1_000_000, "readable": 1500})
     assert broken == ["own", "readable"]
-
-
-def test_the_book_is_printed_in_the_order_of_its_contents():
-    import yaml
-
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    assert pages_to_print(toc) == toc_pages()
 
 
 @pytest.mark.slow
@@ -55,8 +41,8 @@ def test_a_chapter_prints_whole_lines_and_nothing_but_the_chapter(site, tmp_path
 
 def code_lines(chapter):
     """Lines of the code cells, solutions included."""
-    notebook = json.loads((ROOT / f"{chapter}.ipynb").read_text(encoding="utf-8"))
-    shown = [text_of(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    cells = nbformat.read(ROOT / f"{chapter}.ipynb", as_version=4).cells
+    shown = [cell.source for cell in cells if cell.cell_type == "code"]
     return [line for line in "\n".join(shown).split("\n") if line.strip()]
 
 

@@ -1,6 +1,6 @@
 """Weight and loading time of every built page, and what the build costs.
 
-    python tests/benchmarks/pages.py [--html FOLDER] [--json FILE]
+    python -m tests.benchmarks.pages [--html FOLDER] [--json FILE]
 
 Without --html the book is built first, with every network library refused. Each page is loaded
 from a server on this computer into an empty browser cache; the table gives
@@ -21,10 +21,8 @@ import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-ROOT = Path(__file__).resolve().parents[2]
-
-from book.tools.browser import Browser, Visit, missing, serve  # noqa: E402
-from book.tools.build import build_book  # noqa: E402
+from book.tools.browser import Browser, Visit, missing, serve
+from book.tools.build import build_book
 
 LIMITS = {"own": 1_000_000, "page": 4_000_000, "readable": 1000, "formulas": 2000}
 BUILD_LIMIT = 60

@@ -1,6 +1,6 @@
 """How well preflight predicts: its minutes for some chapters against a run of them right after.
 
-    python tests/benchmarks/preflight_accuracy.py chapters/03*.ipynb chapters/04*.ipynb
+    python -m tests.benchmarks.preflight_accuracy chapters/03*.ipynb chapters/04*.ipynb
 
 Other programs that come or go between the two make the comparison worthless: wants a computer
 whose load does not change. Exit code 1 if one is more than 30 % off.
@@ -11,13 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+import nbformat
+from damunet_book import preflight
 
-import nbformat  # noqa: E402
-from damunet_book import preflight  # noqa: E402
-from nbclient import NotebookClient  # noqa: E402
-
-from book.tools.kernel_env import kernel_environment  # noqa: E402
+from book.tools.execute import notebook_client
+from book.tools.kernel_env import kernel_environment
 
 MARGIN = 0.3
 
@@ -27,12 +25,8 @@ def main(paths: list[Path]) -> int:
     for path in paths:
         before = preflight.run()
         began = time.perf_counter()
-        NotebookClient(
-            nbformat.read(path, as_version=4),
-            timeout=600,
-            kernel_name="python3",
-            resources={"metadata": {"path": str(path.resolve().parent)}},
-        ).execute(env=kernel_environment(), stderr=subprocess.DEVNULL)
+        client = notebook_client(nbformat.read(path, as_version=4), path)
+        client.execute(env=kernel_environment(), stderr=subprocess.DEVNULL)
         seconds = time.perf_counter() - began
         predicted = next(60 * c.minutes for c in before.chapters if c.chapter == int(path.name[:2]))
         off = predicted / seconds - 1
