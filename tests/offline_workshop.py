@@ -19,9 +19,8 @@ import time
 import zipfile
 from pathlib import Path
 
-from book import workshop
 from book.tools.build import ROOT
-from book.workshop import bundle
+from book.workshop import bundle, material
 
 CLOSED = "http://127.0.0.1:9"
 # A namespace starts without a working loopback, which notebooks talk to their kernels over.
@@ -87,7 +86,7 @@ def main() -> int:
 
 
 def attempt(place: Path, wheels: bool | Path) -> int:
-    planned = workshop.write(place / "material", ROOT, wheels, report=print)
+    planned = material.write(place / "material", ROOT, wheels, report=print)
     with zipfile.ZipFile(place / "material" / bundle.FILE) as archive:
         archive.extractall(place)
     room = place / bundle.NAME

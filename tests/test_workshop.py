@@ -5,7 +5,7 @@ The full form, which fetches packages, installs from the bundle without network 
 """
 
 import ast
-import importlib.util
+import importlib
 import json
 import re
 import shutil
@@ -17,32 +17,38 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from book import workshop
-from book.workshop import bundle, notebooks, sheets, slides
+from book.tools.browser import Browser, missing
+from book.tools.build import ROOT
+from book.workshop import bundle, material, notebooks, sheets, slides
+from book.workshop.__main__ import main
 from book.workshop.chapters import (
     Chapter,
     WorkshopError,
-    find_checkout,
     read_chapter,
     read_chapters,
     role,
     without_details,
 )
-from damunet_lite.__main__ import main
 
-ROOT = Path(__file__).resolve().parents[1]
-CHAPTERS = read_chapters(ROOT)
+CHAPTERS = read_chapters()
 IDS = [chapter.slug for chapter in CHAPTERS]
+FOURTH = next(chapter for chapter in CHAPTERS if chapter.number == 4)
+each_form = pytest.mark.parametrize("form", sheets.FORMATS, ids=[f.slug for f in sheets.FORMATS])
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
 
 
 @pytest.fixture(scope="module")
-def material(tmp_path_factory):
-    return workshop.write(tmp_path_factory.mktemp("workshop"), ROOT)
+def made(tmp_path_factory):
+    """Folder with everything that the command writes."""
+    folder = tmp_path_factory.mktemp("workshop")
+    assert main([str(folder)]) == 0
+    return folder
 
 
-def read(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
 
 
 def solution_lines(chapter: Chapter) -> set[str]:
@@ -57,7 +63,7 @@ def solution_lines(chapter: Chapter) -> set[str]:
 # --- what is read from a chapter --------------------------------------------------------
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
+@each_chapter
 def test_a_chapter_says_what_a_teacher_needs(chapter):
     assert 3 <= len(chapter.goals) <= 6
     assert len(chapter.claims) >= 3
@@ -71,38 +77,53 @@ def test_a_chapter_says_what_a_teacher_needs(chapter):
 
 
 def test_a_stub_without_minutes_is_named():
-    notebook = {
-        "metadata": {},
-        "cells": [
-            {
-                "cell_type": "markdown",
-                "source": "### Exercise 1.1 · X",
-                "metadata": {"damunet": {"exercise": "01.x", "role": "task"}},
-            },
-            {
-                "cell_type": "code",
-                "source": "...",
-                "metadata": {"damunet": {"exercise": "01.x", "role": "stub"}},
-            },
-        ],
-    }
-    with pytest.raises(WorkshopError, match=r"exercise 01\.x must say its minutes"):
-        _ = Chapter(Path("01_x.ipynb"), notebook).exercises
-    with pytest.raises(WorkshopError, match="minutes_read must be a number"):
-        _ = Chapter(Path("01_x.ipynb"), notebook).minutes_read
+    chapter = made_up(1, 20, 1, [5])
+    for cell in chapter.notebook.cells[1:]:
+        del cell.metadata.damunet["minutes"]
+    with pytest.raises(WorkshopError, match=r"stub of exercise 01\.e1 is None, wanted whole min"):
+        _ = chapter.exercises
+    chapter.notebook.metadata.damunet["minutes_read"] = 0
+    with pytest.raises(WorkshopError, match="minutes_read is 0, wanted a number > 0"):
+        _ = chapter.minutes_read
 
 
-def test_without_the_repository_the_command_says_what_is_needed(tmp_path, capsys):
-    assert main(["workshop", str(tmp_path / "out"), "--checkout", str(tmp_path)]) == 1
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--checkout", "NONE"], "no copy of the repository"),
+        (["--start", "9.30"], "start is '9.30', wanted a time of day such as 9:30"),
+        (["--wheels", "NONE"], "wanted a folder with .whl files"),
+    ],
+)
+def test_the_command_says_in_one_line_what_is_wrong(tmp_path, capsys, words, said):
+    words = [str(tmp_path / "none") if word == "NONE" else word for word in words]
+    assert main([str(tmp_path / "out"), *words]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ")
-    assert "copy of the repository" in error
+    assert said in error
+    assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
-def test_the_copy_of_the_repository_is_found_from_within_it(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    assert find_checkout() == ROOT
+def test_wrong_words_and_an_interruption_have_codes_of_their_own(monkeypatch, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+
+    def interrupted(**given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(material, "write", interrupted)
+    assert main(["out"]) == 130
+    assert capsys.readouterr().err.endswith("interrupted\n")
+
+
+def test_a_package_that_is_missing_is_one_line(tmp_path):
+    script = "import sys; sys.modules['jinja2'] = None; from book.workshop.__main__ import main; "
+    command = [sys.executable, "-c", script + "sys.exit(main(['out']))"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the package jinja2 is missing: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_notebook_that_is_none(tmp_path):
@@ -116,17 +137,17 @@ def test_a_notebook_that_is_none(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["student", "instructor", "blank"])
-def test_every_notebook_is_valid(material, kind):
-    paths = sorted((material.folder / kind).glob("*.ipynb"))
+def test_every_notebook_is_valid(made, kind):
+    paths = sorted((made / kind).glob("*.ipynb"))
     assert [p.stem for p in paths if not p.stem.startswith("00")] == IDS
     for path in paths:
         nbformat.validate(nbformat.read(path, as_version=4))
 
 
 @pytest.mark.parametrize("kind", ["student", "blank"])
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
-def test_no_solution_answer_output_or_note_is_left(material, chapter, kind):
-    path = material.folder / kind / f"{chapter.slug}.ipynb"
+@each_chapter
+def test_no_solution_answer_output_or_note_is_left(made, chapter, kind):
+    path = made / kind / f"{chapter.slug}.ipynb"
     notebook = read(path)
     lines = {line.strip() for cell in notebook["cells"] for line in cell["source"].split("\n")}
     assert solution_lines(chapter)
@@ -139,9 +160,9 @@ def test_no_solution_answer_output_or_note_is_left(material, chapter, kind):
     assert not any(cell.get("outputs") for cell in notebook["cells"])
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
-def test_students_keep_task_hints_and_stub_of_every_exercise(material, chapter):
-    cells = read(material.folder / "student" / f"{chapter.slug}.ipynb")["cells"]
+@each_chapter
+def test_students_keep_task_hints_and_stub_of_every_exercise(made, chapter):
+    cells = read(made / "student" / f"{chapter.slug}.ipynb")["cells"]
     for exercise in chapter.exercises:
         task, stub = (
             next(
@@ -175,7 +196,7 @@ def names(source: str, context: type) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
+@each_chapter
 def test_no_cell_needs_what_only_a_solution_made(chapter):
     """Otherwise the student notebook, which has no solutions, would stop there."""
     kept, solved = set(), set()
@@ -191,9 +212,9 @@ def test_no_cell_needs_what_only_a_solution_made(chapter):
         kept |= made
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
-def test_instructors_see_solutions_notes_and_minutes(material, chapter):
-    cells = read(material.folder / "instructor" / f"{chapter.slug}.ipynb")["cells"]
+@each_chapter
+def test_instructors_see_solutions_notes_and_minutes(made, chapter):
+    cells = read(made / "instructor" / f"{chapter.slug}.ipynb")["cells"]
     text = "\n".join(cell["source"] for cell in cells)
     for exercise in chapter.exercises:
         assert f"exercise {exercise.number}, {exercise.minutes} minutes.** " in text
@@ -206,23 +227,23 @@ def test_instructors_see_solutions_notes_and_minutes(material, chapter):
     assert f"{chapter.minutes_read} minutes; running {chapter.minutes_run}" in text
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
-def test_blank_notebooks_have_imports_stubs_and_goals_only(material, chapter):
+@each_chapter
+def test_blank_notebooks_have_imports_stubs_and_goals_only(made, chapter):
     code = [
         c
-        for c in read(material.folder / "blank" / f"{chapter.slug}.ipynb")["cells"]
+        for c in read(made / "blank" / f"{chapter.slug}.ipynb")["cells"]
         if c["cell_type"] == "code"
     ]
     assert "import" in code[0]["source"]
     assert "import" in code[1]["source"]
-    assert len(code[1]["source"].split("\n")) <= 16
+    assert len(code[1]["source"].split("\n")) <= 20
     for cell in code[2:]:
         if role(cell).get("role") != "stub":
             assert re.fullmatch(r"# .+\n", cell["source"])
 
 
-def test_links_lead_to_what_is_there(material):
-    for path in material.folder.glob("*/*.ipynb"):
+def test_links_lead_to_what_is_there(made):
+    for path in made.glob("*/*.ipynb"):
         for cell in read(path)["cells"]:
             if cell["cell_type"] == "markdown":
                 for target in re.findall(r"\]\((?!https?:|#)([^)\s]+)\)", cell["source"]):
@@ -242,26 +263,29 @@ def test_folded_parts_go_by_their_title():
 # --- run sheets -------------------------------------------------------------------------
 
 
-def made_up(number: int, reading: int, running: int, exercises: list[int]) -> Chapter:
-    cells = [{"cell_type": "markdown", "metadata": {}, "source": f"# {number}. Title\n\n- a"}]
+def made_up(number: int, reading: int, running: int, exercises: list[int], *cells) -> Chapter:
+    """A chapter with a goal, these cells, and an exercise for each number of minutes."""
+    cells = [new_markdown_cell(f"# {number}. Title\n\n- a"), *cells]
     for i, minutes in enumerate(exercises, start=1):
         info = {"exercise": f"{number:02}.e{i}", "minutes": minutes}
-        cells.append(
-            {
-                "cell_type": "markdown",
-                "source": f"### Exercise {number}.{i} · E",
-                "metadata": {"damunet": {**info, "role": "task", "instructor": "Note."}},
-            }
-        )
-        cells.append(
-            {
-                "cell_type": "code",
-                "source": "...",
-                "metadata": {"damunet": {**info, "role": "stub"}},
-            }
-        )
+        task = {"damunet": {**info, "role": "task", "instructor": "Note."}}
+        cells.append(new_markdown_cell(f"### Exercise {number}.{i} · E", metadata=task))
+        cells.append(new_code_cell("...", metadata={"damunet": {**info, "role": "stub"}}))
     metadata = {"damunet": {"minutes_read": reading, "minutes_run_cpu": running}}
-    return Chapter(Path(f"{number:02}_x.ipynb"), {"metadata": metadata, "cells": cells})
+    return Chapter(Path(f"{number:02}_x.ipynb"), new_notebook(cells=cells, metadata=metadata))
+
+
+def text(words: str) -> nbformat.NotebookNode:
+    return new_markdown_cell(words)
+
+
+def code(source: str, printed: str = "", **shown: str) -> nbformat.NotebookNode:
+    """A code cell that printed something, or showed data by their kind."""
+    outputs = [new_output("stream", name="stdout", text=printed)] if printed else []
+    if shown:
+        kinds = {kind.replace("_", "/"): value for kind, value in shown.items()}
+        outputs.append(new_output("display_data", data=kinds))
+    return new_code_cell(source, outputs=outputs)
 
 
 SHORT = [made_up(n, 20 + n, 1, [4, 6, 8, 5]) for n in range(1, 15)]
@@ -269,14 +293,20 @@ FEW = [made_up(1, 25, 1, [5]), made_up(4, 30, 1, [])]
 LONG = [made_up(n, 30, 2, [3, 12, 7, 9, 10, 4]) for n in range(1, 15)]
 
 
-@pytest.mark.parametrize("form", sheets.FORMATS, ids=lambda form: form.slug)
+def longest_stretch(day) -> int:
+    """Most minutes between two breaks."""
+    minutes = "".join("|" if item.kind == "break" else "x" * item.minutes for item in day)
+    return max(map(len, minutes.split("|")))
+
+
+@each_form
 @pytest.mark.parametrize("chapters", [CHAPTERS, SHORT, FEW, LONG], ids=["book", "a", "b", "c"])
 def test_minutes_add_up_with_a_break_every_hour(form, chapters):
     sheet = sheets.plan(form, chapters)
     assert len(sheet.days) == form.days
     for day in sheet.days:
         assert sum(item.minutes for item in day) == form.minutes
-        assert sheets.longest_stretch(day) <= 60
+        assert longest_stretch(day) <= 60
         assert all(item.minutes > 0 for item in day)
         assert day[-1].kind != "break"
         for before, after in zip(day, day[1:], strict=False):
@@ -287,7 +317,7 @@ def test_minutes_add_up_with_a_break_every_hour(form, chapters):
     assert [item.chapter for item in taught] == [c.number for c in sheet.chapters]
 
 
-@pytest.mark.parametrize("form", sheets.FORMATS, ids=lambda form: form.slug)
+@each_form
 def test_minutes_are_those_of_the_chapters(form):
     sheet = sheets.plan(form, CHAPTERS)
     by_number = {chapter.number: chapter for chapter in CHAPTERS}
@@ -306,28 +336,25 @@ def test_minutes_are_those_of_the_chapters(form):
 
 
 def test_sections_share_the_minutes_of_a_chapter():
-    chapter = made_up(1, 20, 1, [5])
-    chapter.notebook["cells"] += [
-        {"cell_type": "markdown", "metadata": {}, "source": "## One\n\n" + "word " * 30},
-        {"cell_type": "code", "metadata": {}, "source": "\n".join("abcdef")},
-        {
-            "cell_type": "code",
-            "metadata": {},
-            "source": "a\n\nb",
-            "outputs": [{"data": {"image/png": ""}}],
-        },
-        {"cell_type": "markdown", "metadata": {}, "source": "w w w\n\n## Two\n\n" + "word " * 27},
-        {"cell_type": "markdown", "metadata": {}, "source": "## Quiz\n\n**1.** Why?"},
-        {"cell_type": "markdown", "metadata": {}, "source": "## Key claims\n\n- a"},
+    cells = [
+        code("install"),
+        text("## One\n\n" + "word " * 30),
+        code("a\n\nb", image_png=""),
+        code("c", text_html="<table>"),  # counts as its line of code
+        code("", text_html="<script>"),
+        text("w w w\n\n## Two\n\n" + "word " * 27),
+        text("## Quiz\n\n**1.** Why?"),
+        text("## Key claims\n\n- a"),
     ]
+    chapter = made_up(1, 20, 1, [], *cells)
     # The first code cell installs the package: nobody teaches it.
-    assert chapter.sections == [("One", 30 + 10 + 30 + 3), ("Two", 27)]
+    assert chapter.sections == [("One", 30 + 10 + 30 + 5 + 200 + 3), ("Two", 27)]
     form = sheets.Format("Hour", "hour", 1, 60, (1,))
-    text = sheets.to_markdown(sheets.plan(form, [chapter]))
-    assert "**Chapter 1** (20 minutes): One 15 · Two 5\n" in text
+    page = sheets.to_markdown(sheets.plan(form, [chapter]))
+    assert "**Chapter 1** (20 minutes): One 18 · Two 2\n" in page
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
+@each_chapter
 def test_every_chapter_has_sections_to_pace(chapter):
     assert len(chapter.sections) >= 4
     lengths = [length for _, length in chapter.sections]
@@ -335,15 +362,13 @@ def test_every_chapter_has_sections_to_pace(chapter):
     assert sum(sheets._shares(chapter.minutes_read, lengths)) == chapter.minutes_read
 
 
-def test_a_day_can_start_when_the_clock_says(tmp_path, capsys):
+def test_a_day_can_start_when_the_clock_says():
     sheet = sheets.plan(sheets.FORMATS[0], CHAPTERS)
-    text = sheets.to_markdown(sheet, sheets.parse_clock("9:30"))
-    assert "The day starts at 9:30." in text
-    assert "| 9:30 | 9:35 | 5 | Welcome" in text
-    assert "| 10:55 | 11:00 | 5 | Survey" in text
-    assert "| | | **90** | in all |" in text
-    assert main(["workshop", str(tmp_path / "out"), "--start", "9.30"]) == 1
-    assert "start: got '9.30', wanted a time of day such as 9:30" in capsys.readouterr().err
+    page = sheets.to_markdown(sheet, sheets.parse_clock("9:30"))
+    assert "The day starts at 9:30." in page
+    assert "| 9:30 | 9:35 | 5 | Welcome" in page
+    assert "| 10:55 | 11:00 | 5 | Survey" in page
+    assert "| | | **90** | in all |" in page
     with pytest.raises(ValueError, match="24:00"):
         sheets.parse_clock("24:00")
 
@@ -367,9 +392,9 @@ def test_too_much_is_refused():
         sheets.plan(form, LONG)
 
 
-def test_a_printed_sheet_has_its_parts_and_no_link_that_leads_nowhere(material):
+def test_a_printed_sheet_has_its_parts_and_no_link_that_leads_nowhere(made):
     for form in sheets.FORMATS:
-        text = (material.folder / "run_sheets" / f"{form.slug}.md").read_text(encoding="utf-8")
+        text = (made / "run_sheets" / f"{form.slug}.md").read_text(encoding="utf-8")
         for heading in ("Goals", "Checkpoints", "Exercises: what goes wrong", "When you are late"):
             assert f"\n## {heading}" in text
         assert text.count(f"| | | **{form.minutes}** | in all |") == form.days
@@ -379,9 +404,9 @@ def test_a_printed_sheet_has_its_parts_and_no_link_that_leads_nowhere(material):
 # --- slides -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
-def test_slides_ask_nothing_of_a_network_and_show_no_solution(material, chapter):
-    path = material.folder / "slides" / f"{chapter.slug}.html"
+@each_chapter
+def test_slides_ask_nothing_of_a_network_and_show_no_solution(made, chapter):
+    path = made / "slides" / f"{chapter.slug}.html"
     page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
     for tag in page.find_all(["script", "img", "link", "iframe", "source"]):
         address = tag.get("src") or tag.get("href") or ""
@@ -394,16 +419,14 @@ def test_slides_ask_nothing_of_a_network_and_show_no_solution(material, chapter)
     assert not re.search(r"<summary>\s*(Answer|Solution|Hint)", str(page))
 
 
+def slides_of(*cells) -> list[slides.Slide]:
+    """Slides of a made-up lesson, without its title."""
+    return slides.make_slides(made_up(1, 20, 1, [], code("install"), code("import x"), *cells))[2:]
+
+
 def test_slides_take_prose_into_the_notes_and_formulas_onto_the_slide():
-    chapter = made_up(1, 20, 1, [])
-    chapter.notebook["cells"] += [
-        {
-            "cell_type": "markdown",
-            "metadata": {},
-            "source": "## Two\n\nFirst sentence. More $a<b$ prose.\n\n$$x^2$$\n\nLast.",
-        }
-    ]
-    made = slides.make_slides(chapter)[-1]
+    prose = "## Two\n\nFirst sentence. More $a<b$ prose.\n\n$$x^2$$\n\nLast."
+    (made,) = slides_of(text(prose))
     assert made.title == "Two"
     assert "First sentence." in made.body
     assert r"\[x^2\]" in made.body
@@ -412,16 +435,10 @@ def test_slides_take_prose_into_the_notes_and_formulas_onto_the_slide():
 
 
 def test_what_ends_a_section_is_not_said_under_the_next_heading():
-    chapter = made_up(1, 20, 1, [])
-    chapter.notebook["cells"] += [
-        {"cell_type": "markdown", "metadata": {}, "source": "## One\n\nOne begins."},
-        {
-            "cell_type": "markdown",
-            "metadata": {},
-            "source": "One ends.\n\n## Two\n\nTwo begins.\n\n## Quiz\n\n**1.** Why?\n\n- a) so",
-        },
-    ]
-    *_, one, two, question = slides.make_slides(chapter)
+    one, two, question = slides_of(
+        text("## One\n\nOne begins."),
+        text("One ends.\n\n## Two\n\nTwo begins.\n\n## Quiz\n\n**1.** Why?\n\n- a) so"),
+    )
     assert (one.title, two.title, question.title) == ("One", "Two", "Question 1")
     assert "Two begins." in two.body
     assert "One ends." not in two.body + two.notes
@@ -429,7 +446,7 @@ def test_what_ends_a_section_is_not_said_under_the_next_heading():
     assert "a) so" not in two.body + two.notes
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
+@each_chapter
 def test_quiz_options_stand_on_their_own_slides_alone(chapter):
     text = {
         slide.title: BeautifulSoup(slide.body + slide.notes, "html.parser").get_text()
@@ -441,87 +458,80 @@ def test_quiz_options_stand_on_their_own_slides_alone(chapter):
         assert not [title for title, said in text.items() if first in said]
 
 
-def with_code(source: str, output: str, **metadata: dict) -> dict:
-    return {
-        "cell_type": "code",
-        "metadata": metadata,
-        "source": source,
-        "outputs": [{"output_type": "stream", "name": "stdout", "text": [output]}],
-    }
+LONG_CODE = "\n".join(f"x{i} = {i}" for i in range(16))
 
 
 def test_a_heading_shares_its_slide_and_code_alone_is_passed_over_when_telling():
-    chapter = made_up(1, 20, 1, [5])
-    long = "\n".join(f"x{i} = {i}" for i in range(16))
-    chapter.notebook["cells"][1:1] = [
-        with_code("import x", ""),
-        with_code("import y", ""),
-        {"cell_type": "markdown", "metadata": {}, "source": "## One\n\nIt begins."},
-        with_code("print(1)", "1\n"),
-        with_code("print(2)", "2\n"),
-        {"cell_type": "markdown", "metadata": {}, "source": "## Two\n\nLong code."},
-        with_code(long, "done\n"),
-        with_code(long, "a\nb\nc\n"),
-    ]
-    made = slides.make_slides(chapter)
-    one, code, two, table = made[2:6]
+    cells = (text("## One\n\nIt begins."), code("print(1)", "1\n"))
+    cells += (code("print(2)", "2\n"), code("print(3)", "3\n"))
+    cells += (text("## Two\n\nLong code."), code(LONG_CODE, "done\n"), code(LONG_CODE, "a\nb\nc\n"))
+    one, alone, two = slides_of(*cells)
     assert "It begins." in one.body
     assert "print(1)" in one.body
     assert not one.code_only
-    assert code.code_only
-    assert "print(2)" in code.body
-    assert "x3" not in two.body + table.body
-    assert "done" not in two.body + table.body, "says nothing without its code"
+    assert alone.code_only
+    assert "print(2)" in alone.body
+    assert "print(3)" in alone.body, "what is short shares a slide"
+    assert "x3" not in two.body
+    assert "done" not in two.body, "says nothing without its code"
     assert "Long code." in two.body
-    assert "a\nb\nc" in table.body
-    assert slides.told(chapter) == 5
-    assert slides.to_html("One", made).count(" data-code>") == 1
+    assert "a\nb\nc" in two.body
+    chapter = made_up(1, 20, 1, [5], code("install"), code("import x"), *cells)
+    assert slides.told(chapter) == 4
+    page = slides.to_html("One", slides.make_slides(chapter))
+    assert page.count(" data-code>") == page.count('<h2 class="again">') == 1
+
+
+@pytest.mark.parametrize("source", ["show()", LONG_CODE])
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"text_markdown": "| network |\n|---|\n| U-Net $x$ |", "text_plain": "a table"},
+        {"text_html": "<table><tr><td>U-Net</td></tr><tr></tr></table>", "text_plain": "a table"},
+    ],
+)
+def test_a_table_is_on_a_slide_that_is_told(source, table):
+    *_, made = slides_of(text("## One"), code(source, **table))
+    cells = [cell.text for cell in BeautifulSoup(made.body, "html.parser").select("td")]
+    assert cells[0].startswith("U-Net")
+    assert ("show()" in made.body) == (source == "show()")
+    assert not made.code_only
+    assert made.kind == ""
+
+
+def test_the_results_are_on_slides():
+    """Chapter 13 shows its results as tables, not as printed text."""
+    chapter = next(chapter for chapter in CHAPTERS if chapter.number == 13)
+    page = BeautifulSoup(slides.to_html("13", slides.make_slides(chapter)), "html.parser")
+    shown = [section for section in page.select("section") if section.select("table")]
+    assert len(shown) >= 5
+    numbers = re.findall(r"0?\.\d{3}", " ".join(section.text for section in shown))
+    assert len(numbers) > 50
 
 
 @pytest.fixture
 def browser():
-    webdriver = pytest.importorskip("selenium.webdriver")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium or not shutil.which("chromedriver"):
-        pytest.skip("chromium and chromedriver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for word in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--proxy-server=127.0.0.1:9",
-        "--window-size=1280,800",
-    ):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(
-        options=options, service=webdriver.ChromeService(shutil.which("chromedriver"))
-    )
-    yield driver
-    driver.quit()
+    if missing():
+        pytest.skip(missing())
+    with Browser(1280, 720) as opened:
+        yield opened.driver
 
 
 @pytest.mark.slow
-def test_slides_in_a_browser_without_network(material, browser):
+def test_slides_in_a_browser_without_network(made, browser):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
     from selenium.webdriver.support.ui import WebDriverWait
 
-    chapter = next(c for c in CHAPTERS if c.number == 4)
-    browser.get((material.folder / "slides" / f"{chapter.slug}.html").as_uri())
+    chapter = FOURTH
+    browser.get((made / "slides" / f"{chapter.slug}.html").as_uri())
     where = browser.find_element(By.CSS_SELECTOR, "nav .where")
     count = len(browser.find_elements(By.CSS_SELECTOR, "section"))
     assert where.text == f"1 of {count}"
     body = browser.find_element(By.TAG_NAME, "body")
-    for key, expected in (
-        (Keys.ARROW_RIGHT, 2),
-        (" ", 3),
-        (Keys.ARROW_LEFT, 2),
-        (Keys.END, count),
-        (Keys.ARROW_RIGHT, count),
-        (Keys.HOME, 1),
-    ):
+    right, left = Keys.ARROW_RIGHT, Keys.ARROW_LEFT
+    ends = ((Keys.END, count), (right, count), (Keys.HOME, 1))
+    for key, expected in ((right, 2), (" ", 3), (left, 2), *ends):
         browser.switch_to.active_element.send_keys(key)
         assert where.text == f"{expected} of {count}"
         shown = [s for s in browser.find_elements(By.CSS_SELECTOR, "section") if s.is_displayed()]
@@ -537,12 +547,12 @@ def test_slides_in_a_browser_without_network(material, browser):
 
 
 @pytest.mark.slow
-def test_a_chapter_is_told_without_its_code_and_with_notes_in_a_second_window(material, browser):
+def test_a_chapter_is_told_without_its_code_and_with_notes_in_a_second_window(made, browser):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
-    chapter = next(c for c in CHAPTERS if c.number == 4)
-    browser.get((material.folder / "slides" / f"{chapter.slug}.html").as_uri())
+    chapter = FOURTH
+    browser.get((made / "slides" / f"{chapter.slug}.html").as_uri())
     browser.switch_to.active_element.send_keys("c")
     seen = [1]
     while len(seen) <= slides.told(chapter):
@@ -566,13 +576,9 @@ def test_a_chapter_is_told_without_its_code_and_with_notes_in_a_second_window(ma
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
-def test_no_slide_is_cut_off_on_a_small_projector(material, browser, chapter):
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": 1280, "height": 720, "deviceScaleFactor": 1, "mobile": False},
-    )
-    browser.get((material.folder / "slides" / f"{chapter.slug}.html").as_uri())
+@each_chapter
+def test_no_slide_is_cut_off_on_a_small_projector(made, browser, chapter):
+    browser.get((made / "slides" / f"{chapter.slug}.html").as_uri())
     cut = browser.execute_script("""
         const cut = [], sections = [...document.querySelectorAll("section")];
         const on = document.querySelectorAll("nav button")[1];
@@ -592,40 +598,57 @@ def test_no_slide_is_cut_off_on_a_small_projector(material, browser, chapter):
 # --- the bundle -------------------------------------------------------------------------
 
 
-def test_the_bundle_has_what_a_room_without_network_needs(material, tmp_path):
-    with zipfile.ZipFile(material.bundle) as archive:
+IN_BUNDLE = """
+    START_HERE.html install.py start.py requirements.txt LICENSE
+    package/pyproject.toml package/damunet_lite/__init__.py package/damunet_lite/tiny.npz
+    package/book/damunet_book/__init__.py package/book/damunet_book/live/js/common.js
+    notebooks/00_check_your_computer.ipynb
+""".split()  # noqa: SIM905
+
+
+def test_the_bundle_has_what_a_room_without_network_needs(made, tmp_path):
+    with zipfile.ZipFile(made / bundle.FILE) as archive:
         archive.extractall(tmp_path)
     root = tmp_path / bundle.NAME
     files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-    assert {
-        "START_HERE.html",
-        "install.py",
-        "start.py",
-        "requirements.txt",
-        "LICENSE",
-        "package/pyproject.toml",
-        "package/damunet_lite/__init__.py",
-        "package/damunet_lite/js/common.js",
-        f"notebooks/{notebooks.PREFLIGHT}",
-    } <= files
+    assert set(IN_BUNDLE) <= files
     assert {f"notebooks/{slug}.ipynb" for slug in IDS} <= files
     assert ("book/index.html" in files) == (ROOT / "_build" / "html" / "index.html").is_file()
-    packaged = {
-        path.name for path in (ROOT / "damunet_lite").iterdir() if path.suffix in (".keras", ".npz")
-    }
-    assert {name[9:] for name in files if name.startswith("networks/")} == packaged
     data_files = [name for name in files if name.startswith("data/isbi2012/")]
     assert len(data_files) in (0, 60)
     if data_files:
         assert "data/TERMS.txt" in files
     for chapter in CHAPTERS:
-        text = (root / "notebooks" / f"{chapter.slug}.ipynb").read_text(encoding="utf-8")
-        assert not any(json.dumps(line)[1:-1] in text for line in solution_lines(chapter))
+        page = (root / "notebooks" / f"{chapter.slug}.ipynb").read_text(encoding="utf-8")
+        assert not any(json.dumps(line)[1:-1] in page for line in solution_lines(chapter))
     page = (root / "START_HERE.html").read_text(encoding="utf-8")
-    assert "PLATFORM" not in page
+    assert "{{" not in page
     assert "<th>notebooks</th>" in page
     for address in re.findall(r'(?:src|href)="([^"]+)"', page):
         assert address in files or address == "book/index.html"
+    requirements = (root / "requirements.txt").read_text(encoding="utf-8")
+    assert "damunet" not in requirements
+    assert "jupyterlab" in requirements
+
+
+def test_the_check_of_the_computer_runs(tmp_path):
+    """The first notebook's cell and the bundle's command name what is there."""
+    source = read(ROOT / "book" / "workshop" / "templates" / notebooks.PREFLIGHT).cells[1].source
+    assert source == "from damunet_book import preflight\n\npreflight.run()"
+    start = (ROOT / "book" / "workshop" / "in_bundle" / "start.py").read_text(encoding="utf-8")
+    (module,) = re.findall(r'"check": \["-m", "([\w.]+)"\]', start)
+    done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True)
+    assert "train one step" in " ".join(done.stdout.split())
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_both_packages(tmp_path):
+    wheel = bundle.build_wheel(ROOT, tmp_path)
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert {"damunet_lite/tiny.npz", "damunet_book/preflight.py"} <= names
+    assert {"damunet_book/chapter_times.json", "damunet_book/live/js/common.js"} <= names
+    assert {name.partition("/")[0] for name in names} == {"damunet_lite", "damunet_book"}
 
 
 def test_without_data_here_the_bundle_says_so(tmp_path, monkeypatch):
@@ -640,21 +663,20 @@ def test_what_a_teacher_changed_is_not_replaced(tmp_path, monkeypatch):
     def no_bundle(chapters, checkout, target, wheels, report):
         target.write_bytes(b"bundle")
 
-    monkeypatch.setattr(workshop.bundle, "write_bundle", no_bundle)
-    first = workshop.write(tmp_path, ROOT)
+    monkeypatch.setattr(material.bundle, "write_bundle", no_bundle)
+    material.write(tmp_path)
     sheet = next((tmp_path / "run_sheets").glob("*.md"))
     other, slides = tmp_path / "mine.txt", tmp_path / "slides" / "index.html"
     other.write_text("mine")
-    workshop.write(tmp_path, ROOT)
+    material.write(tmp_path)
     written = sheet.read_text()
     sheet.write_text("my own run sheet")
     slides.unlink()
     with pytest.raises(WorkshopError, match=rf"1 in all: run_sheets/{sheet.name}.*--force"):
-        workshop.write(tmp_path, ROOT)
+        material.write(tmp_path)
     assert sheet.read_text() == "my own run sheet"
     assert not slides.exists()
-    again = workshop.write(tmp_path, ROOT, force=True)
-    assert again == first
+    material.write(tmp_path, force=True)
     assert sheet.read_text() == written
     assert other.read_text() == "mine"
     assert not list(tmp_path.glob(".writing-*"))
@@ -691,13 +713,13 @@ def test_wheels_that_cannot_be_had_are_an_error_in_one_line(tmp_path):
 @pytest.mark.parametrize("wheels", [False, True])
 def test_the_package_never_comes_from_an_index(tmp_path, monkeypatch, wheels):
     """Nobody owns its name there, so anybody could."""
-    shutil.copy(ROOT / "damunet_lite" / "workshop" / "in_bundle" / "install.py", tmp_path)
+    shutil.copy(ROOT / "book" / "workshop" / "in_bundle" / "install.py", tmp_path)
     (tmp_path / "requirements.txt").write_text("jupyterlab\n")
     if wheels:
         (tmp_path / "wheels").mkdir()
-    spec = importlib.util.spec_from_file_location("install", tmp_path / "install.py")
-    install = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(install)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "install", raising=False)
+    install = importlib.import_module("install")
     asked = []
     monkeypatch.setattr(install.venv, "create", lambda *_, **__: None)
     monkeypatch.setattr(
@@ -710,15 +732,8 @@ def test_the_package_never_comes_from_an_index(tmp_path, monkeypatch, wheels):
     assert (str(tmp_path / "package") in asked) != wheels
 
 
-def test_the_requirements_of_the_bundle_do_not_name_the_package(material):
-    with zipfile.ZipFile(material.bundle) as archive:
-        text = archive.read(f"{bundle.NAME}/requirements.txt").decode()
-    assert "damunet" not in text
-    assert "jupyterlab" in text
-
-
 def test_the_scripts_in_the_bundle_say_what_comes_first(tmp_path):
-    shutil.copy(ROOT / "damunet_lite" / "workshop" / "in_bundle" / "start.py", tmp_path)
+    shutil.copy(ROOT / "book" / "workshop" / "in_bundle" / "start.py", tmp_path)
     done = subprocess.run([sys.executable, tmp_path / "start.py"], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stdout == "Not installed yet: python install.py\n"

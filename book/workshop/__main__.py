@@ -52,9 +52,9 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     given = vars(_parser().parse_args(words))
     try:
-        from book import workshop
+        from book.workshop.material import write
 
-        workshop.write(**given, report=lambda line: print(line, flush=True))
+        write(**given, report=lambda line: print(line, flush=True))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
