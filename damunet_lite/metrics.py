@@ -1,6 +1,6 @@
 """Scores: what a membrane prediction is worth, pixel by pixel and cell by cell.
 
-Pixel scores (Dice, accuracy, recall, precision) count agreeing pixels. The two
+Pixel scores (accuracy, Dice, recall, precision) count agreeing pixels. The two
 segmentation scores, V_rand and V_info, ask instead whether the *cells* that the prediction
 outlines are the true cells: one missing membrane pixel can merge two of them. Both come from
 one contingency table between true and proposed cells, as in the ISBI 2012 challenge [1]_.
@@ -14,11 +14,13 @@ References
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
+
+from damunet_lite import _arguments
 
 #: Thresholds of the challenge, on the probability of *cell*; a pixel is cell when strictly above.
 THRESHOLDS = np.arange(11) / 10
@@ -38,6 +40,31 @@ class Confusion(NamedTuple):
     fp: int
     fn: int
     tn: int
+
+    def flipped(self) -> "Confusion":
+        """The same pixels with the other class as positive."""
+        return Confusion(tp=self.tn, fp=self.fn, fn=self.fp, tn=self.tp)
+
+    def dice(self) -> float:
+        """2 TP / (2 TP + FP + FN)."""
+        return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+    def accuracy(self) -> float:
+        """(TP + TN) / all."""
+        return (self.tp + self.tn) / sum(self)
+
+    def recall(self) -> float:
+        """TP / (TP + FN)."""
+        return _ratio(self.tp, self.tp + self.fn)
+
+    def precision(self) -> float:
+        """TP / (TP + FP)."""
+        return _ratio(self.tp, self.tp + self.fp)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    """Divide; nothing to find and nothing found (0 / 0) counts as perfect."""
+    return float(numerator / denominator) if denominator else 1.0
 
 
 def confusion(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane") -> Confusion:
@@ -67,13 +94,12 @@ def confusion(truth: np.ndarray, prediction: np.ndarray, positive: str = "membra
     >>> confusion([1, 1, 0, 0, 0], [1, 0, 1, 0, 0], positive="cell")
     Confusion(tp=2, fp=1, fn=1, tn=1)
     """
-    if positive not in ("membrane", "cell"):
-        raise ValueError(f"positive is {positive!r}, wanted 'membrane' or 'cell'")
-    truth = _binary(truth, "truth")
-    prediction = _binary(prediction, "prediction")
-    _same_shape(truth, prediction, "truth", "prediction")
+    _arguments.choice("positive", positive, ("membrane", "cell"))
+    truth = _arguments.binary("truth", truth)
+    prediction = _arguments.binary("prediction", prediction)
+    _arguments.same_shape("prediction", prediction, "truth", truth)
     counts = _count(truth, prediction)
-    return counts if positive == "membrane" else _flip(counts)
+    return counts if positive == "membrane" else counts.flipped()
 
 
 def _count(truth: np.ndarray, prediction: np.ndarray) -> Confusion:
@@ -81,19 +107,6 @@ def _count(truth: np.ndarray, prediction: np.ndarray) -> Confusion:
     fp = int(np.count_nonzero(prediction)) - tp
     fn = int(np.count_nonzero(truth)) - tp
     return Confusion(tp, fp, fn, truth.size - tp - fp - fn)
-
-
-def _flip(counts: Confusion) -> Confusion:
-    return Confusion(tp=counts.tn, fp=counts.fn, fn=counts.fp, tn=counts.tp)
-
-
-def _ratio(numerator: float, denominator: float) -> float:
-    """Divide; nothing to find and nothing found (0 / 0) counts as perfect."""
-    return float(numerator / denominator) if denominator else 1.0
-
-
-def _dice(counts: Confusion) -> float:
-    return _ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
 
 
 def dice(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane") -> float:
@@ -129,7 +142,7 @@ def dice(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane") 
     >>> round(dice([1, 1, 0, 0, 0], [1, 0, 1, 0, 0], positive="cell"), 3)
     0.667
     """
-    return _dice(confusion(truth, prediction, positive))
+    return confusion(truth, prediction, positive).dice()
 
 
 def accuracy(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane") -> float:
@@ -156,8 +169,7 @@ def accuracy(truth: np.ndarray, prediction: np.ndarray, positive: str = "membran
     >>> accuracy([1, 1, 0, 0, 0], [1, 0, 1, 0, 0])
     0.6
     """
-    counts = confusion(truth, prediction, positive)
-    return (counts.tp + counts.tn) / sum(counts)
+    return confusion(truth, prediction, positive).accuracy()
 
 
 def recall(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane") -> float:
@@ -183,8 +195,7 @@ def recall(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane"
     >>> recall([1, 1, 1, 1, 0], [1, 0, 0, 0, 1])
     0.25
     """
-    counts = confusion(truth, prediction, positive)
-    return _ratio(counts.tp, counts.tp + counts.fn)
+    return confusion(truth, prediction, positive).recall()
 
 
 def precision(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane") -> float:
@@ -210,8 +221,7 @@ def precision(truth: np.ndarray, prediction: np.ndarray, positive: str = "membra
     >>> precision([1, 1, 1, 1, 0], [1, 0, 0, 0, 1])
     0.5
     """
-    counts = confusion(truth, prediction, positive)
-    return _ratio(counts.tp, counts.tp + counts.fp)
+    return confusion(truth, prediction, positive).precision()
 
 
 # ---------------------------------------------------------------- from masks to cells
@@ -246,9 +256,7 @@ def label_cells(cell: np.ndarray) -> np.ndarray:
            [1, 0, 0],
            [0, 3, 3]], dtype=int32)
     """
-    cell = _binary(cell, "cell")
-    if cell.ndim != 2:
-        raise ValueError(f"cell has shape {cell.shape}, wanted [H, W]")
+    cell = _arguments.shape("cell", _arguments.binary("cell", cell), "[H, W]")
     return ndimage.label(cell)[0].astype(np.int32, copy=False)
 
 
@@ -299,9 +307,7 @@ def thin_borders(labels: np.ndarray) -> np.ndarray:
     array([[1, 1, 0, 2, 2],
            [1, 1, 0, 2, 2]], dtype=int32)
     """
-    labels = _integer_labels(labels, "labels")
-    if labels.ndim != 2:
-        raise ValueError(f"labels has shape {labels.shape}, wanted [H, W]")
+    labels = _arguments.shape("labels", _arguments.labels("labels", labels), "[H, W]")
     if labels.size and labels.max() > _NO_LABEL:
         raise ValueError(f"labels holds {labels.max()}, wanted integers below 2**31")
     labels = labels.astype(np.int32)
@@ -377,34 +383,23 @@ class SegmentationScore:
     v_info_merge: float
 
 
-class _Contingency(NamedTuple):
-    """Pixel counts shared by true and proposed cells, with both marginals.
+def _contingency(truth: np.ndarray, proposal: np.ndarray) -> tuple[Any, ...]:
+    """Pixel counts shared by true and proposed cells, both marginals, and the singletons.
 
-    Singletons (proposed label 0) are one proposed segment of one pixel each. They are in
-    `truth` but in neither `joint` nor `proposal`: all of them count 1, so their number says all.
+    Singletons (proposed label 0) are one proposed segment of one pixel each. They are in the
+    marginal of the truth alone: all of them count 1, so their number says all.
     """
-
-    joint: np.ndarray
-    truth: np.ndarray
-    proposal: np.ndarray
-    singletons: int
-
-
-def _contingency(truth: np.ndarray, proposal: np.ndarray) -> _Contingency:
     counted = truth != 0
     if not counted.any():
-        raise ValueError("truth_labels is 0 (membrane) everywhere, wanted at least one cell pixel")
+        raise ValueError("truth_labels is 0 everywhere, wanted at least one cell pixel")
     t, s = _compact(truth[counted]), proposal[counted]
     named = s != 0
-    truth_sizes = np.bincount(t)
+    true_sizes = np.bincount(t)
     t, s = t[named], _compact(s[named])
-    rows, columns = truth_sizes.size, int(s.max(initial=0)) + 1
-    return _Contingency(
-        joint=_counts(t * columns + s, rows * columns),
-        truth=truth_sizes[truth_sizes > 0].astype(float),
-        proposal=_counts(s, columns),
-        singletons=int(counted.sum()) - s.size,
-    )
+    columns = int(s.max(initial=0)) + 1
+    joint = _counts(t * columns + s, true_sizes.size * columns)
+    singletons = int(counted.sum()) - s.size
+    return joint, true_sizes[true_sizes > 0].astype(float), _counts(s, columns), singletons
 
 
 def _compact(labels: np.ndarray) -> np.ndarray:
@@ -421,10 +416,6 @@ def _counts(keys: np.ndarray, bound: int) -> np.ndarray:
         return np.unique(keys, return_counts=True)[1].astype(float)
     table = np.bincount(keys)
     return table[table > 0].astype(float)
-
-
-def _sum_squares(counts: np.ndarray) -> float:
-    return float(counts @ counts)
 
 
 def _entropy(counts: np.ndarray, total: float, singletons: int) -> float:
@@ -485,31 +476,23 @@ def segmentation_score(truth_labels: np.ndarray, proposal_labels: np.ndarray) ->
     >>> score.v_info
     0.0
     """
-    truth = _integer_labels(truth_labels, "truth_labels")
-    proposal = _integer_labels(proposal_labels, "proposal_labels")
-    _same_shape(truth, proposal, "truth_labels", "proposal_labels")
-    table = _contingency(truth, proposal)
-    return SegmentationScore(*_rand_parts(table), *_information_parts(table))
-
-
-def _rand_parts(table: _Contingency) -> tuple[float, float, float]:
-    together = _sum_squares(table.joint) + table.singletons
-    in_proposal = _sum_squares(table.proposal) + table.singletons
-    in_truth = _sum_squares(table.truth)
-    return 2 * together / (in_proposal + in_truth), together / in_truth, together / in_proposal
-
-
-def _information_parts(table: _Contingency) -> tuple[float, float, float]:
-    total = table.truth.sum()
-    h_truth = _entropy(table.truth, total, 0)
-    h_proposal = _entropy(table.proposal, total, table.singletons)
-    h_joint = _entropy(table.joint, total, table.singletons)
+    truth = _arguments.labels("truth_labels", truth_labels)
+    proposal = _arguments.labels("proposal_labels", proposal_labels)
+    _arguments.same_shape("proposal_labels", proposal, "truth_labels", truth)
+    joint, in_truth, in_proposal, singletons = _contingency(truth, proposal)
+    pairs_joint, pairs_proposal = (n @ n + singletons for n in (joint, in_proposal))
+    pairs_truth, total = in_truth @ in_truth, in_truth.sum()
+    h_truth = _entropy(in_truth, total, 0)
+    h_proposal, h_joint = (_entropy(n, total, singletons) for n in (in_proposal, joint))
     # rounding can push the shared information 1e-16 out of its bounds
     shared = min(max(h_truth + h_proposal - h_joint, 0.0), h_truth, h_proposal)
-    return (
-        _ratio(2 * shared, h_truth + h_proposal),
-        _ratio(shared, h_proposal),
-        _ratio(shared, h_truth),
+    return SegmentationScore(
+        v_rand=_ratio(2 * pairs_joint, pairs_truth + pairs_proposal),
+        v_rand_split=_ratio(pairs_joint, pairs_truth),
+        v_rand_merge=_ratio(pairs_joint, pairs_proposal),
+        v_info=_ratio(2 * shared, h_truth + h_proposal),
+        v_info_split=_ratio(shared, h_proposal),
+        v_info_merge=_ratio(shared, h_truth),
     )
 
 
@@ -558,99 +541,13 @@ def v_info(truth_labels: np.ndarray, proposal_labels: np.ndarray) -> float:
 # ---------------------------------------------------------------- probabilities to scores
 
 
-def threshold_scores(
-    truth_membrane: np.ndarray,
-    membrane_probability: np.ndarray,
-    thresholds: Sequence[float] | np.ndarray = THRESHOLDS,
-    thin: bool = True,
-) -> list[SegmentationScore]:
-    """Segmentation scores of one slice at every threshold.
-
-    Parameters
-    ----------
-    truth_membrane : array of 0/1 or bool, [H, W]
-        True membrane = 1. Its cells are the 4-connected components of the rest, not thinned.
-    membrane_probability : float array in [0, 1], [H, W]
-        Predicted probability of membrane.
-    thresholds : sequence of float in [0, 1], [T]
-        A pixel is cell where 1 - membrane_probability is strictly above the threshold.
-    thin : bool
-        Thin the proposal's borders to lines of one pixel first, as the challenge does.
-
-    Returns
-    -------
-    list of SegmentationScore, [T]
-
-    Raises
-    ------
-    ValueError
-        If an input is of the wrong kind, shape or range, or the truth has no cell.
-
-    Examples
-    --------
-    >>> truth = np.array([[0, 0, 0, 1, 0, 0, 0]])
-    >>> probability = np.array([[0., .1, .2, .65, .2, .1, 0.]])
-    >>> [round(s.v_rand, 3) for s in threshold_scores(truth, probability, [0.3, 0.5])]
-    [0.667, 1.0]
-    """
-    truth = _binary(truth_membrane, "truth_membrane")
-    probability = _probability(membrane_probability, "membrane_probability")
-    _same_shape(truth, probability, "truth_membrane", "membrane_probability")
-    cells = _cells_at(probability, _check_thresholds(thresholds))
-    return _scores_of_cells(label_cells(~truth), cells, thin)
-
-
-def _cells_at(probability: np.ndarray, thresholds: np.ndarray) -> list[np.ndarray]:
-    # in double precision, so that rounding in 1 - p decides no tie
-    cell_probability = 1.0 - probability.astype(np.float64)
-    return [cell_probability > threshold for threshold in thresholds]
-
-
-def _scores_of_cells(
-    truth_labels: np.ndarray, cells: Sequence[np.ndarray], thin: bool
-) -> list[SegmentationScore]:
-    scores: list[SegmentationScore] = []
-    for index, cell in enumerate(cells):
-        # confident networks give the same mask at neighbouring thresholds
-        if index and np.array_equal(cell, cells[index - 1]):
-            scores.append(scores[-1])
-            continue
-        proposal = label_cells(cell)
-        if thin:
-            proposal = thin_borders(proposal)
-        scores.append(segmentation_score(truth_labels, proposal))
-    return scores
-
-
-class _PixelScores(NamedTuple):
-    accuracy: float
-    dice_cell: float
-    dice_membrane: float
-    recall: float
-    precision: float
-
-
-def _pixel_scores(truth: np.ndarray, prediction: np.ndarray) -> _PixelScores:
-    counts = _count(truth, prediction)
-    return _PixelScores(
-        accuracy=(counts.tp + counts.tn) / truth.size,
-        dice_cell=_dice(_flip(counts)),
-        dice_membrane=_dice(counts),
-        recall=_ratio(counts.tp, counts.tp + counts.fn),
-        precision=_ratio(counts.tp, counts.tp + counts.fp),
-    )
-
-
 _SEGMENTATION_FIELDS = tuple(field.name for field in fields(SegmentationScore))
+_PIXEL_FIELDS = ("accuracy", "dice_cell", "dice_membrane", "recall", "precision")
 
 #: What the records of the package's first version call some scores.
 _FORMER_NAMES = {
-    "rand": "v_rand",
-    "rand_split": "v_rand_split",
-    "rand_merge": "v_rand_merge",
-    "information": "v_info",
-    "information_split": "v_info_split",
-    "information_merge": "v_info_merge",
+    **{f"rand{part}": f"v_rand{part}" for part in ("", "_split", "_merge")},
+    **{f"information{part}": f"v_info{part}" for part in ("", "_split", "_merge")},
     "sensitivity": "recall",
 }
 
@@ -688,8 +585,8 @@ class StackScores:
     (1, 2)
     >>> scores.best_v_rand(), scores.best_v_info()
     ((0.5, 1.0), (0.5, 1.0))
-    >>> round(scores.at(v_rand_threshold=0.3)["v_rand_merge"], 3)
-    0.5
+    >>> scores.row(v_rand_threshold=0.3, columns=["v_rand_split", "v_rand_merge"])
+    {'v_rand_split': 1.0, 'v_rand_merge': 0.5}
     >>> StackScores.from_dict(scores.to_dict()).best_v_rand()
     (0.5, 1.0)
     """
@@ -708,14 +605,10 @@ class StackScores:
     precision: np.ndarray
 
     def __post_init__(self) -> None:
-        wanted = self.v_rand.shape
-        if self.thresholds.ndim != 1 or len(wanted) != 2 or wanted[1] != self.thresholds.size:
-            raise ValueError(
-                f"thresholds has shape {self.thresholds.shape} and v_rand {wanted}, "
-                "wanted [T] and [N, T]"
-            )
+        _arguments.shape("thresholds", self.thresholds, "[T]")
+        _arguments.shape("v_rand", self.v_rand, f"[N, {self.thresholds.size}]")
         for field in fields(self)[1:]:
-            _same_shape(self.v_rand, getattr(self, field.name), "v_rand", field.name)
+            _arguments.same_shape(field.name, getattr(self, field.name), "v_rand", self.v_rand)
 
     def best_v_rand(self) -> tuple[float, float]:
         """Threshold with the highest mean V_rand, and that mean. Ties: the lowest threshold."""
@@ -733,17 +626,17 @@ class StackScores:
     def _column(self, threshold: float, name: str) -> int:
         hits = np.flatnonzero(np.isclose(self.thresholds, threshold, rtol=0, atol=1e-9))
         if hits.size == 0:
-            wanted = [float(t) for t in self.thresholds]
-            raise ValueError(f"{name} is {threshold!r}, wanted one of {wanted}")
+            raise ValueError(f"{name} is {threshold!r}, wanted one of {self.thresholds.tolist()}")
         return int(hits[0])
 
-    def at(
+    def row(
         self,
         v_rand_threshold: float,
         v_info_threshold: float | None = None,
         pixel_threshold: float = 0.5,
+        columns: Sequence[str] = TABLE_COLUMNS,
     ) -> dict[str, float]:
-        """Mean over slices of every score, split and merge parts included.
+        """One row of a score table: means over the slices.
 
         Parameters
         ----------
@@ -753,13 +646,13 @@ class StackScores:
             Threshold for V_info and its parts; by default the same.
         pixel_threshold : float
             Threshold for the pixel scores.
+        columns : sequence of str
+            Which scores, by the names of the attributes.
 
         Returns
         -------
         dict of float
-            Keys: the columns of a score table, `v_rand_split`, `v_rand_merge`,
-            `v_info_split`, `v_info_merge`, `recall`, `precision`, and the thresholds used as
-            `v_rand_threshold`, `v_info_threshold`, `pixel_threshold`.
+            Keys: `columns`; by default accuracy, dice_cell, dice_membrane, v_rand, v_info.
 
         Raises
         ------
@@ -768,46 +661,13 @@ class StackScores:
         """
         if v_info_threshold is None:
             v_info_threshold = v_rand_threshold
-        columns = {
-            "v_rand": self._column(v_rand_threshold, "v_rand_threshold"),
-            "v_info": self._column(v_info_threshold, "v_info_threshold"),
-            "pixel": self._column(pixel_threshold, "pixel_threshold"),
-        }
-        row: dict[str, float] = {}
-        for name in _PixelScores._fields:
-            row[name] = float(getattr(self, name)[:, columns["pixel"]].mean())
-        for name in _SEGMENTATION_FIELDS:
-            row[name] = float(getattr(self, name)[:, columns[name[:6]]].mean())
-        for name, column in columns.items():
-            row[f"{name}_threshold"] = float(self.thresholds[column])
+        used = {"v_rand": v_rand_threshold, "v_info": v_info_threshold, "pixel": pixel_threshold}
+        row = {}
+        for name in columns:
+            kind = name[:6] if name in _SEGMENTATION_FIELDS else "pixel"
+            place = self._column(used[kind], f"{kind}_threshold")
+            row[name] = float(getattr(self, name)[:, place].mean())
         return row
-
-    def row(
-        self,
-        v_rand_threshold: float,
-        v_info_threshold: float | None = None,
-        pixel_threshold: float = 0.5,
-    ) -> dict[str, float]:
-        """One row of a score table: `at`, cut down to `TABLE_COLUMNS`.
-
-        Parameters
-        ----------
-        v_rand_threshold, v_info_threshold, pixel_threshold
-            As in `at`.
-
-        Returns
-        -------
-        dict of float
-            Keys as those of `trivial_baselines`: accuracy, dice_cell, dice_membrane, v_rand,
-            v_info.
-
-        Raises
-        ------
-        ValueError
-            If a threshold is not among those that were scored.
-        """
-        scores = self.at(v_rand_threshold, v_info_threshold, pixel_threshold)
-        return {name: scores[name] for name in TABLE_COLUMNS}
 
     def to_dict(self) -> dict[str, Any]:
         """Lists and floats only, ready for `json.dump`; `from_dict` reads them back."""
@@ -826,9 +686,7 @@ class StackScores:
         scores = {_FORMER_NAMES.get(name, name): value for name, value in scores.items()}
         if set(scores) != names:
             missing, unknown = sorted(names - set(scores)), sorted(set(scores) - names)
-            raise ValueError(
-                f"scores lacks {missing} and has unknown {unknown}, wanted {sorted(names)}"
-            )
+            raise ValueError(f"scores has {unknown}, but not {missing}, wanted {sorted(names)}")
         return cls(**{name: np.asarray(value, float) for name, value in scores.items()})
 
 
@@ -879,43 +737,47 @@ def score_stack(
     >>> scores.row(v_rand_threshold=0.4)["dice_membrane"]
     1.0
     """
-    truth = _binary(_slices(truth_membranes, "truth_membranes"), "truth_membranes")
+    truth = _mask_stack("truth_membranes", truth_membranes)
     name = "membrane_probabilities"
-    probabilities = _probability(_slices(membrane_probabilities, name), name)
-    _same_shape(truth, probabilities, "truth_membranes", name)
-    levels = _check_thresholds(thresholds)
+    probabilities = _arguments.probability(name, _arguments.slices(name, membrane_probabilities))
+    _arguments.same_shape(name, probabilities, "truth_membranes", truth)
+    levels = _arguments.shape("thresholds", np.array(thresholds, dtype=float), "[T]")
+    if not levels.size or not np.all((levels >= 0) & (levels <= 1)):
+        raise ValueError(f"thresholds is {thresholds!r}, wanted one or more numbers in [0, 1]")
     if truth_labels is None:
         labels = np.stack([label_cells(~membrane) for membrane in truth])
     else:
-        labels = _integer_labels(_slices(truth_labels, "truth_labels"), "truth_labels")
-        _same_shape(truth, labels, "truth_membranes", "truth_labels")
-    scores = np.array(
-        [
-            _score_slice(t, cells, p, levels, thin)
-            for t, cells, p in zip(truth, labels, probabilities, strict=True)
-        ]
-    )
-    names = _SEGMENTATION_FIELDS + _PixelScores._fields
+        labels = _arguments.slices("truth_labels", truth_labels)
+        labels = _arguments.labels("truth_labels", labels)
+        _arguments.same_shape("truth_labels", labels, "truth_membranes", truth)
+    by_slice = zip(truth, labels, probabilities, strict=True)
+    scores = np.array([_score_slice(*arrays, levels, thin) for arrays in by_slice])
+    names = _SEGMENTATION_FIELDS + _PIXEL_FIELDS
     by_name = {name: scores[:, :, column] for column, name in enumerate(names)}
     return StackScores(thresholds=levels, **by_name)
 
 
-def _score_slice(
-    truth: np.ndarray,
-    truth_labels: np.ndarray,
-    probability: np.ndarray,
-    thresholds: np.ndarray,
-    thin: bool,
-) -> list[tuple[float, ...]]:
+def _mask_stack(name: str, masks: np.ndarray) -> np.ndarray:
+    return _arguments.binary(name, _arguments.slices(name, masks))
+
+
+def _score_slice(truth, truth_labels, probability, thresholds, thin) -> list[tuple[float, ...]]:
     """A row per threshold: segmentation scores, then pixel scores."""
-    cells = _cells_at(probability, thresholds)
-    return [
-        tuple(getattr(segmentation, name) for name in _SEGMENTATION_FIELDS)
-        + tuple(_pixel_scores(truth, ~cell))
-        for segmentation, cell in zip(
-            _scores_of_cells(truth_labels, cells, thin), cells, strict=True
-        )
-    ]
+    rows: list[tuple[float, ...]] = []
+    before = None
+    for threshold in thresholds:
+        # in double precision, so that rounding in 1 - p decides no tie
+        cell = 1.0 - probability.astype(np.float64) > threshold
+        # confident networks give the same mask at neighbouring thresholds
+        if before is None or not np.array_equal(cell, before):
+            proposal = thin_borders(label_cells(cell)) if thin else label_cells(cell)
+            counts = _count(truth, ~cell)
+            dices = counts.flipped().dice(), counts.dice()
+            pixel = (counts.accuracy(), *dices, counts.recall(), counts.precision())
+            row = astuple(segmentation_score(truth_labels, proposal)) + pixel
+        rows.append(row)
+        before = cell
+    return rows
 
 
 def trivial_baselines(truth_membranes: np.ndarray) -> dict[str, dict[str, float]]:
@@ -942,67 +804,6 @@ def trivial_baselines(truth_membranes: np.ndarray) -> dict[str, dict[str, float]
     >>> {name: round(value, 3) for name, value in rows["all cell"].items()}
     {'accuracy': 0.857, 'dice_cell': 0.923, 'dice_membrane': 0.0, 'v_rand': 0.667, 'v_info': 0.0}
     """
-    truth = _binary(_slices(truth_membranes, "truth_membranes"), "truth_membranes")
-    rows = {}
-    for name, value in (("all cell", 0.0), ("all membrane", 1.0)):
-        constant = np.full(truth.shape, value)
-        rows[name] = score_stack(truth, constant, [0.5]).row(0.5)
-    return rows
-
-
-# ---------------------------------------------------------------- checks of arguments
-
-
-def _binary(mask: Any, name: str) -> np.ndarray:
-    mask = np.asarray(mask)
-    if mask.size == 0:
-        raise ValueError(f"{name} is empty (shape {mask.shape}), wanted at least one pixel")
-    if mask.dtype == bool:
-        return mask
-    if mask.dtype.kind not in "iuf":
-        raise ValueError(f"{name} has dtype {mask.dtype}, wanted 0/1 numbers or bool")
-    wrong = mask[(mask != 0) & (mask != 1)]
-    if wrong.size:
-        raise ValueError(f"{name} holds {wrong[0]} ({wrong.size} such pixels), wanted only 0 and 1")
-    return mask == 1
-
-
-def _probability(probability: Any, name: str) -> np.ndarray:
-    array = np.asarray(probability)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} has dtype {array.dtype}, wanted floats in [0, 1]")
-    # written so that NaN fails as well
-    wrong = array[~((array >= 0) & (array <= 1))]
-    if wrong.size:
-        raise ValueError(f"{name} holds {wrong[0]} ({wrong.size} such pixels), wanted [0, 1]")
-    return array
-
-
-def _integer_labels(labels: Any, name: str) -> np.ndarray:
-    array = np.asarray(labels)
-    if array.dtype.kind not in "biu":
-        raise ValueError(f"{name} has dtype {array.dtype}, wanted integers >= 0")
-    if array.dtype.kind == "i" and array.size and array.min() < 0:
-        raise ValueError(f"{name} holds {array.min()}, wanted integers >= 0")
-    return array.astype(np.uint8) if array.dtype == bool else array
-
-
-def _slices(stack: Any, name: str) -> np.ndarray:
-    array = np.asarray(stack)
-    if array.ndim == 4 and array.shape[-1] == 1:
-        array = array[..., 0]
-    if array.ndim != 3:
-        raise ValueError(f"{name} has shape {array.shape}, wanted [N, H, W] or [N, H, W, 1]")
-    return array
-
-
-def _same_shape(first: np.ndarray, second: np.ndarray, name: str, other: str) -> None:
-    if first.shape != second.shape:
-        raise ValueError(f"{other} has shape {second.shape}, wanted {first.shape} like {name}")
-
-
-def _check_thresholds(thresholds: Sequence[float] | np.ndarray) -> np.ndarray:
-    array = np.array(thresholds, dtype=float)
-    if array.ndim != 1 or array.size == 0 or not np.all((array >= 0) & (array <= 1)):
-        raise ValueError(f"thresholds is {thresholds!r}, wanted one or more numbers in [0, 1]")
-    return array
+    truth = _mask_stack("truth_membranes", truth_membranes)
+    constants = {"all cell": np.zeros(truth.shape), "all membrane": np.ones(truth.shape)}
+    return {name: score_stack(truth, p, [0.5]).row(0.5) for name, p in constants.items()}

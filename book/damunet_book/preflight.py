@@ -450,7 +450,7 @@ def plain_reference(rounds: int = 15) -> None:
     image = probability[..., None].astype(np.float32)
     config = augment.AugmentConfig(crop=192)
     for _ in range(rounds):
-        metrics.threshold_scores(truth, probability)
+        metrics.score_stack(truth[None], probability[None])
         for _ in range(8):
             augment.augment(image, truth[..., None], np.random.default_rng(0), config)
 
