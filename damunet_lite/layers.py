@@ -7,21 +7,29 @@ its input by it. The maps are what the book looks at; the products are what the 
 import keras
 from keras import ops
 
+from damunet_lite import _arguments as arguments
 
-def _positive_int(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
-    return value
+INTERPOLATIONS = ("bilinear", "nearest")
 
 
 def _feature_map(name: str, shape) -> tuple:
     if len(shape) != 4 or shape[-1] is None:
-        raise ValueError(f"{name} must have shape [N, H, W, C] with C known, got {tuple(shape)}")
+        raise ValueError(f"{name} has shape {tuple(shape)}, wanted [N, H, W, C] with C known")
     return tuple(shape)
 
 
+class _Attention(keras.layers.Layer):
+    """A layer that multiplies its input by its coefficients; the shape stays."""
+
+    def call(self, x):
+        return x * self.coefficients(x)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
 @keras.saving.register_keras_serializable(package="damunet_lite")
-class ChannelAttention(keras.layers.Layer):
+class ChannelAttention(_Attention):
     """Weigh the channels of a feature map: *what* to look at.
 
     The map is averaged over its pixels and, apart from that, its maximum is taken; one small
@@ -58,7 +66,7 @@ class ChannelAttention(keras.layers.Layer):
 
     def __init__(self, reduction: int = 8, **kwargs):
         super().__init__(**kwargs)
-        self.reduction = _positive_int("reduction", reduction)
+        self.reduction = arguments.integer("reduction", reduction, 1)
 
     def build(self, input_shape):
         channels = _feature_map("input", input_shape)[-1]
@@ -76,18 +84,12 @@ class ChannelAttention(keras.layers.Layer):
         maximum = self.excite(self.squeeze(ops.max(x, axis=(1, 2))))
         return ops.sigmoid(average + maximum)[:, None, None, :]
 
-    def call(self, x):
-        return x * self.coefficients(x)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
     def get_config(self):
         return {**super().get_config(), "reduction": self.reduction}
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")
-class SpatialAttention(keras.layers.Layer):
+class SpatialAttention(_Attention):
     """Weigh the pixels of a feature map: *where* to look.
 
     Mean and maximum over the channels, stacked to a map of two channels, pass through one
@@ -124,20 +126,14 @@ class SpatialAttention(keras.layers.Layer):
 
     def __init__(self, kernel_size: int = 7, **kwargs):
         super().__init__(**kwargs)
-        self.kernel_size = _positive_int("kernel_size", kernel_size)
-        if kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size must be odd, got {kernel_size}")
+        self.kernel_size = arguments.integer("kernel_size", kernel_size, 1)
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size is {kernel_size}, wanted an odd integer")
 
     def build(self, input_shape):
         _feature_map("input", input_shape)
-        self.conv = keras.layers.Conv2D(
-            1,
-            self.kernel_size,
-            padding="same",
-            use_bias=False,
-            dtype=self.dtype_policy,
-            name="conv",
-        )
+        options = {"padding": "same", "use_bias": False, "dtype": self.dtype_policy}
+        self.conv = keras.layers.Conv2D(1, self.kernel_size, name="conv", **options)
         self.conv.build((*input_shape[:3], 2))
 
     def coefficients(self, x):
@@ -145,18 +141,12 @@ class SpatialAttention(keras.layers.Layer):
         pooled = [ops.mean(x, axis=-1, keepdims=True), ops.max(x, axis=-1, keepdims=True)]
         return ops.sigmoid(self.conv(ops.concatenate(pooled, axis=-1)))
 
-    def call(self, x):
-        return x * self.coefficients(x)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
     def get_config(self):
         return {**super().get_config(), "kernel_size": self.kernel_size}
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")
-class CBAM(keras.layers.Layer):
+class CBAM(_Attention):
     """Convolutional block attention module: channel attention, then spatial attention.
 
     Input and output are [N, H, W, C].
@@ -197,23 +187,12 @@ class CBAM(keras.layers.Layer):
     def call(self, x):
         return self.spatial(self.channel(x))
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
     def get_config(self):
         return {
             **super().get_config(),
             "reduction": self.channel.reduction,
             "kernel_size": self.spatial.kernel_size,
         }
-
-
-def _check_gate_size(gate_shape, wanted_shape) -> None:
-    got, wanted = tuple(gate_shape[1:3]), tuple(wanted_shape[1:3])
-    if None not in (*got, *wanted) and got != wanted:
-        raise ValueError(
-            f"gate must have half the size of x, rounded up, here {wanted} pixels, got {got}"
-        )
 
 
 def _double(values, axis: int, smooth: bool):
@@ -237,7 +216,7 @@ def _double(values, axis: int, smooth: bool):
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")
-class AttentionGate(keras.layers.Layer):
+class AttentionGate(_Attention):
     """Let the coarse, deep features decide which pixels of a skip connection pass.
 
     ``layer([x, gate])``: x at full size passes a 2 x 2 convolution of stride 2 (theta), the
@@ -273,26 +252,18 @@ class AttentionGate(keras.layers.Layer):
 
     def __init__(self, inter_channels: int, interpolation: str = "bilinear", **kwargs):
         super().__init__(**kwargs)
-        self.inter_channels = _positive_int("inter_channels", inter_channels)
-        if interpolation not in ("bilinear", "nearest"):
-            raise ValueError(
-                f"interpolation must be 'bilinear' or 'nearest', got {interpolation!r}"
-            )
-        self.interpolation = interpolation
+        self.inter_channels = arguments.integer("inter_channels", inter_channels, 1)
+        self.interpolation = arguments.choice("interpolation", interpolation, INTERPOLATIONS)
 
     def build(self, input_shape):
         if len(input_shape) != 2 or isinstance(input_shape[0], int):
-            raise ValueError(f"input must be a list [x, gate], got shape {input_shape}")
-        x_shape, gate_shape = (
-            _feature_map(n, s) for n, s in zip(("x", "gate"), input_shape, strict=True)
-        )
-        make = keras.layers.Conv2D
-        policy = self.dtype_policy
-        self.theta = make(
-            self.inter_channels, 2, strides=2, padding="same", dtype=policy, name="theta"
-        )
-        self.phi = make(self.inter_channels, 1, dtype=policy, name="phi")
-        self.psi = make(1, 1, dtype=policy, name="psi")
+            raise ValueError(f"input has shape {input_shape}, wanted a list [x, gate]")
+        x_shape, gate_shape = map(_feature_map, ("x", "gate"), input_shape)
+        make, channels = keras.layers.Conv2D, self.inter_channels
+        dtype = {"dtype": self.dtype_policy}
+        self.theta = make(channels, 2, strides=2, padding="same", name="theta", **dtype)
+        self.phi = make(channels, 1, name="phi", **dtype)
+        self.psi = make(1, 1, name="psi", **dtype)
         self.theta.build(x_shape)
         self.phi.build(gate_shape)
         self.psi.build((None, None, None, self.inter_channels))
@@ -301,7 +272,10 @@ class AttentionGate(keras.layers.Layer):
         """Pixel weights for ``[x, gate]``, shape [N, H, W, 1] as x, in (0, 1)."""
         x, gate = inputs
         theta, phi = self.theta(x), self.phi(gate)
-        _check_gate_size(gate.shape, theta.shape)
+        got, wanted = tuple(gate.shape[1:3]), tuple(theta.shape[1:3])
+        if None not in (*got, *wanted) and got != wanted:
+            half = "half of those of x, rounded up"
+            raise ValueError(f"gate has height and width {got}, wanted {wanted}, {half}")
         psi = ops.sigmoid(self.psi(ops.relu(theta + phi)))
         for axis in (1, 2):
             psi = _double(psi, axis, smooth=self.interpolation == "bilinear")
@@ -332,7 +306,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     the whole feature map: on a CPU more than a third of a U-Net's training step. The fused
     operation computes the same in a few passes and takes bfloat16 and float16 as they come.
 
-    On other backends, and for what the fused operation does not know (another axis, renorm,
+    ``synchronized`` is left out on other backends, where batches are not shared out in that way.
+    There, and for what the fused operation does not know (another axis, renorm,
     several devices, a mask, a missing scale or centre), this is the layer of Keras.
 
     Raises
@@ -352,6 +327,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
     >>> [round(float(value), 3) for value in ops.reshape(out, -1)]
     [-1.0, 1.0]
     """
+
+    def __init__(self, *args, synchronized=False, **kwargs):
+        # Keras knows it on TensorFlow alone; a file from several devices is to load everywhere.
+        here = bool(synchronized) and keras.backend.backend() == "tensorflow"
+        super().__init__(*args, synchronized=here, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
         if not self._can_fuse(inputs, mask):

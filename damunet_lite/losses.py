@@ -6,7 +6,10 @@ libraries disagree about which of them "alpha" is (see the book's page on conven
 """
 
 import keras
+import numpy as np
 from keras import ops
+
+from damunet_lite import _arguments as arguments
 
 POOLINGS = ("image", "batch")
 
@@ -15,31 +18,44 @@ POOLINGS = ("image", "batch")
 _NOTHING = 1e-6
 
 
-def _number(name: str, value: float, minimum: float, *, strictly: bool = False) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {value!r}") from None
-    if not number < float("inf") or number < minimum or (strictly and number == minimum):
-        wanted = f"{'>' if strictly else '>='} {minimum:g}"
-        raise ValueError(f"{name} must be finite and {wanted}, got {value!r}")
-    return number
+def _at_least_0(name: str, value: float) -> float:
+    return arguments.number(name, value, lambda number: number >= 0, "a finite number >= 0")
 
 
-def _pooling(value: str) -> str:
-    if value not in POOLINGS:
-        raise ValueError(f"pooling must be one of {POOLINGS}, got {value!r}")
-    return value
+def _above_0(name: str, value: float) -> float:
+    return arguments.number(name, value, lambda number: number > 0, "a finite number > 0")
 
 
-def _same_shape(y_true, y_pred) -> None:
-    if len(y_true.shape) != len(y_pred.shape) or any(
-        a is not None and b is not None and a != b
-        for a, b in zip(y_true.shape, y_pred.shape, strict=True)
-    ):
-        raise ValueError(
-            f"y_true must have the shape of y_pred {tuple(y_pred.shape)}, got {tuple(y_true.shape)}"
-        )
+def same_shape(shape, other) -> bool:
+    """Whether two shapes can be the same; None stands for a size that is not known yet.
+
+    Examples
+    --------
+    >>> same_shape((2, None), (None, 4)), same_shape((2, 3), (2, 4)), same_shape((2,), (2, 1))
+    (True, False, False)
+    """
+    return len(shape) == len(other) and all(
+        a is None or b is None or a == b for a, b in zip(shape, other, strict=True)
+    )
+
+
+def _values(tensor) -> np.ndarray | None:
+    """What a tensor holds, or None in a compiled or symbolic step, where nothing can be seen."""
+    backend = keras.backend.backend()
+    hidden = isinstance(tensor, keras.KerasTensor)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        hidden = hidden or tf.is_symbolic_tensor(tensor)
+    elif backend == "jax":
+        import jax
+
+        hidden = hidden or isinstance(tensor, jax.core.Tracer)
+    elif backend == "torch":
+        import torch
+
+        hidden = hidden or torch.compiler.is_compiling() or tensor.is_meta
+    return None if hidden else ops.convert_to_numpy(ops.cast(tensor, "float32"))
 
 
 def check_mask(y_true) -> None:
@@ -56,20 +72,33 @@ def check_mask(y_true) -> None:
     Raises
     ------
     ValueError
-        If a value lies outside [0, 1] or is not a number.
+        If a value lies outside [0, 1] by more than 1e-6, or is not a number.
     """
-    try:
-        values = ops.convert_to_numpy(y_true)
-        low, high = float(values.min()), float(values.max())
-    except Exception:  # symbolic or traced: no values to look at
-        return
-    if not (low >= 0 and high <= 1):
-        raise ValueError(
-            f"y_true must hold values in [0, 1] (membrane = 1), got values from {low:g} to "
-            f"{high:g}; divide a 0/255 mask by 255 and check that membrane is 1"
+    values = _values(ops.convert_to_tensor(y_true))
+    if values is not None:
+        arguments.probability(
+            "y_true",
+            values,
+            "a mask in [0, 1], membrane = 1: divide 0/255 by 255, check that membrane is 1",
         )
 
 
+def _check_prediction(y_pred) -> None:
+    values = _values(y_pred)
+    if values is not None:
+        # What is not a number stays for the loss: it is then none either, which training tells.
+        values = values[~np.isnan(values)]
+        wanted = "probabilities, none outside [0, 1]: logits? pass them through a sigmoid"
+        arguments.probability("y_pred", values, wanted)
+
+
+def _clipped(y_pred):
+    """Predictions in [0, 1]; the slope outside is what it is at the limit, and leads back in."""
+    inside = ops.stop_gradient(ops.clip(y_pred, 0, 1))
+    return inside + (y_pred - ops.stop_gradient(y_pred))
+
+
+@keras.saving.register_keras_serializable(package="damunet_lite")
 def tversky_index(
     y_true,
     y_pred,
@@ -77,6 +106,7 @@ def tversky_index(
     fp_weight: float = 0.3,
     smooth: float = 1.0,
     pooling: str = "image",
+    pixel_weight=None,
 ):
     r"""Tversky index of soft predictions, one for each image or one for the batch.
 
@@ -97,16 +127,31 @@ def tversky_index(
         Added to numerator and denominator, >= 0, in pixels.
     pooling : {"image", "batch"}
         Sum the counts over each image, or over the whole batch.
+    pixel_weight : tensor, shape [N, ...], optional
+        How often each pixel counts in TP, FN and FP; same shape.
 
     Returns
     -------
     tensor, shape [N] or scalar
-        The index, from 0 (nothing right) to 1 (perfect).
+        The index. From 0 (nothing right) to 1 (perfect) for a mask of 0 and 1. Not so for soft
+        masks: see the notes.
 
     Raises
     ------
     ValueError
-        For a negative weight, an unknown pooling, shapes that differ, or a mask outside [0, 1].
+        For a negative weight, an unknown pooling, shapes that differ, a mask outside [0, 1], or
+        predictions outside [0, 1] by more than 1e-6, such as logits.
+
+    Notes
+    -----
+    Inside a compiled training step (a graph of TensorFlow, a trace of JAX, ``torch.compile``)
+    no value can be looked at. There the counts are those of mask and predictions clipped to
+    [0, 1], and the slope of a prediction outside is that at the limit, so that training leads
+    it back in.
+
+    A soft mask is not the prediction that the index likes best: for y = [.25, .5, .75, 0, 1] and
+    ``smooth=0`` the index is .75 at p = y and .849 at p = [0, 1, 1, 0, 1], where it is largest.
+    Where the prediction is to become the fraction, take a loss such as cross-entropy.
 
     References
     ----------
@@ -121,33 +166,68 @@ def tversky_index(
     >>> round(float(1 - tversky_index(y, p, smooth=0, pooling="batch")), 6)
     0.333333
     """
-    fn_weight = _number("fn_weight", fn_weight, 0.0)
-    fp_weight = _number("fp_weight", fp_weight, 0.0)
-    smooth = _number("smooth", smooth, 0.0)
-    _pooling(pooling)
+    fn_weight = _at_least_0("fn_weight", fn_weight)
+    fp_weight = _at_least_0("fp_weight", fp_weight)
+    smooth = _at_least_0("smooth", smooth)
+    arguments.choice("pooling", pooling, POOLINGS)
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-    _same_shape(y_true, y_pred)
+    if not same_shape(y_true.shape, y_pred.shape):
+        wanted = f"{tuple(y_pred.shape)} like y_pred"
+        raise ValueError(f"y_true has shape {tuple(y_true.shape)}, wanted {wanted}")
     check_mask(y_true)
+    _check_prediction(y_pred)
     dtype = "float64" if keras.backend.standardize_dtype(y_pred.dtype) == "float64" else "float32"
-    y_true, y_pred = ops.cast(y_true, dtype), ops.cast(y_pred, dtype)
+    y_true, y_pred = ops.clip(ops.cast(y_true, dtype), 0, 1), _clipped(ops.cast(y_pred, dtype))
     axes = tuple(range(0 if pooling == "batch" else 1, len(y_pred.shape)))
-    tp = ops.sum(y_true * y_pred, axis=axes)
-    fn = ops.sum(y_true * (1 - y_pred), axis=axes)
-    fp = ops.sum((1 - y_true) * y_pred, axis=axes)
+    weight = 1.0 if pixel_weight is None else ops.cast(pixel_weight, dtype)
+    tp = ops.sum(weight * y_true * y_pred, axis=axes)
+    fn = ops.sum(weight * y_true * (1 - y_pred), axis=axes)
+    fp = ops.sum(weight * (1 - y_true) * y_pred, axis=axes)
     numerator = tp + smooth
     denominator = tp + fn_weight * fn + fp_weight * fp + smooth
     # Nothing to find and nothing found, without smoothing: 0/0, a perfect answer.
-    empty = denominator < _NOTHING
+    empty = ops.abs(denominator) < _NOTHING
     return ops.where(empty, 1.0, numerator / ops.where(empty, 1.0, denominator))
 
 
 class _OverlapLoss(keras.losses.Loss):
-    """Shared plumbing: pooling per image leaves Keras a vector to reduce, per batch a scalar."""
+    """Shared plumbing: one value for each image, or one for the batch, for Keras to reduce.
+
+    A pooled loss stays a vector, of one value: Keras scales vectors by the number of devices,
+    not scalars.
+    """
 
     def __init__(self, smooth, pooling, name, reduction):
         super().__init__(name=name, reduction=reduction, dtype="float32")
-        self.smooth = _number("smooth", smooth, 0.0)
-        self.pooling = _pooling(pooling)
+        self.smooth = _at_least_0("smooth", smooth)
+        self.pooling = arguments.choice("pooling", pooling, POOLINGS)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """Loss of a batch; see :class:`TverskyLoss` for what ``sample_weight`` does."""
+        if sample_weight is None:
+            return super().__call__(y_true, y_pred)
+        y_pred = ops.convert_to_tensor(y_pred)
+        each, pixels = self._split(sample_weight, y_pred)
+        # Keras hands nested targets on as they are.
+        return super().__call__((y_true, pixels), y_pred, each)
+
+    def _split(self, sample_weight, y_pred):
+        """Weights as one for each value of the loss, and how often a pixel counts within it."""
+        weight, shape = ops.cast(sample_weight, "float32"), tuple(y_pred.shape)
+        values = _values(weight)
+        if values is not None and not (values >= 0).all():
+            raise ValueError(f"sample_weight holds {values.min()}, wanted numbers >= 0")
+        if same_shape(weight.shape, shape[:1]):
+            weight = ops.reshape(weight, (-1, *[1] * (len(shape) - 1)))
+        elif same_shape((*weight.shape, 1), shape):
+            weight = weight[..., None]
+        elif not same_shape(weight.shape, shape):
+            wanted = f"[N] or a weight for each pixel, {shape}"
+            raise ValueError(f"sample_weight has shape {tuple(weight.shape)}, wanted {wanted}")
+        weight = ops.broadcast_to(weight, ops.shape(y_pred))
+        axes = tuple(range(0 if self.pooling == "batch" else 1, len(shape)))
+        mean = ops.mean(weight, axis=axes, keepdims=True)
+        return ops.reshape(mean, (-1,)), weight / ops.where(mean > 0, mean, 1.0)
 
     def get_config(self):
         return {
@@ -165,14 +245,24 @@ class TverskyLoss(_OverlapLoss):
     Parameters
     ----------
     fn_weight, fp_weight, smooth, pooling
-        See :func:`tversky_index`.
+        See :func:`tversky_index`. On several devices, ``pooling="batch"`` pools each device's
+        part of the batch for itself, and the loss is the mean over the devices.
     name, reduction
         As for every Keras loss.
 
     Raises
     ------
     ValueError
-        For a negative weight or an unknown pooling.
+        For a negative weight or an unknown pooling; when called, also for a ``sample_weight`` of
+        another shape and for what :func:`tversky_index` refuses.
+
+    Notes
+    -----
+    ``sample_weight`` of shape [N] weighs images; of the shape of the mask, with or without its
+    last axis of 1, it weighs pixels: TP, FN and FP count each pixel as often as its weight says,
+    relative to the mean weight of the image, by which the image's loss is multiplied. So a map
+    that is constant in each image does what the vector does. With ``pooling="batch"`` both count
+    within the batch and are relative to its mean.
 
     References
     ----------
@@ -197,17 +287,14 @@ class TverskyLoss(_OverlapLoss):
         reduction: str = "sum_over_batch_size",
     ):
         super().__init__(smooth, pooling, name, reduction)
-        self.fn_weight = _number("fn_weight", fn_weight, 0.0)
-        self.fp_weight = _number("fp_weight", fp_weight, 0.0)
-
-    def index(self, y_true, y_pred):
-        """Tversky index of the batch, see :func:`tversky_index`."""
-        return tversky_index(
-            y_true, y_pred, self.fn_weight, self.fp_weight, self.smooth, self.pooling
-        )
+        self.fn_weight = _at_least_0("fn_weight", fn_weight)
+        self.fp_weight = _at_least_0("fp_weight", fp_weight)
 
     def call(self, y_true, y_pred):
-        return 1.0 - self.index(y_true, y_pred)
+        y_true, pixel_weight = y_true if isinstance(y_true, tuple) else (y_true, None)
+        weights = self.fn_weight, self.fp_weight
+        index = tversky_index(y_true, y_pred, *weights, self.smooth, self.pooling, pixel_weight)
+        return 1.0 - ops.reshape(index, (-1,))
 
     def get_config(self):
         return {**super().get_config(), "fn_weight": self.fn_weight, "fp_weight": self.fp_weight}
@@ -218,9 +305,9 @@ class FocalTverskyLoss(TverskyLoss):
     r"""Tversky loss raised to an exponent: :math:`(1 - TI)^{e}`.
 
     The paper writes the exponent as :math:`1/\gamma` with :math:`\gamma = 4/3`, so 0.75. Below 1
-    the slope is infinite at a perfect prediction; the loss is therefore computed on
-    ``max(1 - TI, epsilon)``, which leaves every value above ``epsilon`` untouched and makes value
-    and gradient finite everywhere.
+    the slope is infinite at a perfect prediction; the loss is therefore 0, with a slope of 0, where
+    ``1 - TI`` is ``epsilon`` or less. That leaves every value above ``epsilon`` untouched and makes
+    value and gradient finite everywhere.
 
     Parameters
     ----------
@@ -229,7 +316,7 @@ class FocalTverskyLoss(TverskyLoss):
     exponent : float
         > 0; 1 gives :class:`TverskyLoss`.
     epsilon : float
-        Smallest ``1 - TI`` that is told apart from 0; > 0.
+        Largest ``1 - TI`` that counts as 0; > 0.
 
     Raises
     ------
@@ -261,11 +348,11 @@ class FocalTverskyLoss(TverskyLoss):
         reduction: str = "sum_over_batch_size",
     ):
         super().__init__(fn_weight, fp_weight, smooth, pooling, name, reduction)
-        self.exponent = _number("exponent", exponent, 0.0, strictly=True)
-        self.epsilon = _number("epsilon", epsilon, 0.0, strictly=True)
+        self.exponent = _above_0("exponent", exponent)
+        self.epsilon = _above_0("epsilon", epsilon)
 
     def call(self, y_true, y_pred):
-        distance = 1.0 - self.index(y_true, y_pred)
+        distance = super().call(y_true, y_pred)
         powered = ops.power(ops.maximum(distance, self.epsilon), self.exponent)
         return ops.where(distance > self.epsilon, powered, 0.0 * distance)
 

@@ -11,37 +11,26 @@ head at a quarter of the size, ``main`` the full-size one.
 
 from keras import layers
 
+from damunet_lite import _arguments as arguments
 from damunet_lite.config import ATTENTIONS
 from damunet_lite.layers import CBAM, AttentionGate, BatchNormalization
 from damunet_lite.supervision import SegmentationNetwork
 
 
 def _conv_block(x, filters, name, norm):
+    options = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
     for i in (1, 2):
-        x = layers.Conv2D(
-            filters,
-            3,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            name=f"{name}_conv{i}",
-        )(x)
+        x = layers.Conv2D(filters, 3, name=f"{name}_conv{i}", **options)(x)
         x = BatchNormalization(name=f"{name}_norm{i}", **norm)(x)
         x = layers.Activation("relu", name=f"{name}_relu{i}")(x)
     return x
 
 
-def _scale_input(image, level, filters):
+def _scale_input(image, level, filters, initializer):
     factor = 2 ** (level - 1)
     small = layers.AveragePooling2D(factor, name=f"scale{factor}_pool")(image)
-    return layers.Conv2D(
-        filters,
-        3,
-        padding="same",
-        activation="relu",
-        kernel_initializer="he_normal",
-        name=f"scale{factor}_conv",
-    )(small)
+    options = {"padding": "same", "activation": "relu", "kernel_initializer": initializer}
+    return layers.Conv2D(filters, 3, name=f"scale{factor}_conv", **options)(small)
 
 
 def _attend(skip, gate, attention, name):
@@ -58,16 +47,8 @@ def _head(x, name):
     return layers.Activation("sigmoid", dtype="float32", name=name)(logits)
 
 
-def _check_build(attention, base_filters, depth, input_channels, momentum, dropout):
-    if attention not in ATTENTIONS:
-        raise ValueError(f"attention must be one of {ATTENTIONS}, got {attention!r}")
-    integers = {"base_filters": base_filters, "depth": depth, "input_channels": input_channels}
-    for name, value in integers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
-    for name, value in {"batch_norm_momentum": momentum, "dropout": dropout}.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
-            raise ValueError(f"{name} must be in [0, 1), got {value!r}")
+def _share(name, value):
+    return arguments.number(name, value, lambda share: 0 <= share < 1, "a number in [0, 1)")
 
 
 def build_network(
@@ -134,8 +115,13 @@ def build_network(
     >>> network.heads
     ('main', 'side2', 'side4', 'side8')
     """
-    _check_build(attention, base_filters, depth, input_channels, batch_norm_momentum, dropout)
-    norm = {"momentum": batch_norm_momentum, "synchronized": synchronized_norm}
+    arguments.choice("attention", attention, ATTENTIONS)
+    base_filters = arguments.integer("base_filters", base_filters, 1)
+    depth = arguments.integer("depth", depth, 1)
+    input_channels = arguments.integer("input_channels", input_channels, 1)
+    momentum = _share("batch_norm_momentum", batch_norm_momentum)
+    dropout = _share("dropout", dropout)
+    norm = {"momentum": momentum, "synchronized": synchronized_norm}
     filters = [base_filters * 2**i for i in range(depth + 1)]
     image = layers.Input((None, None, input_channels), name="image")
     x, skips = image, []
@@ -143,7 +129,7 @@ def build_network(
         if level > 1:
             x = layers.MaxPooling2D(name=f"down{level}_pool")(x)
             if multi_scale:
-                scaled = _scale_input(image, level, filters[level - 1])
+                scaled = _scale_input(image, level, filters[level - 1], "he_normal")
                 x = layers.Concatenate(name=f"down{level}_concat")([scaled, x])
         x = _conv_block(x, filters[level - 1], f"down{level}", norm)
         skips.append(x)
@@ -215,16 +201,22 @@ def damu_net(**kwargs) -> SegmentationNetwork:
 PRESETS = {"unet": unet, "att_unet": att_unet, "datt_unet": datt_unet, "damu_net": damu_net}
 
 
+# The public code that the listing adapts names this initialiser in its blocks, gating signals and
+# transposed convolutions; elsewhere it names none, which is Keras's glorot_uniform.
+_LISTING_INITIALIZER = {"kernel_initializer": "glorot_normal"}
+
+
 def _listing_block(x, filters, name, norm):
+    options = {"padding": "same", **_LISTING_INITIALIZER}
     for i in (1, 2):
-        x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_{i}")(x)
+        x = layers.Conv2D(filters, 3, name=f"{name}_{i}", **options)(x)
         x = BatchNormalization(name=f"{name}_norm{i}", **norm)(x)
         x = layers.Activation("relu", name=f"{name}_relu{i}")(x)
     return x
 
 
 def _listing_signal(x, name, norm):
-    x = layers.Conv2D(x.shape[-1], 1, name=f"{name}_conv")(x)
+    x = layers.Conv2D(x.shape[-1], 1, name=f"{name}_conv", **_LISTING_INITIALIZER)(x)
     x = BatchNormalization(name=f"{name}_norm", **norm)(x)
     return layers.Activation("relu", name=f"{name}_relu")(x)
 
@@ -232,12 +224,11 @@ def _listing_signal(x, name, norm):
 def _listing_gate(x, signal, inter, stride, name, norm):
     theta = layers.Conv2D(inter, 2, strides=2, name=f"{name}_theta")(x)
     phi = layers.Conv2D(inter, 1, name=f"{name}_phi")(signal)
-    phi = layers.Conv2DTranspose(inter, 3, strides=stride, padding="same", name=f"{name}_enlarge")(
-        phi
+    enlarge = layers.Conv2DTranspose(
+        inter, 3, strides=stride, padding="same", name=f"{name}_enlarge"
     )
-    joined = layers.Activation("relu", name=f"{name}_relu")(
-        layers.Add(name=f"{name}_add")([theta, phi])
-    )
+    joined = layers.Add(name=f"{name}_add")([theta, enlarge(phi)])
+    joined = layers.Activation("relu", name=f"{name}_relu")(joined)
     psi = layers.Conv2D(1, 1, name=f"{name}_psi")(joined)
     coefficients = layers.Activation("sigmoid", name=f"{name}_sigmoid")(psi)
     coefficients = layers.UpSampling2D(2, name=f"{name}_coefficients")(coefficients)
@@ -247,9 +238,8 @@ def _listing_gate(x, signal, inter, stride, name, norm):
 
 
 def _listing_up(x, filters, skip, name):
-    x = layers.Conv2DTranspose(
-        filters, 3, strides=2, padding="same", activation="relu", name=f"{name}_upsample"
-    )(x)
+    options = {"strides": 2, "padding": "same", "activation": "relu", **_LISTING_INITIALIZER}
+    x = layers.Conv2DTranspose(filters, 3, name=f"{name}_upsample", **options)(x)
     return layers.Concatenate(name=name)([x, skip])
 
 
@@ -282,7 +272,9 @@ def published_listing(
     The decoder has no convolutions of its own: ``conv6`` to ``conv9`` feed nothing but the heads.
     The listing trains the three side heads with the focal Tversky loss and the main one with the
     plain Tversky loss, pooled over the batch, on strided targets. All of this, the signal of the
-    third gate and the 64 filters included, stands in the public code of the design that it adapts.
+    third gate and the 64 filters included, stands in the public code of the design that it adapts,
+    and so do the first weights: glorot_normal in the blocks, gating signals and transposed
+    convolutions of the decoder, glorot_uniform elsewhere. The presets have he_normal.
 
     References
     ----------
@@ -301,7 +293,7 @@ def published_listing(
     for level, filters in enumerate(widths, start=1):
         if level > 1:
             x = layers.MaxPooling2D(name=f"pool{level - 1}")(x)
-            scaled = _scale_input(image, level, 32 * 2 ** (level - 1))
+            scaled = _scale_input(image, level, 32 * 2 ** (level - 1), "glorot_uniform")
             x = layers.Concatenate(name=f"conv{level}_input")([scaled, x])
         x = _listing_block(x, filters, f"conv{level}", norm)
         convs.append(x)

@@ -5,13 +5,16 @@ returns a dict of probability maps, ``{"main": [N, H, W, 1], "side2": [N, H/2, W
 its user still passes one mask to ``fit`` and gets one array from ``predict``.
 """
 
+import math
 import weakref
 
 import keras
 from keras import ops
 
+from damunet_lite import _arguments as arguments
 from damunet_lite import devices
 from damunet_lite.config import TARGET_RULES
+from damunet_lite.losses import same_shape
 
 _MAIN_NETWORKS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
@@ -24,7 +27,8 @@ def head_targets(mask, sizes: dict[str, tuple[int, int]], rule: str = "any_membr
     mask : tensor, shape [N, H, W, 1]
         Membrane = 1.
     sizes : dict of str to (int, int)
-        Height and width of each head; H and W must be whole multiples of them.
+        Height and width of each head; H and W must be whole multiples of them. Scalar tensors
+        where a size is known only when the network runs.
     rule : {"any_membrane", "area", "strided"}
         What a coarse pixel becomes: 1 if any of its fine pixels is membrane (maximum), the
         fraction that is (mean), or the value of its upper left one.
@@ -55,24 +59,21 @@ def head_targets(mask, sizes: dict[str, tuple[int, int]], rule: str = "any_membr
     area [0.5, 0.0]
     strided [0.0, 0.0]
     """
-    if rule not in TARGET_RULES:
-        raise ValueError(f"rule must be one of {TARGET_RULES}, got {rule!r}")
+    arguments.choice("rule", rule, TARGET_RULES)
     if len(mask.shape) != 4:
-        raise ValueError(f"mask must have shape [N, H, W, 1], got {tuple(mask.shape)}")
+        raise ValueError(f"mask has shape {tuple(mask.shape)}, wanted [N, H, W, 1]")
     return {name: _shrink(mask, size, rule, name) for name, size in sizes.items()}
 
 
 def _shrink(mask, size, rule, name):
-    height, width = mask.shape[1:3]
-    if None in (height, width, *size):
-        raise ValueError(f"mask and head {name!r} must have known sizes, got {mask.shape}, {size}")
-    if height % size[0] or width % size[1]:
-        raise ValueError(
-            f"head {name!r} of size {tuple(size)} must divide the mask's size {(height, width)}"
-        )
-    step = (height // size[0], width // size[1])
-    if step == (1, 1):
-        return mask
+    full = ops.shape(mask)[1:3]
+    if all(isinstance(side, int) for side in (*full, *size)):
+        if full[0] % size[0] or full[1] % size[1]:
+            wanted = f"whole multiples of those of head {name!r}, {tuple(size)}"
+            raise ValueError(f"mask has height and width {full}, wanted {wanted}")
+        if full == tuple(size):
+            return mask
+    step = (full[0] // size[0], full[1] // size[1])
     if rule == "strided":
         return mask[:, :: step[0], :: step[1]]
     cells = ops.reshape(mask, (-1, size[0], step[0], size[1], step[1], mask.shape[-1]))
@@ -104,21 +105,119 @@ def head_weights(names, decay: float = 0.5) -> dict[str, float]:
     >>> head_weights(["main", "side2", "side4"])
     {'main': 0.5714285714285714, 'side2': 0.2857142857142857, 'side4': 0.14285714285714285}
     """
-    if not decay > 0:
-        raise ValueError(f"decay must be > 0, got {decay!r}")
+    decay = arguments.number("decay", decay, lambda value: value > 0, "a number > 0")
     names = list(names)
     total = sum(decay**level for level in range(len(names)))
     return {name: decay**level / total for level, name in enumerate(names)}
 
 
+def main_output(outputs):
+    """Give the map of the main head among what a model returns.
+
+    Parameters
+    ----------
+    outputs : tensor, or dict, list or tuple of tensors
+
+    Returns
+    -------
+    tensor
+        What stands under ``"main"`` in a dict; a single output as it is.
+
+    Raises
+    ------
+    ValueError
+        For several outputs that do not say which one is the main one.
+
+    Examples
+    --------
+    >>> main_output({"main": 1, "side2": 2}), main_output([3]), main_output(4)
+    (1, 3, 4)
+    """
+    if isinstance(outputs, dict) and "main" in outputs:
+        return outputs["main"]
+    if isinstance(outputs, (list, tuple)) and len(outputs) == 1:
+        return outputs[0]
+    if isinstance(outputs, (dict, list, tuple)):
+        got = tuple(outputs) if isinstance(outputs, dict) else f"{len(outputs)} outputs"
+        raise ValueError(f"model returns {got}, wanted one output, or a dict with 'main'")
+    return outputs
+
+
+def main_network(model: keras.Model) -> keras.Model:
+    """Give the part of a functional model that leads to its main head, sharing all weights.
+
+    It is what prediction runs: the side heads cost nothing there. On TensorFlow it is not
+    compiled by XLA, which would take seconds anew for every size of image.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With one output, or a dict of outputs with the key ``"main"``. A model without a graph of
+        layers (not functional) is given back as it is.
+
+    Returns
+    -------
+    keras.Model
+        From the same inputs to the main output alone; the same one at every call.
+
+    Raises
+    ------
+    ValueError
+        See :func:`main_output`.
+
+    Examples
+    --------
+    >>> image = keras.Input((None, None, 1))
+    >>> main_network(keras.Model(image, {"main": image, "other": 2 * image})).output.shape
+    (None, None, None, 1)
+    """
+    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
+        return model
+    if model not in _MAIN_NETWORKS:
+        # ``outputs`` is a flat list; ``output`` keeps the names, but a Sequential lacks it.
+        output = main_output(model.outputs if len(model.outputs) == 1 else model.output)
+        inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+        kind = _Network if isinstance(model, _Network) else keras.Model
+        network = kind(inputs, output, name=f"{model.name}_main")
+        network.jit_compile = keras.backend.backend() == "jax"
+        _MAIN_NETWORKS[model] = network
+    return _MAIN_NETWORKS[model]
+
+
+@keras.saving.register_keras_serializable(package="damunet_lite", name="Network")
+class _Network(keras.Model):
+    """A functional model that says which sizes of image it takes."""
+
+    def call(self, inputs, training=None, mask=None):
+        pools = (layer for layer in self.layers if isinstance(layer, keras.layers.MaxPooling2D))
+        multiple = math.prod(layer.pool_size[0] for layer in pools)
+        wanted = f"multiples of {multiple}: pad, or use inference.predict"
+        sides = ops.shape(keras.tree.flatten(inputs)[0])[1:3]
+        known = [side for side in sides if isinstance(side, int)]
+        if any(side % multiple for side in known):
+            raise ValueError(f"image has height and width {sides}, wanted {wanted}")
+        if len(known) < 2 and keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            message = f"height and width of the image, wanted {wanted}"
+            tf.debugging.assert_equal(tf.stack(sides) % multiple, 0, message)
+        return super().call(inputs, training=training, mask=mask)
+
+
 @keras.saving.register_keras_serializable(package="damunet_lite")
-class SegmentationNetwork(keras.Model):
+class SegmentationNetwork(_Network):
     """A functional Keras model that turns one mask into the targets of all its heads.
 
     Build it with :func:`damunet_lite.models.build_network`. With one output it is an ordinary
     model. With a dict of outputs, ``compile`` spreads one loss over the heads, ``fit`` and
-    ``evaluate`` take the full-size mask, metrics see the head ``"main"`` only, and ``predict``
-    gives that head's array.
+    ``evaluate`` take the full-size mask, and ``predict`` gives the array of the head ``"main"``.
+    Where Keras's own words name the heads, they mean what they mean in Keras: ``loss``,
+    ``loss_weights``, targets and ``sample_weight`` may be a dict by head, or a list in the order
+    of :attr:`heads`; ``metrics`` a dict by head, each of which sees that head and its target.
+    Metrics in a list see the main head.
+
+    One ``sample_weight`` serves all heads: [N] weighs images, [N, H, W] or [N, H, W, 1] weighs
+    pixels, and a side head gets the mean weight of the pixels that each of its own stands for.
 
     Examples
     --------
@@ -139,31 +238,32 @@ class SegmentationNetwork(keras.Model):
         return tuple(self.output) if isinstance(self.output, dict) else ("main",)
 
     def main_network(self) -> keras.Model:
-        """The part that leads to the main head, sharing all weights; what prediction runs.
+        """The part that leads to the main head, see :func:`main_network`.
 
         A method, and kept outside the object, because Keras saves every model that it finds
         among a model's attributes and properties: itself again, and again.
         """
-        if not isinstance(self.output, dict):
-            return self
-        if self not in _MAIN_NETWORKS:
-            _MAIN_NETWORKS[self] = keras.Model(
-                self.inputs, self.output["main"], name=f"{self.name}_main"
-            )
-        return _MAIN_NETWORKS[self]
+        return main_network(self)
 
     def compile(
-        self, optimizer="adam", loss=None, head_weights=None, target_rule="any_membrane", **kwargs
+        self,
+        optimizer="adam",
+        loss=None,
+        loss_weights=None,
+        *,
+        target_rule="any_membrane",
+        **kwargs,
     ):
         """Compile as every Keras model, with the loss spread over the heads.
 
         Parameters
         ----------
         optimizer, **kwargs
-            As for ``keras.Model.compile``; ``jit_compile`` defaults to what suits the device.
-        loss : keras.losses.Loss, str or dict of them
-            One loss for all heads, or one for each head by name.
-        head_weights : dict of str to float, optional
+            As for ``keras.Model.compile``. ``jit_compile="auto"`` takes what suits the device, and
+            does so once more after loading.
+        loss : keras.losses.Loss or str, or dict or list of them
+            One loss for all heads, or one for each head.
+        loss_weights : dict of str to float, list or float, optional
             Weight of each head's loss; :func:`head_weights` of all heads by default.
         target_rule : {"any_membrane", "area", "strided"}
             See :func:`head_targets`.
@@ -173,36 +273,56 @@ class SegmentationNetwork(keras.Model):
         ValueError
             For an unknown rule or head name.
         """
-        if target_rule not in TARGET_RULES:
-            raise ValueError(f"target_rule must be one of {TARGET_RULES}, got {target_rule!r}")
-        for name, value in (("loss", loss), ("head_weights", head_weights)):
-            if isinstance(value, dict) and set(value) != set(self.heads):
-                raise ValueError(f"{name} must name the heads {self.heads}, got {tuple(value)}")
-        self._head_arguments = {
-            "loss": loss,
-            "head_weights": head_weights,
-            "target_rule": target_rule,
-        }
-        if isinstance(self.output, dict):
-            if not isinstance(loss, dict):
-                loss = {name: loss for name in self.heads}
-            kwargs["loss_weights"] = head_weights or default_head_weights(self.heads)
-        elif isinstance(loss, dict):
-            loss = loss["main"]
-        kwargs.setdefault("jit_compile", devices.prefers_jit())
-        super().compile(optimizer=optimizer, loss=loss, **kwargs)
-        self._has_all_variables = False
+        arguments.choice("target_rule", target_rule, TARGET_RULES)
+        if loss_weights is not None:
+            given = loss_weights if _nested(loss_weights) else [loss_weights]
+            given = self._by_head("loss_weights", given)
+            loss_weights = {head: float(weight) for head, weight in given.items()}
+        # What the user said, and nothing that follows from this device: it goes into files.
+        said = {"loss": loss, "loss_weights": loss_weights, "target_rule": target_rule}
+        if kwargs.setdefault("jit_compile", "auto") == "auto":
+            kwargs["jit_compile"] = devices.prefers_jit() and not kwargs.get("run_eagerly")
+        else:
+            said["jit_compile"] = kwargs["jit_compile"]
+        self._head_arguments = said
+        self._metrics_by_head = False
+        for name in ("metrics", "weighted_metrics"):
+            value = kwargs.get(name)
+            if isinstance(value, (list, tuple)) and any(_nested(one) for one in value):
+                kwargs[name] = value = self._by_head(name, value)
+            if isinstance(value, dict):
+                self._by_head(name, {**dict.fromkeys(self.heads), **value})
+                self._metrics_by_head = True
+        super().compile(
+            optimizer,
+            self._by_head("loss", loss if _nested(loss) else dict.fromkeys(self.heads, loss)),
+            loss_weights or head_weights(self.heads),
+            **kwargs,
+        )
+        _MAIN_NETWORKS.pop(self, None)
+
+    def _by_head(self, name, values):
+        """What was given for each head, by its name or in their order, as a dict."""
+        if isinstance(values, (list, tuple)) and len(values) == len(self.heads):
+            values = dict(zip(self.heads, values, strict=True))
+        if not isinstance(values, dict) or set(values) != set(self.heads):
+            got = tuple(values) if isinstance(values, dict) else values
+            raise ValueError(f"{name} is {got!r}, wanted one for each of the heads {self.heads}")
+        return values
 
     def get_compile_config(self):
         config = super().get_compile_config()
         if config:
-            del config["loss"], config["loss_weights"]
+            del config["jit_compile"]
             config.update(keras.saving.serialize_keras_object(self._head_arguments))
         return config
 
     def compile_from_config(self, config):
-        arguments = keras.saving.deserialize_keras_object(config)
-        self.compile(**arguments)
+        given = keras.saving.deserialize_keras_object(config)
+        if "head_weights" in given:  # a file from before ``loss_weights`` was the one name
+            given["loss_weights"] = given.pop("head_weights")
+            del given["jit_compile"]  # derived from the device of that time
+        self.compile(**given)
         if self.optimizer is not None and self.built:
             self.optimizer.build(self.trainable_variables)
 
@@ -220,53 +340,86 @@ class SegmentationNetwork(keras.Model):
         A trace that makes variables is thrown away and done once more: half of the time until
         the first step. The other backends, and TensorFlow on several devices, make them first.
         """
-        strategy = getattr(self, "distribute_strategy", None)  # TensorFlow's models have one
-        alone = strategy is not None and strategy.num_replicas_in_sync == 1
-        if self._has_all_variables or not alone or self.run_eagerly:
-            return
-        self._has_all_variables = True
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
-        if isinstance(self.output, dict):
-            maps = {
-                name: ops.zeros((1, 32, 32, map_.shape[-1])) for name, map_ in self.output.items()
-            }
-            try:
-                self.compute_loss(None, maps["main"], maps)
-                self.compute_metrics(None, maps["main"], maps)
-            except Exception:  # what a loss objects to, it says when it meets the data
-                pass
-            self.reset_metrics()
+        maps = self._by_name(self.output)
+        if self._compile_loss is not None and not self._compile_loss.built:
+            self._compile_loss.build(maps, maps)
+        if self._compile_metrics is not None and not self._compile_metrics.built:
+            seen = self._seen(maps)
+            self._compile_metrics.build(seen, seen)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        if isinstance(y_pred, dict) and y is not None:
-            sizes = {name: tuple(map_.shape[1:3]) for name, map_ in y_pred.items()}
-            y = head_targets(y, sizes, self._head_arguments["target_rule"])
-            if sample_weight is not None:
-                sample_weight = {name: sample_weight for name in y}
+        if y is not None:
+            y_pred = self._by_name(y_pred)
+            y, weights = self._for_heads(y, y_pred, sample_weight)
+            sample_weight = {head: _for_loss(self.loss[head], one) for head, one in weights.items()}
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        if isinstance(y_pred, dict):
-            # By name: Keras up to 3.13 takes a lone map for the outputs of all heads.
-            y, y_pred = {"main": y}, {"main": y_pred["main"]}
+        if y is not None:
+            y_pred = self._by_name(y_pred)
+            y, weights = self._for_heads(y, y_pred, sample_weight)
+            y, y_pred = self._seen(y), self._seen(y_pred)
+            sample_weight = None if sample_weight is None else self._seen(weights)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
+    def _by_name(self, maps):
+        return maps if isinstance(maps, dict) else {"main": maps}
+
+    def _seen(self, values):
+        """What metrics see: all heads where they are given by head, else the main one alone.
+
+        By name: Keras up to 3.13 takes a lone map for the outputs of all heads.
+        """
+        return values if self._metrics_by_head else {"main": values["main"]}
+
+    def _for_heads(self, y, maps, sample_weight):
+        """Target and weight of each head, from one of full size for all or one for each."""
+        y = self._spread("y", y, maps, self._head_arguments["target_rule"])
+        if not _nested(sample_weight) and (sample_weight is None or len(sample_weight.shape) == 1):
+            return y, dict.fromkeys(maps, sample_weight)
+        if not _nested(sample_weight) and len(sample_weight.shape) == 3:
+            sample_weight = sample_weight[..., None]
+        return y, self._spread("sample_weight", sample_weight, maps, "area")
+
+    def _spread(self, name, value, maps, rule):
+        if _nested(value):
+            return self._by_head(name, value)
+        if len(maps) == 1:
+            return {"main": value}
+        wanted = (None, *maps["main"].shape[1:3], 1)
+        if not same_shape(value.shape, wanted):
+            got = tuple(value.shape)
+            raise ValueError(f"{name} has shape {got}, wanted {wanted} like the main head's map")
+        sizes = {head: ops.shape(map_)[1:3] for head, map_ in maps.items() if head != "main"}
+        return {"main": value, **head_targets(value, sizes, rule)}
+
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
-        network = self._prediction_network()
-        if network is self:
-            return super().predict(x, batch_size, verbose, steps, callbacks)
-        return network.predict(x, batch_size, verbose, steps, callbacks)
+        return self._predictor().predict(x, batch_size, verbose, steps, callbacks)
 
     def predict_on_batch(self, x):
-        network = self._prediction_network()
-        return super().predict_on_batch(x) if network is self else network.predict_on_batch(x)
+        return self._predictor().predict_on_batch(x)
 
-    def _prediction_network(self):
-        network = self.main_network()
-        if not self.compiled or network is not self:
-            network.jit_compile = self.jit_compile if self.compiled else devices.prefers_jit()
+    def _predictor(self):
+        network = main_network(self)
+        network.run_eagerly = self.run_eagerly
+        if self.compiled and "jit_compile" in self._head_arguments:
+            network.jit_compile = self.jit_compile
         return network
 
 
-default_head_weights = head_weights
+def _nested(value) -> bool:
+    return isinstance(value, (dict, list, tuple))
+
+
+def _for_loss(loss, weight):
+    """Weights of images as a loss can use them.
+
+    Keras's own losses have a value for each pixel, [N, h, w], and Keras would lay [N] along the
+    width.
+    """
+    own = isinstance(loss, str) or getattr(loss, "__module__", "").startswith("keras.")
+    if own and weight is not None and len(weight.shape) == 1:
+        return ops.reshape(weight, (-1, 1, 1))
+    return weight

@@ -360,37 +360,39 @@ def test_bad_count_is_named(bad):
         (SpatialAttention, "kernel_size"),
         (AttentionGate, "inter_channels"),
     ):
-        with pytest.raises(ValueError, match=f"{name} must be an integer >= 1, got {bad!r}"):
+        with pytest.raises(ValueError, match=f"{name} is {bad!r}, wanted an integer >= 1"):
             make(bad)
 
 
 def test_even_kernel_is_refused():
     for make in (lambda: SpatialAttention(4), lambda: CBAM(kernel_size=4)):
-        with pytest.raises(ValueError, match="kernel_size must be odd, got 4"):
+        with pytest.raises(ValueError, match="kernel_size is 4, wanted an odd integer"):
             make()
 
 
 def test_unknown_interpolation_is_refused():
-    with pytest.raises(ValueError, match="interpolation must be 'bilinear' or 'nearest', got 'x'"):
+    with pytest.raises(ValueError, match="interpolation is 'x', wanted one of .*'nearest'"):
         AttentionGate(1, "x")
 
 
 @pytest.mark.parametrize("make", [ChannelAttention, SpatialAttention, CBAM])
 @pytest.mark.parametrize("shape", [(4, 4, 2), (4, 2), (None, 4, 4, None)])
 def test_wrong_input_is_named(make, shape):
-    with pytest.raises(ValueError, match=r"input must have shape \[N, H, W, C\]"):
+    with pytest.raises(ValueError, match=r"input has shape .*, wanted \[N, H, W, C\]"):
         make().build(shape)
 
 
 def test_gate_wants_a_pair():
     x = maps(4, 4, 2)
     for wrong in (x, [x], [x, x, x]):
-        with pytest.raises(ValueError, match=r"input must be a list \[x, gate\]"):
+        with pytest.raises(ValueError, match=r"input has shape .*, wanted a list \[x, gate\]"):
             AttentionGate(2)(wrong)
-    with pytest.raises(ValueError, match=r"gate must have shape \[N, H, W, C\]"):
+    with pytest.raises(ValueError, match=r"gate has shape .*, wanted \[N, H, W, C\]"):
         AttentionGate(2)([x, x[0]])
     # A pooling that rounds down gives 4 x 3 where the strided convolution gives 5 x 3.
-    with pytest.raises(ValueError, match=r"rounded up, here \(5, 3\) pixels, got \(4, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"gate has height and width \(4, 3\), wanted \(5, 3\), half"
+    ):
         AttentionGate(2)([maps(9, 6, 2), maps(4, 3, 3)])
 
 

@@ -242,7 +242,7 @@ def test_sample_weights_weigh_the_images():
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "float32"])
 def test_mask_of_255_is_refused(dtype):
-    with pytest.raises(ValueError, match=r"y_true.*\[0, 1\].*255.*divide"):
+    with pytest.raises(ValueError, match=r"y_true .*255.*, wanted .*\[0, 1\].*divide"):
         TverskyLoss()((Y * 255).astype(dtype), P)
 
 
@@ -251,7 +251,7 @@ def test_mask_outside_its_range_is_refused(bad):
     y = Y.copy()
     y[0, 0] = bad
     for call in (check_mask, lambda mask: tversky_index(mask, P), lambda mask: DiceLoss()(mask, P)):
-        with pytest.raises(ValueError, match="y_true must hold values"):
+        with pytest.raises(ValueError, match="y_true has values from .*, wanted"):
             call(y)
 
 
@@ -263,37 +263,37 @@ def test_mask_of_255_is_refused_by_every_loss():
 
 @pytest.mark.parametrize("shape", [(2, 3), (1, 4), (4, 2), (2, 4, 1), (8,)])
 def test_wrong_shape_is_refused(shape):
-    with pytest.raises(ValueError, match=r"y_true must have the shape of y_pred \(2, 4\), got"):
+    with pytest.raises(ValueError, match=r"y_true has shape .*, wanted \(2, 4\) like y_pred"):
         tversky_index(np.zeros(shape, "float32"), P)
-    with pytest.raises(ValueError, match="y_true must have the shape"):
+    with pytest.raises(ValueError, match="y_true has shape"):
         FocalTverskyLoss()(np.zeros(shape, "float32"), P)
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "words"),
+    ("options", "words"),
     [
-        ({"fn_weight": -0.1}, ValueError, "fn_weight must be finite and >= 0, got -0.1"),
-        ({"fp_weight": -1}, ValueError, "fp_weight must be finite and >= 0, got -1"),
-        ({"smooth": -1}, ValueError, "smooth must be finite and >= 0, got -1"),
-        ({"fn_weight": float("nan")}, ValueError, "fn_weight must be finite.*got nan"),
-        ({"fp_weight": float("inf")}, ValueError, "fp_weight must be finite.*got inf"),
-        ({"fn_weight": "much"}, TypeError, "fn_weight must be a number, got 'much'"),
-        ({"smooth": None}, TypeError, "smooth must be a number, got None"),
-        ({"pooling": "mean"}, ValueError, "pooling must be one of.*got 'mean'"),
+        ({"fn_weight": -0.1}, "fn_weight is -0.1, wanted a finite number >= 0"),
+        ({"fp_weight": -1}, "fp_weight is -1, wanted a finite number >= 0"),
+        ({"smooth": -1}, "smooth is -1, wanted a finite number >= 0"),
+        ({"fn_weight": float("nan")}, "fn_weight is nan, wanted"),
+        ({"fp_weight": float("inf")}, "fp_weight is inf, wanted"),
+        ({"fn_weight": "much"}, "fn_weight is 'much', wanted"),
+        ({"smooth": None}, "smooth is None, wanted"),
+        ({"pooling": "mean"}, "pooling is 'mean', wanted one of"),
     ],
 )
-def test_bad_argument_is_named(options, error, words):
+def test_bad_argument_is_named(options, words):
     for make in (TverskyLoss, FocalTverskyLoss):
-        with pytest.raises(error, match=words):
+        with pytest.raises(ValueError, match=words):
             make(**options)
-    with pytest.raises(error, match=words):
+    with pytest.raises(ValueError, match=words):
         tversky_index(Y, P, **options)
 
 
 @pytest.mark.parametrize("name", ["exponent", "epsilon"])
 @pytest.mark.parametrize("bad", [0, -0.75, float("inf")])
 def test_bad_exponent_is_named(name, bad):
-    with pytest.raises(ValueError, match=f"{name} must be finite and > 0, got"):
+    with pytest.raises(ValueError, match=f"{name} is {bad}, wanted a finite number > 0"):
         FocalTverskyLoss(**{name: bad})
 
 

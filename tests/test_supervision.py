@@ -58,12 +58,14 @@ def test_any_membrane_is_the_default_rule():
 
 
 def test_rule_and_size_errors():
-    with pytest.raises(ValueError, match="rule must be one of .*'area'.*got 'mean'"):
+    with pytest.raises(ValueError, match="rule is 'mean', wanted one of .*'area'"):
         head_targets(MASK, SIZES, "mean")
-    with pytest.raises(ValueError, match=r"'side2' of size \(3, 2\) must divide .*\(4, 4\)"):
+    with pytest.raises(
+        ValueError, match=r"mask has height and width \(4, 4\), wanted .*'side2', \(3, 2\)"
+    ):
         head_targets(MASK, {"side2": (3, 2)})
     for wrong in (MASK[..., 0], MASK[0]):
-        with pytest.raises(ValueError, match=r"mask must have shape \[N, H, W, 1\], got"):
+        with pytest.raises(ValueError, match=r"mask has shape .*, wanted \[N, H, W, 1\]"):
             head_targets(wrong, SIZES)
 
 
@@ -84,7 +86,7 @@ def test_head_weights_are_shares(decay, count):
 
 @pytest.mark.parametrize("decay", [0, -1, float("nan")])
 def test_bad_decay_is_named(decay):
-    with pytest.raises(ValueError, match="decay must be > 0, got"):
+    with pytest.raises(ValueError, match="decay is .*, wanted a number > 0"):
         head_weights(["main"], decay)
 
 
@@ -138,7 +140,7 @@ def test_one_hot_weight_trains_that_head_alone(batch, head, turned):
     if turned:
         weights = dict(reversed(weights.items()))
         loss = {name: loss[name] for name in sorted(HEADS, reverse=True)}
-    network.compile("sgd", loss, head_weights=weights)
+    network.compile("sgd", loss, loss_weights=weights)
     largest = loss_gradients(network, *batch)
     for name in HEADS:
         assert (largest[f"{name}_logits"] > 0) == (name == head), name
@@ -194,7 +196,7 @@ def test_losses_by_name_reach_the_named_heads(batch):
     network.compile(
         "sgd",
         {name: Constant(number) for name, number in numbered.items()},
-        head_weights={"side8": 0.4, "side2": 0.2, "main": 0.1, "side4": 0.3},
+        loss_weights={"side8": 0.4, "side2": 0.2, "main": 0.1, "side4": 0.3},
     )
     report = network.evaluate(*batch, verbose=0, return_dict=True)
     for name, number in numbered.items():
@@ -297,12 +299,16 @@ def test_sample_weights_reach_every_head(batch):
 
 def test_compile_errors():
     network = deep_network()
-    with pytest.raises(ValueError, match="target_rule must be one of .*got 'mean'"):
+    with pytest.raises(ValueError, match="target_rule is 'mean', wanted one of"):
         network.compile("sgd", TverskyLoss(), target_rule="mean")
-    with pytest.raises(ValueError, match="loss must name the heads .*'side8'.*got"):
+    with pytest.raises(
+        ValueError, match="loss is .*'main'.*, wanted one for each of the heads .*'side8'"
+    ):
         network.compile("sgd", {"main": TverskyLoss()})
-    with pytest.raises(ValueError, match="head_weights must name the heads .*got .*'side3'"):
-        network.compile("sgd", TverskyLoss(), head_weights={"main": 0.5, "side3": 0.5})
+    with pytest.raises(
+        ValueError, match="loss_weights is .*'side3'.*, wanted one for each of the heads"
+    ):
+        network.compile("sgd", TverskyLoss(), loss_weights={"main": 0.5, "side3": 0.5})
 
 
 def test_compile_settings_survive_a_file(tmp_path, batch):
@@ -310,7 +316,7 @@ def test_compile_settings_survive_a_file(tmp_path, batch):
     weights = {"main": 0.4, "side2": 0.3, "side4": 0.2, "side8": 0.1}
     losses = dict.fromkeys(HEADS, TverskyLoss(0.6, 0.1))
     losses["main"] = FocalTverskyLoss(exponent=0.5)
-    network.compile("adam", losses, head_weights=weights, target_rule="strided")
+    network.compile("adam", losses, loss_weights=weights, target_rule="strided")
     expected = network.evaluate(*batch, verbose=0, return_dict=True)
     network.save(tmp_path / "network.keras")
     copy = keras.models.load_model(tmp_path / "network.keras")

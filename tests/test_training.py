@@ -694,7 +694,7 @@ def test_configuration_survives_json():
 
 def test_settings_reach_the_network():
     network = build(replace(TWO_HEADS, head_decay=1.0, target_rule="strided", jit=False))
-    assert network._head_arguments["head_weights"] == {"main": 0.5, "side2": 0.5}
+    assert network._head_arguments["loss_weights"] == {"main": 0.5, "side2": 0.5}
     assert network._head_arguments["target_rule"] == "strided"
     assert network._head_arguments["loss"].name == "focal_tversky"
     assert network.jit_compile is False
