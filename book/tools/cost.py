@@ -68,11 +68,13 @@ def _kernel_flop(layer: keras.Layer, places: int) -> int:
 
 def _rows() -> dict[tuple[int, str], training.TrainConfig]:
     """Width and name of each row of the tables, with the configuration of one of its runs."""
-    return {
+    runs = [run for run in plan() if not run["change"]]
+    names = list(dict.fromkeys(run["label"] for run in runs))
+    found = {
         (run["config"].network_options.get("base_filters", FULL_WIDTH), run["label"]): run["config"]
-        for run in plan()
-        if not run["change"]
+        for run in runs
     }
+    return dict(sorted(found.items(), key=lambda row: (-row[0][0], names.index(row[0][1]))))
 
 
 def _network(config: training.TrainConfig) -> keras.Model:
