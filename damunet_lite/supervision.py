@@ -12,9 +12,8 @@ import keras
 from keras import ops
 
 from damunet_lite import _arguments as arguments
-from damunet_lite import devices
+from damunet_lite import devices, losses
 from damunet_lite.config import TARGET_RULES
-from damunet_lite.losses import same_shape
 
 _MAIN_NETWORKS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
@@ -389,7 +388,7 @@ class SegmentationNetwork(_Network):
         if len(maps) == 1:
             return {"main": value}
         wanted = (None, *maps["main"].shape[1:3], 1)
-        if not same_shape(value.shape, wanted):
+        if not losses.same_shape(value.shape, wanted):
             got = tuple(value.shape)
             raise ValueError(f"{name} has shape {got}, wanted {wanted} like the main head's map")
         sizes = {head: ops.shape(map_)[1:3] for head, map_ in maps.items() if head != "main"}
