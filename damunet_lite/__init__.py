@@ -64,5 +64,5 @@ def pretrained(name: str, url: str | None = None) -> "SegmentationNetwork":
 # A file names its classes, and Keras imports none of them by itself: not knowing one is an error.
 @wrapt.when_imported("keras")
 def _register_with_keras(_keras) -> None:
-    for name in ("layers", "losses", "supervision"):  # none imports another, so the order is free
+    for name in ("layers", "losses", "supervision"):  # in any order, half imported or not
         importlib.import_module(f"{__name__}.{name}")

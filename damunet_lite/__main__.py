@@ -1,38 +1,32 @@
-"""Command line: ``python -m damunet_lite {preflight,data,train,evaluate,predict,...}``.
+"""Command line: ``python -m damunet_lite {data,train,evaluate,predict}``.
 
 Exit codes: 0 done, 1 something the message explains went wrong, 2 wrong arguments,
-130 interrupted.
+130 interrupted. What a command needs is imported when it runs, so ``--help`` waits for nothing.
+The options of a training are the fields of :class:`damunet_lite.config.TrainConfig`.
 """
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import sys
 import tempfile
-import zipfile
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
+
+from damunet_lite import __version__
+from damunet_lite.config import ATTENTIONS, NETWORK_OPTIONS, TrainConfig
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-try:
-    from damunet_lite import __version__, data
-except ModuleNotFoundError as error:
-    sys.exit(
-        f"error: the package {error.name} is missing; install damunet-lite again with what it "
-        "needs (python -m pip install -r requirements.txt in a copy of the repository)"
-    )
-
-DARK = 0.25
-"""An image whose brightest pixel is below this share of full scale is most likely not stretched."""
-
-PRESETS = ("unet", "att_unet", "datt_unet", "damu_net", "published_listing")
 TABLE_HEAD = f"{'':24}{'V_rand':>8}{'V_info':>8}{'Dice':>8}{'Dice':>8}{'accu-':>8}\n" + (
     f"{'':24}{'':8}{'':8}{'membr.':>8}{'cell':>8}{'racy':>8}"
 )
+
+# ------------------------------------------------------------------ the words of the command line
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,128 +37,67 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_data(commands)
-    _add_train(commands)
-    _add_evaluate(commands)
-    _add_predict(commands)
+    for name, (run, add_arguments) in COMMANDS.items():
+        summary, _, description = str(run.__doc__).partition("\n\n")
+        command = commands.add_parser(name, help=summary, description=description)
+        command.set_defaults(run=run)
+        add_arguments(command)
     return parser
 
 
-def _add_data(commands) -> None:
-    command = commands.add_parser(
-        "data",
-        help="fetch, verify and describe the ISBI 2012 stack",
-        description="Fetch the ISBI 2012 stack (about 16 MB, once), verify every file against "
-        "its SHA-256 and describe it. DAMUNET_DATA names a local copy instead.",
-    )
+def _data_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--part", choices=("train", "test"), default="train")
     command.add_argument("--folder", type=Path, help="a local copy to verify and describe")
     command.add_argument("--json", action="store_true", help="print JSON for programs")
-    command.set_defaults(run=_data)
 
 
-def _add_train(commands) -> None:
-    command = commands.add_parser(
-        "train",
-        help="train a network, or go on with a run that was interrupted",
-        description="Train one of the four networks, or the published listing, and score it on "
-        "its test block. The same command again goes on where the run stopped.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    command.add_argument("network", choices=PRESETS)
+def _train_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("network", choices=tuple(NETWORK_OPTIONS))
     command.add_argument(
         "--folder",
-        dest="run_folder",
         type=Path,
-        default=argparse.SUPPRESS,
         help="run folder (default: runs/NETWORK-foldF-seedS, with a short code after it if any "
         "other setting is not the default)",
     )
-    command.add_argument(
-        "--data",
-        choices=("isbi2012", "synthetic"),
-        default="isbi2012",
-        help="the real stack, or one drawn here, which needs no download",
-    )
-    command.add_argument("--fold", type=int, default=4, help="test block, 0 to 4")
-    command.add_argument("--seed", type=int, default=0, help="decides first weights and crops")
-    for name, kind, text, default in (
-        ("steps", int, "length of the run", 350),
-        ("batch-size", int, "crops in a batch", 4),
-        ("crop", int, "side of a crop in pixels, a multiple of 16", 192),
-        ("learning-rate", float, "peak learning rate", 0.001),
-        ("evaluate-every", int, "steps between saved, scored states", 50),
-        ("patience", int, "stop after so many evaluations without gain", "never"),
-        ("devices", int, "local devices to train on; 0 takes all", 1),
-    ):
-        command.add_argument(
-            f"--{name}", type=kind, help=f"{text} (default: {default})", default=argparse.SUPPRESS
-        )
-    command.add_argument(
-        "--loss",
-        default=argparse.SUPPRESS,
-        choices=(
-            "cross_entropy",
-            "weighted_cross_entropy",
-            "dice",
-            "tversky",
-            "focal_tversky",
-            "listing",
-        ),
-        help="(default: cross_entropy)",
-    )
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+    only_given: dict[str, Any] = {"default": argparse.SUPPRESS}
     command.add_argument(
         "--attention",
-        choices=("gate", "cbam", "both"),
-        default=argparse.SUPPRESS,
+        choices=ATTENTIONS[1:],
         help="attention on the skip connections (default: none in unet, else gate)",
+        **only_given,
     )
     command.add_argument(
-        "--base-filters",
-        type=int,
-        default=argparse.SUPPRESS,
-        help="channels of level 1 (default: 32)",
+        "--base-filters", type=int, help="channels of level 1 (default: 32)", **only_given
     )
-    command.add_argument(
-        "--precision",
-        default=argparse.SUPPRESS,
-        choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
-        help="floating-point format (default: auto, by device)",
-    )
-    command.add_argument(
-        "--no-tta",
-        dest="tta",
-        action="store_false",
-        default=argparse.SUPPRESS,
-        help="final predictions without test-time augmentation",
-    )
-    command.add_argument("--quiet", action="store_true", help="no progress bar")
-    command.set_defaults(run=_train)
+    for field in dataclasses.fields(TrainConfig)[1:]:
+        command.add_argument(f"--{field.name.replace('_', '-')}", **_words(field), **only_given)
 
 
-def _add_evaluate(commands) -> None:
-    command = commands.add_parser(
-        "evaluate",
-        help="score a trained network on the test block of its run",
-        description="Score RUN/best.keras again: thresholds from the validation slices, scores "
-        "of the test slices beside the trivial baselines.",
-    )
+def _words(field: dataclasses.Field) -> dict[str, Any]:
+    """How the command line takes a setting: dicts as JSON, a switch as --NAME and --no-NAME."""
+    shown = "" if field.default in (None, dataclasses.MISSING) else f" (default: {field.default})"
+    words: dict[str, Any] = {"help": field.metadata["help"] + shown}
+    if field.type in (bool, bool | None):
+        return {**words, "action": argparse.BooleanOptionalAction}
+    kinds: dict[Any, type] = {str: str, float: float, int: int, int | None: int}
+    if field.type in kinds:
+        choices = field.metadata.get("choices")
+        return {**words, "type": kinds[field.type], "choices": choices}
+    return {**words, "type": json.loads, "metavar": "JSON"}
+
+
+def _evaluate_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=Path, metavar="RUN", help="run folder")
     command.add_argument(
-        "--no-tta", dest="tta", action="store_false", help="without test-time augmentation"
+        "--tta",
+        action=argparse.BooleanOptionalAction,
+        help="average over 8 flips and rotations (default: as in the run)",
     )
     command.add_argument("--json", action="store_true", help="print JSON for programs")
-    command.set_defaults(run=_evaluate)
 
 
-def _add_predict(commands) -> None:
-    command = commands.add_parser(
-        "predict",
-        help="find the membranes in your own images",
-        description="Write NAME_membrane.png (probability of membrane, 0 to 255) for each image: "
-        "a PNG, TIFF or JPEG file with one grey image of 8 or 16 bit, any size. A file that exists "
-        "is never overwritten without --force.",
-    )
+def _predict_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "model",
         help="a run folder, a .keras or .npz file, or the name of a pretrained network: "
@@ -177,10 +110,93 @@ def _add_predict(commands) -> None:
     )
     command.add_argument("--tta", action="store_true", help="average over 8 flips and rotations")
     command.add_argument("--force", action="store_true", help="overwrite results that exist")
-    command.set_defaults(run=_predict)
 
 
-# ------------------------------------------------------------------ the commands
+# ------------------------------------------------------------------ data, train, evaluate
+
+
+def _data(arguments: argparse.Namespace) -> None:
+    """Fetch, verify and describe the ISBI 2012 stack.
+
+    The stack (about 16 MB) is fetched once, and every file is checked against its SHA-256.
+    DAMUNET_DATA names a local copy instead.
+    """
+    from damunet_lite import data
+
+    folder = data.fetch(arguments.part, arguments.folder)
+    stack = data.isbi2012(arguments.part, folder)
+    found: dict[str, Any] = {"folder": str(folder), "verified": True, **data.describe(stack)}
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        shown = f"{value:.4f}" if isinstance(value, float) else value
+        if value is None:
+            shown = "not known: the masks of this part are not public"
+        print(f"{name.replace('_', ' '):20}{shown}")
+    print(f"{'source':20}{stack.source}")
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    """Train a network, or go on with a run that was interrupted.
+
+    Trains one of the four networks, or the published listing, and scores it on its test block.
+    The same command again goes on where the run stopped.
+    """
+    given = vars(arguments)
+    options = {k: given[k] for k in ("attention", "base_filters") if k in given}
+    names = {field.name for field in dataclasses.fields(TrainConfig)}
+    settings = {name: value for name, value in given.items() if name in names}
+    settings["network_options"] = {**settings.get("network_options", {}), **options}
+    config = TrainConfig(**settings)
+    training = _training()
+    stack = training.load_stack(config.data)
+    folder = training.train(config, stack, arguments.folder, progress=not arguments.quiet)
+    record = json.loads((folder / training.METRICS_FILE).read_text(encoding="utf-8"))
+    _print_scores(record, config)
+    print(f"\n{folder}: best.keras, metrics.json, history.csv, contact_sheet.png")
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    """Score a trained network on the test block of its run.
+
+    Scores RUN/best.keras again: thresholds from the validation slices, scores of the test slices
+    beside the trivial baselines.
+    """
+    training = _training()
+    from damunet_lite.data import folds
+
+    config = training.read_config(arguments.folder)
+    network = training.load_network(arguments.folder)
+    stack = training.load_stack(config.data)
+    tta = config.tta if arguments.tta is None else arguments.tta
+    record = training.evaluate(network, stack, folds(len(stack))[config.fold], tta)
+    if arguments.json:
+        print(json.dumps(record))
+    else:
+        _print_scores(record, config)
+
+
+def _print_scores(record: dict[str, Any], config: TrainConfig) -> None:
+    columns = ("v_rand", "v_info", "dice_membrane", "dice_cell", "accuracy")
+    print(TABLE_HEAD)
+    rows = {**record["baselines"], f"{config.network}, fold {config.fold}": record["test"]}
+    for name, row in rows.items():
+        print(f"{name:24}" + "".join(f"{row[column]:8.3f}" for column in columns))
+    slices, thresholds = record["test_slices"], record["thresholds"]
+    print(
+        f"test slices {slices[0]} to {slices[-1]}; cell thresholds chosen on validation slices: "
+        f"V_rand {thresholds['v_rand']:.1f}, V_info {thresholds['v_info']:.1f}; pixel scores at 0.5"
+    )
+
+
+def _training() -> Any:
+    """The training module, and with it Keras."""
+    with _held_back_stderr():
+        from damunet_lite import devices, training
+
+        devices.local_devices()  # the backend's start-up lines come with the first use
+    return training
 
 
 @contextlib.contextmanager
@@ -204,166 +220,52 @@ def _held_back_stderr() -> Iterator[None]:
             os.close(kept)
 
 
-def _training() -> ModuleType:
-    """The training module, and with it Keras: seconds that ``--help`` need not wait for."""
-    with _held_back_stderr():
-        from damunet_lite import devices, training
-
-        devices.local_devices()  # the backend's start-up lines come with the first use
-    return training
-
-
-def _data(arguments: argparse.Namespace) -> None:
-    folder = data.fetch(arguments.part, arguments.folder)
-    stack = data.isbi2012(arguments.part, folder)
-    found: dict[str, Any] = {"folder": str(folder), "verified": True, **data.describe(stack)}
-    if arguments.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        shown = f"{value:.4f}" if isinstance(value, float) else value
-        if value is None:
-            shown = "not known: the masks of this part are not public"
-        print(f"{name.replace('_', ' '):20}{shown}")
-    print(f"{'source':20}{stack.source}")
-
-
-def _train(arguments: argparse.Namespace) -> None:
-    training = _training()
-    given = vars(arguments)
-    options = {k: given.pop(k) for k in ("attention", "base_filters") if k in given}
-    settings = {k: v for k, v in given.items() if k in training.TrainConfig.__dataclass_fields__}
-    config = training.TrainConfig(network_options=options, **settings)
-    folder = training.train(
-        config,
-        training.load_stack(config.data),
-        given.get("run_folder"),
-        progress=not arguments.quiet,
-    )
-    record = json.loads((folder / training.METRICS_FILE).read_text(encoding="utf-8"))
-    _print_scores(record, f"{config.network}, fold {config.fold}")
-    print(f"\n{folder}: best.keras, metrics.json, history.csv, contact_sheet.png")
-
-
-def _evaluate(arguments: argparse.Namespace) -> None:
-    _check_run(arguments.folder, "RUN")
-    training = _training()
-    config = training.read_config(arguments.folder)
-    stack = training.load_stack(config.data)
-    fold = data.folds(len(stack))[config.fold]
-    record = training.evaluate(training.load_network(arguments.folder), stack, fold, arguments.tta)
-    if arguments.json:
-        print(json.dumps(record))
-    else:
-        _print_scores(record, f"{config.network}, fold {config.fold}")
-
-
-def _print_scores(record: dict[str, Any], title: str) -> None:
-    columns = ("v_rand", "v_info", "dice_membrane", "dice_cell", "accuracy")
-    print(TABLE_HEAD)
-    for name, row in (*record["baselines"].items(), (title, record["test"])):
-        print(f"{name:24}" + "".join(f"{row[column]:8.3f}" for column in columns))
-    slices = record["test_slices"]
-    thresholds = record["thresholds"]
-    print(
-        f"test slices {slices[0]} to {slices[-1]}; cell thresholds chosen on validation slices: "
-        f"V_rand {thresholds['v_rand']:.1f}, V_info {thresholds['v_info']:.1f}; pixel scores at 0.5"
-    )
+# ------------------------------------------------------------------ predict
 
 
 def _predict(arguments: argparse.Namespace) -> None:
+    """Find the membranes in your own images.
+
+    Writes NAME_membrane.png (probability of membrane, 0 to 255) for each image: a file with one
+    grey image of any size, TIFF, PNG or another common format. A file that exists is never
+    overwritten without --force.
+    """
     import numpy as np
     from PIL import Image
 
-    Image.MAX_IMAGE_PIXELS = None  # a limit meant for files from strangers; sections are larger
     jobs = _plan(arguments)
     network = _network(arguments.model)
     from damunet_lite import inference
 
     for path, target in jobs:
-        pixels = _read_grey(path)
-        try:
-            brightest = float(inference.as_network_input(pixels).max())
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}: {error}") from error
+        image, notes = _read(path)
         probability = inference.predict(
-            network, pixels, tile=arguments.tile, tta=arguments.tta, batch_size=1
+            network, image, tile=arguments.tile, tta=arguments.tta, batch_size=1
         )
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.round(probability * 255).astype(np.uint8)).save(target)
         print(f"{path} -> {target} (membrane: {100 * (probability > 0.5).mean():.1f} % of pixels)")
-        if brightest < DARK:
-            print(
-                f"note: {path} is dark: its brightest pixel has {100 * brightest:.1f} % of full "
-                "scale; stretch its contrast and predict again (chapter 14)",
-                file=sys.stderr,
-            )
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
 
 
 def _plan(arguments: argparse.Namespace) -> list[tuple[Path, Path]]:
     """Images with the files to write, all looked at before the first is written."""
-    jobs = [(path, _result_path(path, arguments)) for path in arguments.images]
-    if arguments.out is not None:
-        _check_folder(arguments.out, "--out")
+    if arguments.out is not None and arguments.out.is_file():
+        raise ValueError(f"--out is the file {arguments.out}, wanted a folder")
+    jobs = {}
     for path in arguments.images:
-        _open_image(path).close()
-    taken = [str(target) for _, target in jobs if target.exists() and not arguments.force]
-    if taken:
-        raise FileExistsError(f"{', '.join(taken)} would be overwritten; add --force or --out")
-    targets = [target.resolve() for _, target in jobs]
-    doubled = sorted(
-        {str(t) for (_, t), r in zip(jobs, targets, strict=True) if targets.count(r) > 1}
-    )
-    if doubled:
-        raise ValueError(
-            f"IMAGE: {', '.join(doubled)} would be written twice, since two images have the same "
-            "name; predict them one by one, each with its own --out"
-        )
-    return jobs
-
-
-def _open_image(path: Path) -> Any:
-    from PIL import Image
-
-    try:
-        picture = Image.open(path)
-    except OSError as error:
-        reason = error.strerror or "it is no image"
-        raise ValueError(
-            f"cannot read image {path}: {reason}; wanted a PNG, TIFF or JPEG file"
-        ) from error
-    slices = getattr(picture, "n_frames", 1)
-    if slices > 1:
-        picture.close()
-        raise ValueError(
-            f"{path} holds {slices} images, wanted one: save each slice as a file of its own"
-        )
-    return picture
-
-
-def _read_grey(path: Path) -> Any:
-    """Grey values of a file, [height, width], in a dtype that `predict` takes."""
-    import numpy as np
-
-    try:
-        with _open_image(path) as picture:
-            # Numbers of a palette are no grey values.
-            pixels = np.asarray(picture.convert("RGB") if picture.mode == "P" else picture)
-            by_palette = picture.mode == "P"
-    except (OSError, SyntaxError) as error:  # Pillow raises both for damaged files
-        raise ValueError(f"cannot read image {path}: {error}") from error
-    if by_palette and (pixels == pixels[..., :1]).all():
-        pixels = pixels[..., 0]
-    if pixels.ndim != 2:
-        raise ValueError(
-            f"{path} must be a grey image, got shape {pixels.shape}: save it as 8-bit grey first"
-        )
-    if pixels.dtype == np.int32:  # how Pillow hands out 16-bit files in some modes
-        low, high = int(pixels.min()), int(pixels.max())
-        if low < 0 or high > 65535:
-            raise ValueError(f"{path} has grey values from {low} to {high}, wanted 0 to 65535")
-        pixels = pixels.astype(np.uint16)
-    return pixels
+        _read(path)
+        target = (arguments.out or path.parent) / f"{path.stem}_membrane.png"
+        if target.exists() and not arguments.force:
+            raise FileExistsError(f"{target} would be overwritten; add --force or --out")
+        if target.resolve() in jobs:
+            raise ValueError(
+                f"{target} would be written twice, since two images have the same name; predict "
+                "them one by one, each with its own --out"
+            )
+        jobs[target.resolve()] = path, target
+    return list(jobs.values())
 
 
 def _network(source: str) -> Any:
@@ -371,40 +273,36 @@ def _network(source: str) -> Any:
     training = _training()
     from damunet_lite import weights
 
-    path = Path(source)
-    if not path.exists():
-        if source in weights.NAMES:
-            return weights.pretrained(source)
+    if not Path(source).exists() and source not in weights.NAMES:
         raise FileNotFoundError(
-            f"model: {source} is not there; wanted a run folder, a .keras or .npz file, or one of "
-            f"the names {', '.join(weights.NAMES)}"
+            f"model is {source!r}, which is not there; wanted a run folder, a .keras or .npz file, "
+            f"or one of the names {', '.join(weights.NAMES)}"
         )
-    if path.suffix == ".npz":
-        return weights.load(source)
-    if path.is_dir():
-        _check_run(path, "model")
-    elif not zipfile.is_zipfile(path):
-        raise ValueError(f"model: {source} is neither a .keras nor a .npz file, or is damaged")
-    return training.load_network(source)
+    if not Path(source).exists():
+        return weights.pretrained(source)
+    return weights.load(source) if source.endswith(".npz") else training.load_network(source)
 
 
-def _check_run(folder: Path, name: str) -> None:
-    """Whether a folder is a run folder that has a network by now."""
-    if not folder.is_dir():
-        got = f"the file {folder}" if folder.exists() else f"{folder}, which is not there"
-        raise ValueError(f"{name}: got {got}; wanted a run folder, which train writes")
-    for file in ("config.json", "best.keras"):
-        if not (folder / file).is_file():
-            raise ValueError(f"{name}: {folder} is not a finished run folder: {file} is missing")
+def _read(path: Path) -> tuple[Any, list[str]]:
+    """Grey values of a file, [height, width] in [0, 1], and what is unusual about it."""
+    from damunet_lite import images
+
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", images.ImageNote)
+        image = images.read_image(path)
+    if image.ndim != 2:
+        raise ValueError(f"{path} holds {len(image)} slices, wanted one: save each as a file")
+    return image, [str(note.message) for note in notes]
 
 
-def _check_folder(folder: Path, name: str) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{name}: got the file {folder}, wanted a folder")
+# ------------------------------------------------------------------ main
 
-
-def _result_path(image: Path, arguments: argparse.Namespace) -> Path:
-    return (arguments.out or image.parent) / f"{image.stem}_membrane.png"
+COMMANDS = {
+    "data": (_data, _data_arguments),
+    "train": (_train, _train_arguments),
+    "evaluate": (_evaluate, _evaluate_arguments),
+    "predict": (_predict, _predict_arguments),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -427,17 +325,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parsed = _parser().parse_args(arguments)
     try:
-        return parsed.run(parsed) or 0
+        parsed.run(parsed)
     except KeyboardInterrupt:
-        goes_on = parsed.command in ("train", "sweep")
-        rest = "; the same command goes on from the last saved state" if goes_on else ""
-        print(f"interrupted{rest}", file=sys.stderr)
+        goes_on = "; the same command goes on from the last saved state"
+        print(f"interrupted{goes_on if parsed.command == 'train' else ''}", file=sys.stderr)
         return 130
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
         if os.environ.get("DAMUNET_DEBUG"):
             raise
         print(f"error: {error}", file=sys.stderr)
         return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -192,9 +192,11 @@ def _checked(field: dataclasses.Field, value: Any) -> Any:
         return _plain(value)
     if "choices" in field.metadata:
         return _arguments.choice(name, value, field.metadata["choices"])
-    if not isinstance(value, str if kind is str else dict) or value == "":
-        raise ValueError(f"{name} is {value!r}, wanted {'a name' if kind is str else 'a dict'}")
-    return value if kind is str else {key: _plain(item) for key, item in value.items()}
+    if kind is str and isinstance(value, str) and value:
+        return value
+    if kind is not str and isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    raise ValueError(f"{name} is {value!r}, wanted {'a name' if kind is str else 'a dict'}")
 
 
 def _check_keys(name: str, values: Iterable[str], known: Sequence[str]) -> None:

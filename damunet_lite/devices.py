@@ -5,6 +5,7 @@ import ctypes
 import os
 import platform
 from collections.abc import Iterator
+from importlib import metadata
 
 import keras
 
@@ -17,11 +18,7 @@ def accelerator() -> str:
     >>> accelerator() in ("cpu", "gpu", "tpu")
     True
     """
-    names = local_devices()
-    for kind in ("tpu", "gpu"):
-        if any(name.startswith(kind) for name in names):
-            return kind
-    return "cpu"
+    return local_devices()[0].partition(":")[0]
 
 
 def local_devices() -> list[str]:
@@ -37,24 +34,20 @@ def local_devices() -> list[str]:
     >>> len(local_devices()) >= 1
     True
     """
-    if keras.backend.backend() == "torch":
+    backend = keras.backend.backend()
+    if backend == "torch":
         import torch
 
-        count = torch.cuda.device_count()
-        return [f"gpu:{i}" for i in range(count)] or ["cpu:0"]
-    if keras.backend.backend() == "tensorflow":
+        kinds = ["gpu"] * torch.cuda.device_count() + ["cpu"]
+    elif backend == "tensorflow":
         import tensorflow as tf
 
-        for kind in ("TPU", "GPU", "CPU"):
-            found = tf.config.list_logical_devices(kind)
-            if found:
-                return [f"{kind.lower()}:{i}" for i in range(len(found))]
-    found = keras.distribution.list_devices()
-    for kind in ("tpu", "gpu", "cuda"):
-        chosen = [name for name in found if name.lower().startswith(kind)]
-        if chosen:
-            return [f"{'tpu' if kind == 'tpu' else 'gpu'}:{i}" for i in range(len(chosen))]
-    return [f"cpu:{i}" for i in range(len(found))]
+        kinds = [device.device_type.lower() for device in tf.config.list_logical_devices()]
+    else:
+        names = keras.distribution.list_devices()
+        kinds = [name.partition(":")[0].lower().replace("cuda", "gpu") for name in names]
+    fastest = next(kind for kind in ("tpu", "gpu", "cpu") if kind in kinds)
+    return [f"{fastest}:{i}" for i in range(kinds.count(fastest))]
 
 
 def prefers_jit() -> bool:
@@ -85,27 +78,19 @@ def preferred_precision() -> str:
     True
     """
     kind = accelerator()
-    if kind == "tpu":
-        return "mixed_bfloat16"
-    if kind == "cpu":
-        return "mixed_bfloat16" if _cpu_multiplies_bfloat16() else "float32"
-    return _gpu_precision()
+    if kind == "gpu":
+        generation = _gpu_compute_capability() or 0
+        if generation >= 8:
+            return "mixed_bfloat16"
+        return "mixed_float16" if generation == 7 else "float32"
+    return "mixed_bfloat16" if kind == "tpu" or _cpu_multiplies_bfloat16() else "float32"
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            flags = file.read()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def _gpu_precision() -> str:
-    major = _gpu_compute_capability()
-    if major is None or major < 7:
-        return "float32"
-    return "mixed_bfloat16" if major >= 8 else "mixed_float16"
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        flags = file.read()
+        return "avx512_bf16" in flags or "amx_bf16" in flags
+    return False
 
 
 def _gpu_compute_capability() -> int | None:
@@ -179,25 +164,22 @@ def distributed(count: int = 1) -> Iterator[int]:
     ...     used
     1
     """
-    names = local_devices()
+    names, backend = local_devices(), keras.backend.backend()
     count = count or len(names)
     if count > len(names):
-        raise ValueError(f"devices must be at most {len(names)} here ({names}), got {count}")
-    backend = keras.backend.backend()
-    if backend == "jax":
-        # It has to outlive this context, for fit; None forgets the devices of an earlier run.
-        chosen = keras.distribution.DataParallel(devices=names[:count]) if count > 1 else None
-        keras.distribution.set_distribution(chosen)
-        yield count
-    elif count == 1:
-        yield 1
-    elif backend == "tensorflow":
-        import tensorflow as tf
+        raise ValueError(f"devices is {count}, wanted at most the {len(names)} here: {names}")
+    if count > 1 and backend not in ("jax", "tensorflow"):
+        raise ValueError(f"devices is {count}, wanted 1 on the {backend} backend")
+    with contextlib.ExitStack() as stack:
+        if backend == "jax":
+            # It has to outlive this context, for fit; None forgets the devices of an earlier run.
+            chosen = keras.distribution.DataParallel(devices=names[:count]) if count > 1 else None
+            keras.distribution.set_distribution(chosen)
+        elif count > 1:
+            import tensorflow as tf
 
-        with tf.distribute.MirroredStrategy(names[:count]).scope():
-            yield count
-    else:
-        raise ValueError(f"devices must be 1 on the {backend} backend, got {count}")
+            stack.enter_context(tf.distribute.MirroredStrategy(names[:count]).scope())
+        yield count
 
 
 @contextlib.contextmanager
@@ -211,9 +193,6 @@ def undistributed() -> Iterator[None]:
     >>> with undistributed():
     ...     pass
     """
-    if keras.backend.backend() != "jax":
-        yield
-        return
     previous = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
     try:
@@ -234,15 +213,7 @@ def describe() -> dict[str, str]:
     >>> sorted(describe())[:3]
     ['backend', 'cores', 'device']
     """
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for package in ("keras", "numpy", "scipy", "scikit-image", "tensorflow", "jax", "torch"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return {
+    found = {
         "backend": keras.backend.backend(),
         "device": ", ".join(local_devices()),
         "cores": str(os.cpu_count()),
@@ -250,5 +221,8 @@ def describe() -> dict[str, str]:
         "machine": platform.machine(),
         "system": platform.system(),
         "python": platform.python_version(),
-        **found,
     }
+    for package in ("keras", "numpy", "scipy", "scikit-image", "tensorflow", "jax", "torch"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

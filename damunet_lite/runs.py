@@ -11,9 +11,10 @@ import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import keras
@@ -80,8 +81,9 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray], compressed: bool = False) -> None:
     """Write an ``.npz`` file, whole or not at all."""
+    save: Callable[..., None] = np.savez_compressed if compressed else np.savez
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        (np.savez_compressed if compressed else np.savez)(file, **arrays)
+        save(file, **arrays)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -91,6 +93,24 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """
     with np.load(path, allow_pickle=False) as file:
         return dict(file)
+
+
+def assign(variables: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Give variables the values of arrays of the same names and shapes: all of them, or none.
+
+    Raises
+    ------
+    ValueError
+        If names or shapes differ.
+    """
+    wanted = {key: tuple(variable.shape) for key, variable in variables.items()}
+    found = {key: array.shape for key, array in arrays.items()}
+    odd = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+    if odd:
+        first = f"{odd[0]} has shape {found.get(odd[0])}, wanted {wanted.get(odd[0])}"
+        raise ValueError(f"{len(odd)} arrays differ; {first}")
+    for key, variable in variables.items():
+        variable.assign(arrays[key])
 
 
 # ------------------------------------------------------------------ to go on
@@ -116,7 +136,7 @@ def _save_state(folder: Path, network: SegmentationNetwork, history: History) ->
 
 def load_state(folder: Path, network: SegmentationNetwork) -> History:
     """Put the last saved state into the network; the history that led to it."""
-    path, variables = folder / STATE_FILE, _variables(network)
+    path = folder / STATE_FILE
     if not path.exists():
         return []
     try:
@@ -124,10 +144,10 @@ def load_state(folder: Path, network: SegmentationNetwork) -> History:
         history = json.loads(str(arrays.pop("progress")))["history"]
     except Exception as error:
         raise RunError(f"{path} cannot be read ({error}); delete it to start anew") from error
-    if {k: a.shape for k, a in arrays.items()} != {k: tuple(v.shape) for k, v in variables.items()}:
-        raise RunError(f"{path} does not fit the network; choose another run folder")
-    for key, variable in variables.items():
-        variable.assign(arrays[key])
+    try:
+        assign(_variables(network), arrays)
+    except ValueError as error:
+        raise RunError(f"{path} does not fit the network: {error}") from error
     _name_best(folder, history)
     return history
 
@@ -172,8 +192,8 @@ def save(folder: Path, network: SegmentationNetwork, history: History) -> None:
 
 def identity(stack: Stack) -> str:
     """Name, shape and a digest of every pixel: what tells a stack from another one."""
-    digest = hashlib.sha256(np.ascontiguousarray(stack.images))
-    digest.update(np.ascontiguousarray(stack.membranes))
+    digest = hashlib.sha256(stack.images.tobytes())
+    digest.update(np.asarray(stack.membranes).tobytes())
     return f"{stack.name}, {stack.images.shape[:3]}, {digest.hexdigest()[:16]}"
 
 
@@ -194,7 +214,7 @@ def _read_origin(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         return TrainConfig.from_dict(record["config"]), record
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise RunError(f"{path.parent} is not a run folder: {path.name} is missing") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} cannot be read: {error!r}") from error
@@ -266,15 +286,16 @@ def load_network(path: str | os.PathLike) -> keras.Model:
 
     Examples
     --------
-    >>> load_network("no-such.keras")
+    >>> load_network("no.keras")
     Traceback (most recent call last):
-    damunet_lite.runs.RunError: no-such.keras is neither a .keras file nor a run folder
+    damunet_lite.runs.RunError: no.keras holds no network; wanted a .keras file or a finished run
     """
     path = Path(path)
     file = path / BEST_FILE if path.is_dir() else path
     if not file.is_file():
-        raise RunError(f"{path} is neither a .keras file nor a run folder")
+        raise RunError(f"{path} holds no network; wanted a .keras file or a finished run")
     try:
         return keras.models.load_model(file, compile=False)
     except Exception as error:
-        raise RunError(f"{file} cannot be loaded as a Keras model: {error}") from error
+        reason = shorten(str(error), 300)
+        raise RunError(f"{file} cannot be loaded as a Keras model: {reason}") from error

@@ -8,6 +8,7 @@ deterministic operations, it ends with the same weights as a run left alone.
 import functools
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,10 @@ from damunet_lite.synthetic import synthetic_stack
 __all__ = ["CropBatches", "TrainConfig", "build", "evaluate", "load_stack", "train"]
 __all__ += ["RunError", "check_same_config", "load_network", "read_config", "write_json"]
 
-NETWORKS = {**models.PRESETS, "published_listing": models.published_listing}
+NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
+    **models.PRESETS,
+    "published_listing": models.published_listing,
+}
 LOSSES = {
     "cross_entropy": keras.losses.BinaryCrossentropy,
     # Without its focal factor, Keras's balanced loss is cross-entropy with a weight for each class:
@@ -270,7 +274,8 @@ def _fold(config: TrainConfig, stack: Stack) -> Fold:
 def _train_block(config, stack, fold, network, history: History, tick) -> dict[str, float]:
     """Take the steps up to the next evaluation, and add its row to the history."""
     started = time.perf_counter()
-    step, seconds = (history[-1]["step"], history[-1]["seconds"]) if history else (0, 0.0)
+    step = int(history[-1]["step"]) if history else 0
+    seconds = history[-1]["seconds"] if history else 0.0
     count = min(config.evaluate_every, config.steps - step)
     batches = CropBatches(stack, fold.train, config, step, count)
     logs = network.fit(batches, verbose=0, shuffle=False, callbacks=[tick]).history
@@ -297,12 +302,8 @@ def _truth(stack: Stack) -> np.ndarray:
     return stack.membranes
 
 
-def _thresholds(scores: metrics.StackScores) -> dict[str, float]:
-    return {"v_rand": scores.best_v_rand()[0], "v_info": scores.best_v_info()[0]}
-
-
 def _best_row(scores: metrics.StackScores) -> dict[str, float]:
-    return scores.row(*_thresholds(scores).values())
+    return scores.row(scores.best_v_rand()[0], scores.best_v_info()[0])
 
 
 # ------------------------------------------------------------------ the final record
@@ -359,7 +360,7 @@ def evaluate(
     chosen = metrics.score_stack(
         truth[fold.validation], _predict(network, stack[fold.validation], tta)
     )
-    thresholds = _thresholds(chosen)
+    thresholds = {"v_rand": chosen.best_v_rand()[0], "v_info": chosen.best_v_info()[0]}
     if sheet is not None:
         from damunet_lite import plots
 
@@ -369,7 +370,7 @@ def evaluate(
     scores = metrics.score_stack(truth[fold.test], probability)
     return {
         "thresholds": thresholds,
-        "test": scores.row(*thresholds.values()),
+        "test": scores.row(thresholds["v_rand"], thresholds["v_info"]),
         "validation": _best_row(chosen),
         "baselines": metrics.trivial_baselines(truth[fold.test]),
         "training_slices": fold.train.tolist(),

@@ -8,8 +8,6 @@ reading one never runs code from it.
 
 import json
 import os
-import zipfile
-import zlib
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import shorten
@@ -19,10 +17,10 @@ import keras
 import numpy as np
 import pooch
 
-from damunet_lite import __version__, data, runs, training
+from damunet_lite import __version__, _arguments, data, runs, training
 from damunet_lite.supervision import SegmentationNetwork
 
-__all__ = ["NAMES", "WeightsError", "export", "load", "pretrained", "record"]
+__all__ = ["NAMES", "WeightsError", "export", "load", "model_card", "pretrained"]
 
 NAMES = ("tiny", "unet", "att_unet", "datt_unet", "damu_net")
 """Networks that :func:`pretrained` knows: the one in the package, and the four of the article."""
@@ -30,27 +28,19 @@ NAMES = ("tiny", "unet", "att_unet", "datt_unet", "damu_net")
 WEIGHTS_URL: str | None = None
 """Address of the folder with the full-size files; None as long as none is public."""
 
-REGISTRY_FILE = Path(__file__).with_name("weights_sha256.txt")
+CHECKSUM_FILE = Path(__file__).with_name("weights_sha256.txt")
 TINY_FILE = Path(__file__).with_name("tiny.npz")
 DOWNLOAD_RETRIES = 2
-_RECORD = "record"
+CARD_KEY = "record"
+"""Name of the model card, a JSON text, among the arrays of a file."""
+
 _TERMS = {
-    "isbi2012": "Trained on the ISBI 2012 training stack, whose makers allow its use for "
-    "generating or testing non-commercial segmentation software: use these weights for "
-    "non-commercial work only, and cite Cardona et al. 2010 (doi:10.1371/journal.pbio.1000502) "
-    "and Arganda-Carreras et al. 2015 (doi:10.3389/fnana.2015.00142).",
+    "isbi2012": f"For non-commercial work only. Trained on the {data.ISBI_SOURCE}.",
     "synthetic": "Trained on drawn images; the terms of the package hold.",
 }
-_KEPT = (
-    "parameters",
-    "best_step",
-    "training_seconds",
-    "thresholds",
-    "validation",
-    "test",
-    "test_slices",
-    "baselines",
-)
+_SLICES = ("training_slices", "validation_slices", "test_slices")
+_SCORES = ("thresholds", "validation", "test", "baselines")
+_FROM_METRICS = ("parameters", "best_step", "training_seconds", *_SCORES, *_SLICES)
 
 
 class WeightsError(RuntimeError):
@@ -72,9 +62,9 @@ def pretrained(name: str, url: str | None = None) -> SegmentationNetwork:
     Returns
     -------
     SegmentationNetwork
-        Not compiled; ready for :func:`damunet_lite.inference.predict`. :func:`record` tells what
-        it was trained on, its scores and its terms: the ISBI 2012 data are for non-commercial
-        software.
+        Not compiled; ready for :func:`damunet_lite.inference.predict`. :func:`model_card` tells
+        what it was trained on, its scores and its terms: the ISBI 2012 data are for
+        non-commercial software.
 
     Raises
     ------
@@ -89,12 +79,12 @@ def pretrained(name: str, url: str | None = None) -> SegmentationNetwork:
     ('main', 'side2', 'side4', 'side8')
     >>> pretrained("small")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: name must be one of ('tiny', 'unet', ...), got 'small'
+    ValueError: name is 'small', wanted one of ('tiny', 'unet', ...)
     """
     return load(_file(name, url))
 
 
-def record(name: str | os.PathLike, url: str | None = None) -> dict[str, Any]:
+def model_card(name: str | os.PathLike, url: str | None = None) -> dict[str, Any]:
     """What is known of a network: data, slices, recipe, scores, terms.
 
     Parameters
@@ -116,12 +106,16 @@ def record(name: str | os.PathLike, url: str | None = None) -> dict[str, Any]:
     ValueError, WeightsError
         As for :func:`pretrained` and :func:`load`.
 
+    References
+    ----------
+    Mitchell et al. 2019, "Model cards for model reporting", doi:10.1145/3287560.3287596.
+
     Examples
     --------
-    >>> note = record("tiny")
-    >>> note["network"], note["options"], note["config"]["fold"], note["test_slices"]
+    >>> card = model_card("tiny")
+    >>> card["network"], card["options"], card["config"]["fold"], card["test_slices"]
     ('damu_net', {'base_filters': 6}, 4, [24, 25, 26, 27, 28, 29])
-    >>> "non-commercial" in note["terms"]
+    >>> "non-commercial" in card["terms"]
     True
     """
     path = _file(name, url) if name in NAMES else Path(name)
@@ -152,24 +146,13 @@ def load(path: str | os.PathLike) -> SegmentationNetwork:
     Traceback (most recent call last):
     damunet_lite.weights.WeightsError: no-such.npz: no such file; wanted one that export wrote
     """
-    note, arrays = _read(Path(path))
+    card, arrays = _read(Path(path))
     try:
-        network = training.NETWORKS[note["network"]](**note["options"])
+        network = training.NETWORKS[card["network"]](**card["options"])
+        runs.assign(_variables(network), arrays)
     except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(
-            f"{path}: its record names no network of this package ({error})"
-        ) from error
-    variables = _variables(network)
-    wanted = {key: tuple(variable.shape) for key, variable in variables.items()}
-    found = {key: array.shape for key, array in arrays.items()}
-    if wanted != found:
-        odd = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
-        raise WeightsError(
-            f"{path}: does not fit {note['network']} ({len(odd)} arrays differ, {odd[0]} first); "
-            "was it written by another version of the package?"
-        )
-    for key, variable in variables.items():
-        variable.assign(arrays[key].astype(np.float32))
+        reason = f"{path} does not fit a network of this package ({error})"
+        raise WeightsError(f"{reason}; was it written by another version of it?") from error
     return network
 
 
@@ -210,21 +193,10 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
     damunet_lite.runs.RunError: no-such-folder is not a run folder: config.json is missing
     """
     run, path = Path(run), Path(path)
-    if path.suffix != ".npz":
-        path = path.with_name(path.name + ".npz")
+    path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} is there already; overwrite=True replaces it")
-    config = training.read_config(run)
-    note: dict[str, Any] = {
-        "network": config.network,
-        "options": config.network_options,
-        "storage": "float16",
-        "terms": _TERMS[config.data],
-        "config": asdict(config),
-        "package": __version__,
-        **_slices(config),
-        **_run_record(run),
-    }
+    card = _card_of(run)
     arrays = {}
     for key, variable in _variables(training.load_network(run)).items():
         values = keras.ops.convert_to_numpy(variable.value).astype(np.float32)
@@ -232,81 +204,64 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
             arrays[key] = values.astype(np.float16)
         if not np.isfinite(arrays[key]).all():
             raise WeightsError(f"{run}: {key} has values that float16 cannot hold")
-    arrays[_RECORD] = np.array(json.dumps(note))
-    with runs.replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, **arrays)
+    runs.write_arrays(path, {**arrays, CARD_KEY: np.array(json.dumps(card))}, compressed=True)
     return path
 
 
-def _slices(config: training.TrainConfig) -> dict[str, list[int]]:
-    fold = training._fold(config, training.load_stack(config.data))
-    return {"training_slices": fold.train.tolist(), "validation_slices": fold.validation.tolist()}
-
-
-def _run_record(run: Path) -> dict[str, Any]:
-    path = run / training.METRICS_FILE
+def _card_of(run: Path) -> dict[str, Any]:
+    """The model card of a finished run."""
+    config, path = training.read_config(run), run / runs.METRICS_FILE
+    if not path.is_file():
+        raise runs.RunError(f"{run} is not finished: {path.name} is missing; train it to its end")
     try:
         finished = json.loads(path.read_text(encoding="utf-8"))
-        return {key: finished[key] for key in _KEPT}
-    except FileNotFoundError:
-        raise training.RunError(
-            f"{run} is not finished: {training.METRICS_FILE} is missing; train it to its end first"
-        ) from None
+        if "training_slices" not in finished:  # the first version: all its stacks had 30 slices
+            fold = data.folds()[config.fold]
+            slices = {"training_slices": fold.train, "validation_slices": fold.validation}
+            finished |= {name: numbers.tolist() for name, numbers in slices.items()}
+        copied = {key: finished[key] for key in _FROM_METRICS}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise training.RunError(f"{path} cannot be read: {error!r}") from error
+        raise runs.RunError(f"{path} cannot be read: {error!r}") from error
+    terms = _TERMS.get(config.data, f"Trained on {config.data!r}; the terms of its images hold.")
+    card = {"network": config.network, "options": config.network_options, "storage": "float16"}
+    return {**card, "terms": terms, "config": asdict(config), "package": __version__, **copied}
 
 
 def _variables(network: keras.Model) -> dict[str, Any]:
-    # Number and own name: paths count layers through a whole process.
-    return {f"{i:04d}/{v.name}": v for i, v in enumerate(network.variables)}
+    # Number and own name: paths count layers through a whole process. No states of dropout.
+    return {f"{i:04d}/{v.name}": v for i, v in enumerate(network.weights)}
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; wanted one that export wrote")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        note = json.loads(str(arrays.pop(_RECORD)))
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-    ) as error:
-        raise WeightsError(
-            f"{path}: cannot be read ({type(error).__name__}); get the file again, or export it "
-            "once more"
-        ) from error
-    return note, arrays
+        arrays = runs.read_arrays(path)
+        return json.loads(str(arrays.pop(CARD_KEY))), arrays
+    except Exception as error:  # of all the kinds that a damaged archive can raise
+        reason = f"{path}: cannot be read ({type(error).__name__})"
+        raise WeightsError(f"{reason}; get the file again, or export it once more") from error
 
 
 # --- files by name -----------------------------------------------------------------------
 
 
 def _file(name: str | os.PathLike, url: str | None) -> Path:
-    if name not in NAMES:
-        raise ValueError(f"name must be one of {NAMES}, got {name!r}")
+    _arguments.choice("name", name, NAMES)
     if name == "tiny":
         return TINY_FILE
     return _fetch(f"{name}.npz", url or os.environ.get("DAMUNET_WEIGHTS_URL") or WEIGHTS_URL)
 
 
-def _registry() -> dict[str, str]:
+def _checksums() -> dict[str, str]:
     """File name -> SHA-256 of the published files."""
-    lines = REGISTRY_FILE.read_text(encoding="ascii").splitlines()
-    pairs = (line.split() for line in lines if line.strip() and not line.startswith("#"))
-    return {name: digest for digest, name in pairs}
+    lines = CHECKSUM_FILE.read_text(encoding="ascii").splitlines()
+    return {name: digest for digest, name in (s.split() for s in lines if not s.startswith("#"))}
 
 
 def _fetch(file: str, url: str | None) -> Path:
     """The checked file in the cache, downloaded if it is not there or is damaged."""
-    name = file.removesuffix(".npz")
-    digest = _registry().get(file)
+    name, digest = file.removesuffix(".npz"), _checksums().get(file)
     if digest is None:
         raise WeightsError(
             f"{name}: no weights have been published yet. Train it (python -m damunet_lite train "
@@ -314,35 +269,17 @@ def _fetch(file: str, url: str | None) -> Path:
             "take pretrained('tiny'), which is in the package"
         )
     cache = data._cache_folder().parent / "weights"
-    if _is_whole(cache / file, digest):
-        return cache / file
-    if url is None:
-        raise WeightsError(
-            f"{name}: its weights are not in {cache} and no public address is known; name one with "
-            "the environment variable DAMUNET_WEIGHTS_URL, or take pretrained('tiny')"
-        )
-    remote = pooch.create(
-        path=cache,
-        base_url=url.rstrip("/") + "/",
-        registry={file: f"sha256:{digest}"},
-        retry_if_failed=DOWNLOAD_RETRIES,
-    )
+    where = (url or "no public address:").rstrip("/") + "/"
+    registry = {file: f"sha256:{digest}"}
+    remote = pooch.create(cache, where, registry=registry, retry_if_failed=DOWNLOAD_RETRIES)
     try:
-        cache.mkdir(parents=True, exist_ok=True)
         with data._quiet_pooch():
             return Path(remote.fetch(file))
     except (OSError, ValueError) as error:
         # requests' errors are OSError; pooch reports a wrong hash as ValueError.
         raise WeightsError(
-            f"{name}: its weights could not be downloaded from {url} into {cache} and nothing was "
-            f"kept ({type(error).__name__}: {shorten(str(error), 300)}); check the network and "
-            "that DAMUNET_CACHE names a writable folder, then try again, or take "
-            "pretrained('tiny'), which is in the package"
+            f"{name}: its weights could not be downloaded from {url} to {cache} and nothing was "
+            f"kept ({type(error).__name__}: {shorten(str(error), 300)}); check the network, that "
+            "DAMUNET_WEIGHTS_URL names their address and DAMUNET_CACHE a writable folder, then "
+            "try again, or take pretrained('tiny'), which is in the package"
         ) from None
-
-
-def _is_whole(path: Path, digest: str) -> bool:
-    try:
-        return pooch.file_hash(str(path)) == digest
-    except OSError:
-        return False
