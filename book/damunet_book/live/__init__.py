@@ -17,7 +17,7 @@ TverskyExplorer(exponent=0.75, fn_weight=0.6, fp_weight=0.3, smooth=1.0)
 1
 """
 
-from damunet_book.live.base import CODE_MARKERS, Figure
+from damunet_book.live.base import Figure
 from damunet_book.live.networks import (
     AttentionGateMap,
     CbamExplorer,
@@ -30,7 +30,6 @@ from damunet_book.live.scores import BrokenMembrane, ThresholdExplorer, TverskyE
 __all__ = [
     "AttentionGateMap",
     "BrokenMembrane",
-    "CODE_MARKERS",
     "CbamExplorer",
     "Figure",
     "OverlapTile",

@@ -35,7 +35,7 @@ export function thinBorders(labels, height, width) {
   const present = new Set(labels);
   present.delete(0);
   const grown = Int32Array.from(labels);
-  if (present.size === 0) return grown;
+  if (present.size === 0) return grown.fill(1);  // the flood meets nothing: one segment
   if (present.size === 1) return grown.fill([...present][0]);
   // one pixel of frame, so that every pixel has four neighbours
   const stride = width + 2;
