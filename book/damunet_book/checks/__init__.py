@@ -4,30 +4,65 @@ Each chapter has a module here (``checks.ch03``), each exercise a function in it
 reader's answer and returns a :class:`Verdict`. A typical mistake is recognised by the value it
 leads to, on an input where every mistake leads to another value.
 
-A checker is a function with :func:`checker` around it that calls :func:`run` on the reader's
-function and :func:`compare` on what comes out::
+To add an exercise, write two tables that share the mistakes' names: in :func:`checker` what to say
+of each, in :func:`compare` the value that each leads to::
 
-    @checker
-    def dice(answer) -> Verdict:
-        value = run(answer, np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0]))
-        compare(value, 0.5, {"without_two": (0.25, "the overlap counts twice")})
-        return right("Twice the overlap, over the sum of both areas.")
+    @checker(
+        right="Twice the overlap, over the sum of both areas.",
+        without_two="The overlap counts twice: a perfect answer would get 0.5.",
+        jaccard="That is overlap over union, the Jaccard index.",
+    )
+    def dice(answer):
+        '''``answer(truth, prediction)``: Dice of two boolean arrays.'''
+        truth, prediction = np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0])
+        value = run(answer, truth, prediction)
+        compare(value, 1 / 2, "the Dice score", without_two=1 / 4, jaccard=1 / 3)
+
+An answer that gets to the end is right. A second input, with other numbers, finds out the answer
+that has a number where an argument belongs. What a value alone does not show, such as a list in the
+wrong order, is asked with ``if`` and ended with :func:`stop`. Answers, right ones in three styles
+and wrong ones, one for each mistake, go to ``tests/checks/answers``.
+
+Nobody has to write down again what is the same everywhere: untouched dots, None, exceptions,
+generators, text where a number is wanted, one number too many, a call with two arguments.
 """
 
+import copy
+import dis
 import functools
-import re
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-__all__ = ["Verdict", "checker", "compare", "elements", "not_yet", "right", "run"]
+from damunet_book.checks import _answers
+from damunet_book.checks._answers import number
+
+__all__ = [
+    "Verdict",
+    "checker",
+    "compare",
+    "elements",
+    "known",
+    "number",
+    "run",
+    "stop",
+    "table",
+    "within",
+]
 
 UNTOUCHED = "untouched"
+NONE = "none"
 RAISED = "raised"
+CALLED = "called"
 WRONG_SHAPE = "wrong_shape"
+NOT_FINITE = "not_finite"
 OTHER = "other"
+
+_DOTS = "There is no answer yet: replace the three dots."
+_FORM = "This is not of the form that is asked for. Wanted: {}"
 
 
 @dataclass(frozen=True)
@@ -61,70 +96,125 @@ class Verdict:
 
 
 class _Stop(Exception):
-    def __init__(self, verdict: Verdict):
-        super().__init__(verdict.message)
-        self.verdict = verdict
+    """An answer is not right: the mistake's name, and its message unless the checker has it."""
+
+    def __init__(self, mistake: str, text: str | None = None, **fields: Any):
+        super().__init__(mistake)
+        self.mistake, self.text, self.fields = mistake, text, fields
 
 
-def right(message: str) -> Verdict:
-    """Verdict on a right answer; the message adds something worth knowing."""
-    return Verdict(True, message)
+def checker(right: str = "", **messages: str) -> Callable[[Callable], Callable[..., Verdict]]:
+    """Make a function that looks at an answer a checker, with what to say of each mistake.
 
-
-def not_yet(message: str, mistake: str = OTHER) -> Verdict:
-    """Verdict on a wrong answer, with the name of the mistake."""
-    return Verdict(False, message, mistake)
-
-
-def checker(function: Callable[..., Verdict]) -> Callable[..., Verdict]:
-    """Let :func:`run` and :func:`compare` end a checker early with their diagnosis.
+    Parameters
+    ----------
+    right : str
+        Worth knowing for whoever is right. The function may return another text.
+    **messages : str
+        What to say of each mistake, by its name. ``{}`` fields are filled in by :func:`stop`.
 
     Examples
     --------
-    >>> @checker
+    >>> @checker(right="Half of it.", double="That is twice, not half.")
     ... def half(answer):
-    ...     compare(run(answer, 4), 2.0, {"double": (8.0, "that is twice, not half")})
-    ...     return right("Half of it.")
+    ...     compare(run(answer, 4), 2.0, double=8.0)
     >>> half(lambda x: 2 * x)
-    Not yet. that is twice, not half
+    Not yet. That is twice, not half.
     >>> half(lambda x: x / 2)
     Right. Half of it.
+    >>> half(3, 4)
+    Not yet. Call it with one answer: half(answer), or half((first, second)) if that is two.
     """
 
-    @functools.wraps(function)
-    def checked(*arguments: Any, **options: Any) -> Verdict:
-        try:
-            return function(*arguments, **options)
-        except _Stop as stop:
-            return stop.verdict
+    def decorate(function: Callable) -> Callable[..., Verdict]:
+        @functools.wraps(function)
+        def checked(*arguments: Any, **options: Any) -> Verdict:
+            try:
+                with np.errstate(all="ignore"):
+                    said = function(_given(function, arguments, options))
+            except _Stop as end:
+                text = end.text or messages[end.mistake]
+                text = text.format(**end.fields) if end.fields else text
+                return Verdict(False, _answers.sentence(text), end.mistake)
+            except Exception:  # an answer of a form that the checker did not foresee
+                wanted = (inspect.getdoc(function) or "").split("\n")[0]
+                return Verdict(False, _FORM.format(wanted), WRONG_SHAPE)
+            return Verdict(True, said or right)
 
-    return checked
+        checked.messages = messages  # type: ignore[attr-defined]
+        return checked
+
+    return decorate
 
 
-def run(answer: Any, *arguments: Any, **options: Any) -> Any:
-    """Call the reader's function; None, ``...`` and exceptions become a diagnosis."""
-    name = getattr(answer, "__name__", "your answer")
-    if answer is None or answer is Ellipsis:
-        raise _Stop(not_yet("There is no answer yet: replace the three dots.", UNTOUCHED))
+def stop(mistake: str, **fields: Any) -> NoReturn:
+    """End the checker with a mistake's message, its ``{}`` fields filled in.
+
+    Examples
+    --------
+    >>> @checker(right="Even.", odd="{n} is odd.")
+    ... def even(answer):
+    ...     if answer % 2:
+    ...         stop("odd", n=answer)
+    >>> even(3)
+    Not yet. 3 is odd.
+    """
+    raise _Stop(mistake, **fields)
+
+
+def run(
+    answer: Any, *arguments: Any, fresh: bool = True, error: Mapping[type, str] | None = None
+) -> Any:
+    """Call the reader's function; ``...``, None and exceptions become a diagnosis.
+
+    Parameters
+    ----------
+    answer : callable
+        The reader's function.
+    *arguments
+        What to call it with.
+    fresh : bool
+        Whether it gets copies, so that it cannot change the checker's arrays.
+    error : dict of type to str, optional
+        Mistakes that show as an exception, or as None, and the names of their messages.
+
+    Returns
+    -------
+    object
+        What the function returns, generators and ranges as lists.
+    """
+    error = error or {}
     if not callable(answer):
-        raise _Stop(not_yet(f"Pass the function itself, not {type(answer).__name__}.", RAISED))
+        raise _Stop(RAISED, f"Pass the function itself, not {type(answer).__name__}.")
+    name = f"Your {getattr(answer, '__name__', 'function')}"
     try:
-        value = answer(*arguments, **options)
-    except Exception as error:
-        text = f"{name} stopped with {type(error).__name__}: {error}"
-        raise _Stop(not_yet(text, RAISED)) from error
-    if _untouched(value):
-        raise _Stop(not_yet(f"{name} returns nothing yet: replace the three dots.", UNTOUCHED))
+        value = _answers.listed(answer(*(copy.deepcopy(arguments) if fresh else arguments)))
+    except Exception as problem:
+        for kind, mistake in error.items():
+            if isinstance(problem, kind):
+                raise _Stop(mistake) from None
+        text = f"{name} stopped with {type(problem).__name__}: {problem}"
+        raise _Stop(RAISED, text) from None
+    if _answers.holds(value, ...) or (value is None and _does_nothing(answer)):
+        raise _Stop(UNTOUCHED, f"{name} returns nothing yet: replace the three dots.")
+    if value is None and type(None) in error:
+        raise _Stop(error[type(None)])
+    if _answers.holds(value, None):
+        among = "None" if value is None else "None among its values"
+        text = "did you print instead of return, or forget a return in one branch?"
+        raise _Stop(NONE, f"{name} returned {among}: {text}")
     return value
 
 
 def compare(
     value: Any,
     wanted: Any,
-    mistakes: Mapping[str, tuple[Any, str]] | None = None,
-    tolerance: float = 1e-4,
     what: str = "the result",
+    *,
+    tolerance: float = 1e-4,
     look: str | None = None,
+    fields: Mapping[str, Any] | None = None,
+    **mistakes: Any,
 ) -> None:
     """Go on if the value is the wanted one; otherwise end the checker with a diagnosis.
 
@@ -134,46 +224,67 @@ def compare(
         What the reader's answer gave.
     wanted : number or array-like
         What is right.
-    mistakes : dict of str to (value, message), optional
-        Values that typical mistakes lead to, and what to say of each.
-    tolerance : float
-        Largest absolute difference that counts as equal.
     what : str
         How to call the value in the general message.
+    tolerance : float
+        Largest absolute difference that counts as equal.
     look : str, optional
         For a number to be predicted: what to look at again. The general message then says on which
         side the answer lies and ends with this, and does not give the wanted number away.
+    fields : dict, optional
+        Texts for the ``{}`` fields of the messages.
+    **mistakes : number or array-like
+        Values that typical mistakes lead to, by the names of their messages.
 
     Examples
     --------
-    >>> @checker
+    >>> @checker(right="Two rows of six.", row="That is one row.")
     ... def dozen(answer):
-    ...     compare(answer, 12, what="the number of eggs", look="Count both rows of the box.")
-    ...     return right("Two rows of six.")
-    >>> dozen(6)
-    Not yet. the number of eggs is too small: 6. Count both rows of the box.
-    """
-    if _untouched(value):
-        raise _Stop(not_yet("There is no answer yet: replace the three dots.", UNTOUCHED))
+    ...     compare(answer, 12, "the number of eggs", look="Count both rows of the box.", row=6)
+    >>> dozen(7)
+    Not yet. The number of eggs is too small: 7. Count both rows of the box.
+    >>> dozen({6})
+    Not yet. The number of eggs is a set, which has no order and drops what comes twice: wanted a number.
+    """  # noqa: E501
+    shape = np.shape(wanted)
+    verb, has = ("are", "have") if _answers.plural(what) else ("is", "has")
+    kind = "a number" if shape == () else "a list or an array of numbers"
+    if isinstance(value, Set):
+        text = f"{what} {verb} a set, which has no order and drops what comes twice: wanted {kind}."
+        raise _Stop(WRONG_SHAPE, text)
     try:
-        got = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        text = f"{what} should be a number or an array, not {type(value).__name__}."
-        raise _Stop(not_yet(text, WRONG_SHAPE)) from None
-    if _equal(got, wanted, tolerance):
+        got = _answers.numbers(value, shape)
+    except Exception:
+        text = f"{what} should be {kind}, not {_kind(value)}."
+        raise _Stop(WRONG_SHAPE, text) from None
+    if _answers.equal(got, wanted, tolerance):
         return
-    for mistake, (wrong, message) in (mistakes or {}).items():
-        if _equal(got, wrong, tolerance):
-            raise _Stop(not_yet(message, mistake))
-    verb, has = ("are", "have") if _plural(what) else ("is", "has")
-    if got.shape != np.shape(wanted):
-        text = f"{what} {has} shape {got.shape}, wanted {np.shape(wanted)}."
-        raise _Stop(not_yet(text, WRONG_SHAPE))
+    known(got, tolerance, fields, **mistakes)
+    if got.shape != shape:
+        raise _Stop(WRONG_SHAPE, f"{what} {has} shape {got.shape}, wanted {shape}.")
+    if not np.isfinite(got).all():
+        text = f"{what} {verb} {_answers.shown(got)}: did you divide by 0, or take its logarithm?"
+        raise _Stop(NOT_FINITE, text)
     if look is None:
-        text = f"{what} {verb} {_shown(got)}, wanted {_shown(np.asarray(wanted, float))}."
-    else:
-        text = f"{what} {verb} {_side(got, wanted)}: {_shown(got)}. {look}"
-    raise _Stop(not_yet(text))
+        good = _answers.shown(np.asarray(wanted, float))
+        raise _Stop(OTHER, f"{what} {verb} {_answers.shown(got)}, wanted {good}.")
+    raise _Stop(OTHER, f"{what} {verb} {_answers.side(got, wanted)}: {_answers.shown(got)}. {look}")
+
+
+def known(
+    value: Any, tolerance: float = 1e-4, fields: Mapping[str, Any] | None = None, **mistakes: Any
+) -> None:
+    """End the checker if the value is one that a typical mistake leads to; otherwise go on.
+
+    Parameters are those of :func:`compare`, for a value whose parts are compared one by one.
+    """
+    for mistake, wrong in mistakes.items():
+        try:
+            got = _answers.numbers(value, np.shape(wrong))
+        except Exception:  # text, say: no number at all
+            continue
+        if _answers.equal(got, wrong, tolerance):
+            raise _Stop(mistake, **(fields or {}))
 
 
 def elements(answer: Any, wanted: Sequence[float], what: str = "the list") -> Sequence[Any]:
@@ -181,48 +292,77 @@ def elements(answer: Any, wanted: Sequence[float], what: str = "the list") -> Se
 
     Examples
     --------
-    >>> @checker
+    >>> @checker(right="Five along the diagonal.")
     ... def sides(answer):
     ...     width, height = elements(answer, [3, 4], "the pair")
-    ...     compare(width, 3, what="the width")
-    ...     compare(height, 4, what="the height")
-    ...     return right("Five along the diagonal.")
+    ...     compare(width, 3, "the width")
+    ...     compare(height, 4, "the height")
     >>> sides([3, 4, 5])
-    Not yet. the pair has shape (3,), wanted (2,).
+    Not yet. The pair has shape (3,), wanted (2,).
     """
-    listed = isinstance(answer, (tuple, list, np.ndarray))
-    if not listed or _untouched(answer) or len(answer) != len(wanted):
-        compare(answer, wanted, what=what)
+    in_order = hasattr(answer, "__getitem__") and not isinstance(answer, (str, Mapping))
+    if not in_order or len(answer) != len(wanted):
+        compare(answer, wanted, what)
     return answer
 
 
-def _untouched(value: Any) -> bool:
-    """Whether a stub's three dots are still there, alone or among several values."""
-    parts = value if isinstance(value, (tuple, list)) else (value,)
-    return any(part is None or part is Ellipsis for part in parts)
+def table(tests: Sequence[tuple[Any, str]], **fields: Any) -> None:
+    """End the checker with the first mistake of the table whose question is answered with yes.
+
+    Examples
+    --------
+    >>> @checker(right="Between.", low="Too low.", high="{n} is too high.")
+    ... def between(answer):
+    ...     table([(answer < 3, "low"), (answer > 5, "high")], n=answer)
+    >>> between(9)
+    Not yet. 9 is too high.
+    """
+    for hit, mistake in tests:
+        if hit:
+            stop(mistake, **fields)
 
 
-def _equal(got: np.ndarray, wanted: Any, tolerance: float) -> bool:
-    wanted = np.asarray(wanted, dtype=float)
-    return got.shape == wanted.shape and bool(
-        np.allclose(got, wanted, rtol=0, atol=tolerance, equal_nan=True)
-    )
+def within(answer: Any, low: float, high: float) -> bool:
+    """Whether an answer is a number between two others: one in per cent, say.
+
+    Examples
+    --------
+    >>> within(78.25, 2, 100), within("78", 2, 100), within([3, 4], 2, 100)
+    (True, False, False)
+    """
+    try:
+        return bool(low < _answers.numbers(answer, ()) < high)
+    except (TypeError, ValueError):
+        return False
 
 
-def _plural(what: str) -> bool:
-    """Whether the noun that ``what`` begins with is one of many: "the weights for decay 1"."""
-    head = re.split(r",| (?:of|for|with|without|after|through|at|in|on|to|by) ", what)[0]
-    return " and " in head or bool(re.search(r"[^s]s$", head))
+def _given(function: Callable, arguments: tuple, options: dict) -> Any:
+    """The one answer that a checker was called with."""
+    if len(arguments) != 1 or options:
+        name = function.__name__
+        text = (
+            f"Call it with one answer: {name}(answer), or {name}((first, second)) if that is two."
+        )
+        raise _Stop(CALLED, text)
+    answer = _answers.listed(arguments[0])
+    if _answers.holds(answer, ...):
+        raise _Stop(UNTOUCHED, _DOTS)
+    if answer is None:
+        raise _Stop(NONE, "The answer is None: print gives nothing back, and so does .sort().")
+    if _answers.holds(answer, None):
+        raise _Stop(NONE, "There is None among the values.")
+    return answer
 
 
-def _side(got: np.ndarray, wanted: Any) -> str:
-    if np.all(got > wanted):
-        return "too large"
-    return "too small" if np.all(got < wanted) else "not right"
+def _does_nothing(function: Any) -> bool:
+    """Whether a function is a stub, whose three dots stand without return."""
+    if not hasattr(function, "__code__"):
+        return False
+    steps = {step.opname for step in dis.get_instructions(function)}
+    return steps <= {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
 
 
-def _shown(array: np.ndarray) -> str:
-    """Rounded; whole numbers without the point that NumPy puts behind them."""
-    if np.all(np.abs(array) < 1e15) and np.array_equal(array, np.round(array)):
-        array = array.astype(int)
-    return np.array2string(array, precision=4, threshold=12, separator=", ")
+def _kind(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"a {type(value).__name__} of other things, or of several shapes"
+    return "text" if isinstance(value, str) else type(value).__name__

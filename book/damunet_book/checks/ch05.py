@@ -1,92 +1,94 @@
 """Checkers of chapter 5: the exponent, its slope, pooling, and other people's conventions."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from damunet_book.checks import (
-    UNTOUCHED,
-    WRONG_SHAPE,
-    Verdict,
-    checker,
-    compare,
-    not_yet,
-    right,
-    run,
-)
-
-__all__ = ["convert", "equal_slope", "focal", "mean_of_focal", "mystery", "mystery_roles"]
+from damunet_book.checks import checker, compare, run, stop, table, within
 
 _Y = np.array([[1.0, 1, 1, 0], [0, 0, 0, 0]])
 _P = np.array([[0.9, 0.4, 0.6, 0.2], [0.1, 0.3, 0, 0]])
 
 
-@checker
-def focal(answer: Any) -> Verdict:
+@checker(
+    right="Below an exponent of 1 it lies above the Tversky loss.",
+    gamma_as_exponent="You took the reciprocal: the argument is the exponent itself, 0.75, and 4/3 "
+    "is the paper's gamma.",
+    power_before_difference="You raised the index and then took it from 1: first the difference, "
+    "then the power.",
+    index_raised="That grows with the index: the loss is a power of 1 - index.",
+    product="You multiplied by the exponent: raise to it, with **.",
+    no_exponent="That is the plain Tversky loss: the exponent is not used yet.",
+    slope="That is the slope factor, e (1 - index)^(e - 1): the loss itself was asked for.",
+    turned="That is 1 minus the loss: an index of 1 must give 0.",
+    base_and_power="Base and power have traded places: 1 - index is raised to the exponent.",
+    fixed_exponent="Right for an exponent of 0.75 and no other: use the argument, not the number.",
+)
+def focal(answer):
     """Exercise 5.1: ``answer(index, exponent)`` gives the focal loss."""
     index, exponent = 0.6, 0.75
-    mistakes = {
-        "gamma_as_exponent": (
-            0.4 ** (4 / 3),
-            "you took the reciprocal: the argument is the exponent itself, 0.75, and 4/3 is the "
-            "paper's gamma.",
-        ),
-        "power_before_difference": (
-            1 - 0.6**0.75,
-            "you raised the index and then took it from 1: first the difference, then the power.",
-        ),
-        "index_raised": (0.6**0.75, "that grows with the index: the loss is a power of 1 - index."),
-        "product": (0.75 * 0.4, "you multiplied by the exponent: raise to it, with **."),
-        "no_exponent": (0.4, "that is the plain Tversky loss: the exponent is not used yet."),
-        "slope": (
-            0.75 * 0.4**-0.25,
-            "that is the slope factor, e (1 - index)^(e - 1): the loss itself was asked for.",
-        ),
-        "turned": (1 - 0.4**0.75, "that is 1 minus the loss: an index of 1 must give 0."),
-        "base_and_power": (
-            0.75**0.4,
-            "base and power have traded places: 1 - index is raised to the exponent.",
-        ),
-    }
-    compare(run(answer, index, exponent), 0.4**0.75, mistakes, what="the loss")
-    compare(run(answer, 1.0, 0.75), 0.0, what="the loss of a perfect answer")
-    if abs(float(run(answer, 0.6, 0.5)) - 0.4**0.5) > 1e-4:
-        text = "Right for an exponent of 0.75 and no other: use the argument, not the number."
-        return not_yet(text, "fixed_exponent")
-    return right("Below an exponent of 1 it lies above the Tversky loss.")
+    compare(
+        run(answer, index, exponent),
+        0.4**0.75,
+        "the loss",
+        gamma_as_exponent=0.4 ** (4 / 3),
+        power_before_difference=1 - 0.6**0.75,
+        index_raised=0.6**0.75,
+        product=0.75 * 0.4,
+        no_exponent=0.4,
+        slope=0.75 * 0.4**-0.25,
+        turned=1 - 0.4**0.75,
+        base_and_power=0.75**0.4,
+    )
+    compare(run(answer, 1.0, 0.75), 0.0, "the loss of a perfect answer")
+    value = run(answer, 0.6, 0.5)
+    compare(value, 0.4**0.5, "the loss for an exponent of 0.5", fixed_exponent=value)
 
 
-@checker
-def equal_slope(answer: Any) -> Verdict:
+@checker(
+    right="An index above 0.68 is louder than with the plain Tversky loss.",
+    distance="That is 1 - TI, the distance from perfect: the index is what is left to 1.",
+    loss_equal_0="At index 0 the losses are equal, both 1, but the slopes are not.",
+    loss_equal_1="At index 1 the losses are equal, both 0, but one slope is infinite there.",
+    gamma="That is where the slope of exponent 4/3 is 1: use the exponent 0.75.",
+    root="You took the fourth root of 0.75; from (1 - TI)^0.25 = 0.75 follows the fourth power.",
+    exponent_itself="That is the exponent: at which index do the slopes meet?",
+)
+def equal_slope(answer):
     """Exercise 5.2: index at which the slopes of exponents 0.75 and 1 are equal."""
-    mistakes = {
-        "distance": (
-            0.75**4,
-            "that is 1 - TI, the distance from perfect: the index is what is left to 1.",
-        ),
-        "loss_equal_0": (0.0, "at index 0 the losses are equal, both 1, but the slopes are not."),
-        "loss_equal_1": (
-            1.0,
-            "at index 1 the losses are equal, both 0, but one slope is infinite there.",
-        ),
-        "gamma": (
-            1 - 0.75**3,
-            "that is where the slope of exponent 4/3 is 1: use the exponent 0.75.",
-        ),
-        "root": (
-            1 - 0.75**0.25,
-            "you took the fourth root of 0.75; from (1 - TI)^0.25 = 0.75 follows the fourth power.",
-        ),
-    }
-    mistakes["exponent_itself"] = (0.75, "that is the exponent: at which index do the slopes meet?")
     look = "Put it into 0.75 (1 - TI)^-0.25: does 1 come out?"
-    compare(answer, 1 - 0.75**4, mistakes, tolerance=4e-3, what="the index", look=look)
-    return right("An index above 0.68 is louder than with the plain Tversky loss.")
+    compare(
+        answer,
+        1 - 0.75**4,
+        "the index",
+        tolerance=4e-3,
+        look=look,
+        distance=0.75**4,
+        loss_equal_0=0.0,
+        loss_equal_1=1.0,
+        gamma=1 - 0.75**3,
+        root=1 - 0.75**0.25,
+        exponent_itself=0.75,
+    )
 
 
-@checker
-def mean_of_focal(answer: Any) -> Verdict:
+@checker(
+    right="The same as FocalTverskyLoss() of the package.",
+    pooled="The counts run over the whole batch: sum each row by itself, with axis=1.",
+    focal_of_mean="You averaged first and took the power then: an average has no images left to "
+    "tell apart.",
+    no_power="The exponent 0.75 is missing.",
+    sum="That is the sum over the images: take the mean.",
+    not_averaged="Right for each image; now take the mean.",
+    columns="You summed over axis 0, which mixes the images: each row is an image.",
+    gamma_as_exponent="The exponent is 0.75; 4/3 is gamma.",
+    weights_swapped="The weights are swapped: 0.7 belongs to the misses, FN.",
+    dice_weights="Those are the weights of Dice: wanted are 0.7 for misses, 0.3 for false alarms.",
+    no_smooth="Smooth is missing: add 1 above and below the line.",
+    index_raised="You raised the index to the power: take it from 1 first.",
+    one_batch="Right for one batch, but not for another: use y and p.",
+)
+def mean_of_focal(answer):
     """Exercise 5.3: ``answer(y, p)`` gives the mean over images of the focal losses."""
 
     def tversky(axis, y=_Y, p=_P, fn_weight=0.7, fp_weight=0.3, smooth=1):
@@ -94,95 +96,68 @@ def mean_of_focal(answer: Any) -> Verdict:
         return 1 - (tp + smooth) / (tp + fn_weight * fn + fp_weight * fp + smooth)
 
     rows = tversky(1)
-    mistakes = {
-        "pooled": (
-            tversky(None) ** 0.75,
-            "the counts run over the whole batch: sum each row by itself, with axis=1.",
-        ),
-        "focal_of_mean": (
-            rows.mean() ** 0.75,
-            "you averaged first and took the power then: an average has no images left to tell "
-            "apart.",
-        ),
-        "no_power": (rows.mean(), "the exponent 0.75 is missing."),
-        "sum": ((rows**0.75).sum(), "that is the sum over the images: take the mean."),
-        "not_averaged": (rows**0.75, "right for each image; now take the mean."),
-        "columns": (
-            (tversky(0) ** 0.75).mean(),
-            "you summed over axis 0, which mixes the images: each row is an image.",
-        ),
-        "gamma_as_exponent": ((rows ** (4 / 3)).mean(), "the exponent is 0.75; 4/3 is gamma."),
-        "weights_swapped": (
-            (tversky(1, fn_weight=0.3, fp_weight=0.7) ** 0.75).mean(),
-            "the weights are swapped: 0.7 belongs to the misses, FN.",
-        ),
-        "dice_weights": (
-            (tversky(1, fn_weight=0.5, fp_weight=0.5) ** 0.75).mean(),
-            "those are the weights of Dice: wanted are 0.7 for misses, 0.3 for false alarms.",
-        ),
-        "no_smooth": (
-            (tversky(1, smooth=0) ** 0.75).mean(),
-            "smooth is missing: add 1 above and below the line.",
-        ),
-        "index_raised": (
-            ((1 - rows) ** 0.75).mean(),
-            "you raised the index to the power: take it from 1 first.",
-        ),
-    }
-    compare(run(answer, _Y, _P), (rows**0.75).mean(), mistakes, 1e-5, "the loss")
-    other = (tversky(1, _Y[::-1, ::-1], _P) ** 0.75).mean()
-    if abs(float(run(answer, _Y[::-1, ::-1], _P)) - other) > 1e-5:
-        return not_yet("Right for one batch, but not for another: use y and p.", "one_batch")
-    return right("The same as FocalTverskyLoss() of the package.")
+    compare(
+        run(answer, _Y, _P),
+        (rows**0.75).mean(),
+        "the loss",
+        tolerance=1e-5,
+        pooled=tversky(None) ** 0.75,
+        focal_of_mean=rows.mean() ** 0.75,
+        no_power=rows.mean(),
+        sum=(rows**0.75).sum(),
+        not_averaged=rows**0.75,
+        columns=(tversky(0) ** 0.75).mean(),
+        gamma_as_exponent=(rows ** (4 / 3)).mean(),
+        weights_swapped=(tversky(1, fn_weight=0.3, fp_weight=0.7) ** 0.75).mean(),
+        dice_weights=(tversky(1, fn_weight=0.5, fp_weight=0.5) ** 0.75).mean(),
+        no_smooth=(tversky(1, smooth=0) ** 0.75).mean(),
+        index_raised=((1 - rows) ** 0.75).mean(),
+    )
+    other, value = _Y[::-1, ::-1], run(answer, _Y[::-1, ::-1], _P)
+    good = (tversky(1, other, _P) ** 0.75).mean()
+    compare(value, good, "the loss of another batch", tolerance=1e-5, one_batch=value)
 
 
-@checker
-def convert(answer: Any) -> Verdict:
+@checker(
+    right="Three places, three conventions.",
+    weights_swapped="In {place} alpha and beta have traded places; here alpha weighs the {heavy}.",
+    gamma_inverted="In {place} gamma is {power}.",
+    both="In {place} both the weights and gamma are the other way round.",
+    one_minus="In {place} beta is not 1 - alpha; the two weights need not add up to 1.",
+    first_from_one="In {place} alpha is not 1 - beta; the two weights need not add up to 1.",
+    one_minus_exponent="In {place} gamma is {power}; 1 - exponent is the gamma of MONAI.",
+    fixed_gamma="In {place} your gamma is a number: make it from the argument exponent.",
+)
+def convert(answer):
     """Exercise 5.4: ``answer(place, fn_weight, fp_weight, exponent)``, alpha, beta and gamma."""
-    fn, fp, exponent = 0.8, 0.3, 0.4
-    reciprocal = 1 / exponent
-    wanted = {
-        "paper": (fn, fp, reciprocal),
-        "their code": (fn, fp, exponent),
-        "smp": (fp, fn, exponent),
-    }
-    for place, values in wanted.items():
-        alpha, beta, gamma = values
-        other = reciprocal if gamma == exponent else exponent
-        mistakes = {
-            "weights_swapped": (
-                (beta, alpha, gamma),
-                f"{place}: alpha and beta have traded places; here alpha weighs the "
-                f"{'misses' if alpha == fn else 'false alarms'}.",
-            ),
-            "gamma_inverted": (
-                (alpha, beta, other),
-                f"{place}: here gamma is {'the exponent' if gamma == exponent else '1/exponent'}.",
-            ),
-            "both": (
-                (beta, alpha, other),
-                f"{place}: both the weights and gamma are the other way round.",
-            ),
-            "one_minus": (
-                (alpha, 1 - alpha, gamma),
-                f"{place}: beta is not 1 - alpha here; the two weights need not add up to 1.",
-            ),
-            "first_from_one": (
-                (1 - beta, beta, gamma),
-                f"{place}: alpha is not 1 - beta here; the two weights need not add up to 1.",
-            ),
-            "one_minus_exponent": (
-                (alpha, beta, 1 - exponent),
-                f"{place}: 1 - exponent is the gamma of MONAI; here gamma is "
-                f"{'the exponent' if gamma == exponent else '1/exponent'}.",
-            ),
-            "fixed_gamma": (
-                (alpha, beta, 0.75 if gamma == exponent else 4 / 3),
-                f"{place}: gamma is a number in your code: make it from the argument exponent.",
-            ),
-        }
-        compare(run(answer, place, fn, fp, exponent), values, mistakes, what=f"{place}: the result")
-    return right("Three places, three conventions.")
+    for fn, fp, exponent in ((0.8, 0.3, 0.4), (0.6, 0.4, 0.5)):
+        _translated(answer, "paper", (fn, fp, 1 / exponent), exponent)
+        _translated(answer, "their code", (fn, fp, exponent), exponent)
+        _translated(answer, "smp", (fp, fn, exponent), exponent)
+
+
+def _translated(answer, place, wanted, exponent) -> None:
+    alpha, beta, gamma = wanted
+    value = run(answer, place, *((beta, alpha) if place == "smp" else (alpha, beta)), exponent)
+    if place == "their code" and np.shape(value) == (3,) and within(value[1] + alpha, 0.999, 1.001):
+        beta = 1 - alpha  # as they write it, and as the table has it
+    compare(
+        value,
+        (alpha, beta, gamma),
+        f"the result for {place}",
+        fields={
+            "place": place,
+            "heavy": "false alarms" if place == "smp" else "misses",
+            "power": "1/exponent" if place == "paper" else "the exponent",
+        },
+        weights_swapped=(beta, alpha, gamma),
+        gamma_inverted=(alpha, beta, 1 / gamma),
+        both=(beta, alpha, 1 / gamma),
+        one_minus=(alpha, 1 - alpha, gamma),
+        first_from_one=(1 - beta, beta, gamma),
+        one_minus_exponent=(alpha, beta, 1 - exponent),
+        fixed_gamma=(alpha, beta, 4 / 3 if place == "paper" else 0.75),
+    )
 
 
 def mystery(y: np.ndarray, p: np.ndarray, a: float, b: float, c: float) -> float:
@@ -198,42 +173,57 @@ def mystery(y: np.ndarray, p: np.ndarray, a: float, b: float, c: float) -> float
     Returns
     -------
     float
-        A focal Tversky loss without smooth.
+        A focal Tversky loss without smooth; NaN where nothing is true and nothing is claimed.
+
+    Raises
+    ------
+    ValueError
+        If y and p are no arrays of one shape, or a, b and c no positive numbers.
     """
+    # The formula stands elsewhere, for a traceback shows the lines around the one that failed.
+    arrays = np.shape(y) == np.shape(p) and all(np.asarray(x).dtype.kind in "biuf" for x in (y, p))
+    if not arrays:
+        raise ValueError(f"y and p have shapes {np.shape(y)}, {np.shape(p)}, wanted one of numbers")
+    for name, value in zip("abc", (a, b, c), strict=True):
+        if not within(value, 0, np.inf):
+            raise ValueError(f"{name} is {value!r}, wanted a positive number")
+    with np.errstate(all="ignore"):
+        return _mystery(np.asarray(y, float), np.asarray(p, float), a, b, c)
+
+
+def _mystery(y, p, a, b, c):
     tp, fn, fp = (y * p).sum(), (y * (1 - p)).sum(), ((1 - y) * p).sum()
     return float((1 - tp / (tp + c * fn + b * fp)) ** (1 / a))
 
 
-@checker
-def mystery_roles(answer: Any) -> Verdict:
+_ROLES = {"a": "gamma", "b": "fp_weight", "c": "fn_weight"}
+_WORDS = ["exponent", "fn_weight", "fp_weight", "gamma"]
+
+
+@checker(
+    right="Misses alone, false alarms alone, and the power by its direction.",
+    wrong_shape='Give a dict with the keys "a", "b" and "c".',
+    no_role="Each role is one of {words}.",
+    twice="Each of the three has a role of its own: one word stands twice.",
+    weights_swapped="The roles of b and c have traded places: with misses only, b changes nothing.",
+    exponent_for_gamma="The argument a belongs to the power, but which word is it? A larger a "
+    "makes the loss larger, and a number below 1 grows when its exponent falls.",
+    power_for_weight="The power changes the loss with misses only and with false alarms only; a "
+    "weight changes one of the two.",
+)
+def mystery_roles(answer):
     """Exercise 5.5: which argument of :func:`mystery` is what."""
-    wanted = {"a": "gamma", "b": "fp_weight", "c": "fn_weight"}
-    words = {"fn_weight", "fp_weight", "exponent", "gamma"}
-    if answer is None or answer is Ellipsis:
-        return not_yet("There is no answer yet: replace the three dots.", UNTOUCHED)
-    if not isinstance(answer, Mapping) or set(answer) != set(wanted):
-        return not_yet('give a dict with the keys "a", "b" and "c".', WRONG_SHAPE)
-    if any(role is Ellipsis or role is None for role in answer.values()):
-        return not_yet("There is no answer yet: replace the three dots.", UNTOUCHED)
-    if not all(role in words for role in map(str, answer.values())):
-        return not_yet(f"each role is one of {sorted(words)}.", WRONG_SHAPE)
-    if len(set(map(str, answer.values()))) < 3:
-        return not_yet("each of the three has a role of its own: one word stands twice.", "twice")
-    if dict(answer) == wanted:
-        return right("Misses alone, false alarms alone, and the power by its direction.")
-    if {answer["b"], answer["c"]} == {"fn_weight", "fp_weight"}:
-        if answer["b"] == "fn_weight":
-            return not_yet(
-                "b and c have traded places: with misses only, b changes nothing.",
-                "weights_swapped",
-            )
-        return not_yet(
-            "a belongs to the power, but which word is it? A larger a makes the loss larger, and a "
-            "number below 1 grows when its exponent falls.",
-            "exponent_for_gamma",
-        )
-    return not_yet(
-        "the power changes the loss with misses only and with false alarms only; a weight "
-        "changes one of the two.",
-        "power_for_weight",
+    if not isinstance(answer, Mapping) or set(answer) != set(_ROLES):
+        stop("wrong_shape")
+    a, b, c = (str(answer[name]) for name in "abc")
+    weights = {"fn_weight", "fp_weight"}
+    table(
+        [
+            (not {a, b, c} <= set(_WORDS), "no_role"),
+            (len({a, b, c}) < 3, "twice"),
+            ({b, c} != weights, "power_for_weight"),
+            (b == "fn_weight", "weights_swapped"),
+            (a == "exponent", "exponent_for_gamma"),
+        ],
+        words=_WORDS,
     )

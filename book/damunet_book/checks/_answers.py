@@ -1,0 +1,114 @@
+"""What comes back from a reader, made comparable, and how to speak of it."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+
+LAZY = (range, Iterator, type({}.keys()), type({}.values()), type({}.items()))
+
+
+def listed(value: Any) -> Any:
+    """Lists in place of generators, ranges, maps and views, inside a tuple or list as well.
+
+    Examples
+    --------
+    >>> listed((range(2), (n for n in "ab"), 3))
+    ([0, 1], ['a', 'b'], 3)
+    """
+    if isinstance(value, LAZY):
+        value = list(value)
+    if type(value) in (list, tuple):
+        return type(value)(list(part) if isinstance(part, LAZY) else part for part in value)
+    return value
+
+
+def holds(value: Any, what: Any) -> bool:
+    """Whether ``...`` or None is the value, or stands among its parts."""
+    parts: Any = (value,)
+    if isinstance(value, Mapping):
+        parts = value.values()
+    elif isinstance(value, (Sequence, Set)) and not isinstance(value, (str, bytes)):
+        parts = value
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        parts = value.ravel()
+    return any(part is what for part in parts)
+
+
+def numbers(value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """The value as an array of floats; one-element arrays are taken for the number in them.
+
+    Parameters
+    ----------
+    value : number or array-like
+        What the reader gave, a tensor of any library included.
+    shape : tuple of int
+        Shape of the right answer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it holds anything but numbers, or parts of several shapes.
+
+    Examples
+    --------
+    >>> numbers([[3]], ())
+    array(3.)
+    >>> numbers([np.array([3]), 4], (2,))
+    array([3., 4.])
+    """
+    if isinstance(value, (list, tuple)) and len(shape) == 1:
+        value = [number(part) for part in value]
+    if hasattr(value, "detach"):  # a PyTorch tensor with a gradient
+        value = value.detach()
+    raw = value if isinstance(value, np.ndarray) else np.asarray(value)
+    if raw.dtype.kind in "USMmV" or (raw.dtype == object and _text_among(raw)):
+        raise TypeError("no numbers")
+    array = np.asarray(raw, dtype=float)
+    return array.reshape(()) if shape == () and array.size == 1 else array
+
+
+def _text_among(array: np.ndarray) -> bool:
+    return any(isinstance(part, (str, bytes)) for part in array.flat)
+
+
+def number(value: Any) -> Any:
+    """The number in a one-element array; anything else as it is."""
+    if isinstance(value, (str, bytes, Mapping, Set)) or np.size(value) != 1:
+        return value
+    return np.asarray(value).reshape(())[()]
+
+
+def equal(got: np.ndarray, wanted: Any, tolerance: float) -> bool:
+    """Whether shapes are the same and no entry is further away than the tolerance."""
+    wanted = np.asarray(wanted, dtype=float)
+    return got.shape == wanted.shape and bool(
+        np.allclose(got, wanted, rtol=0, atol=tolerance, equal_nan=True)
+    )
+
+
+def side(got: np.ndarray, wanted: Any) -> str:
+    """On which side of the right answer an answer lies."""
+    if np.all(got > wanted):
+        return "too large"
+    return "too small" if np.all(got < wanted) else "not right"
+
+
+def shown(array: np.ndarray) -> str:
+    """Rounded; whole numbers without the point that NumPy puts behind them."""
+    if np.all(np.abs(array) < 1e15) and np.array_equal(array, np.round(array)):
+        array = array.astype(int)
+    return np.array2string(array, precision=4, threshold=12, separator=", ")
+
+
+def plural(what: str) -> bool:
+    """Whether the noun that ``what`` begins with is one of many: "the weights for decay 1"."""
+    head = re.split(r",| (?:of|for|with|without|after|through|at|in|on|to|by) ", what)[0]
+    return " and " in head or bool(re.search(r"[^s]s$", head))
+
+
+def sentence(text: str) -> str:
+    """The text with a capital letter in front, unless it begins with a name from code."""
+    word = re.split(r"[\s,:.]", text, maxsplit=1)[0]
+    return text if re.search(r"[^a-z-]", word) else text[:1].upper() + text[1:]

@@ -1,0 +1,145 @@
+"""Right and wrong answers to the exercises of chapter 5."""
+
+from collections import OrderedDict
+from types import MappingProxyType
+
+import numpy as np
+
+
+def tversky(y, p, axis, fn_weight=0.7, fp_weight=0.3, smooth=1):
+    tp, fn, fp = ((a * b).sum(axis) for a, b in ((y, p), (y, 1 - p), (1 - y, p)))
+    return 1 - (tp + smooth) / (tp + fn_weight * fn + fp_weight * fp + smooth)
+
+
+def mean_of_focal(y, p):
+    return (tversky(y, p, 1) ** 0.75).mean()
+
+
+def always_the_first_batch():
+    seen = []
+
+    def answer(y, p):
+        seen.append(mean_of_focal(y, p))
+        return seen[0]
+
+    return answer
+
+
+def convert(place, fn_weight, fp_weight, exponent):
+    if place == "paper":
+        return fn_weight, fp_weight, 1 / exponent
+    if place == "their code":
+        return fn_weight, fp_weight, exponent
+    return fp_weight, fn_weight, exponent
+
+
+def swapped_in(where):
+    def answer(place, *values):
+        alpha, beta, gamma = convert(place, *values)
+        return (beta, alpha, gamma) if place == where else (alpha, beta, gamma)
+
+    return answer
+
+
+def gamma_inverted_in(where):
+    def answer(place, *values):
+        alpha, beta, gamma = convert(place, *values)
+        return alpha, beta, 1 / gamma if place == where else gamma
+
+    return answer
+
+
+def fixed_gamma(place, *values):
+    return *convert(place, *values)[:2], 4 / 3 if place == "paper" else 0.75
+
+
+ROLES = {"a": "gamma", "b": "fp_weight", "c": "fn_weight"}
+
+
+def focal(index, exponent):
+    return (1 - index) ** exponent
+
+
+def mean_of_focal_by_loop(y, p):
+    losses = []
+    for truth, answer in zip(y, p, strict=True):
+        tp, fn, fp = sum(truth * answer), sum(truth * (1 - answer)), sum((1 - truth) * answer)
+        losses.append((1 - (tp + 1) / (tp + 0.7 * fn + 0.3 * fp + 1)) ** 0.75)
+    return sum(losses) / len(losses)
+
+
+def mean_of_focal_by_einsum(y, p):
+    tp = np.einsum("ij,ij->i", y, p)
+    wrong = 0.7 * (y.sum(1) - tp) + 0.3 * (p.sum(1) - tp)
+    return np.mean((wrong / (tp + 1 + wrong)) ** 0.75, keepdims=True)
+
+
+def convert_as_their_table(place, fn_weight, fp_weight, exponent):
+    """Their code has no beta of its own: 1 - alpha stands there."""
+    if place == "their code":
+        return fn_weight, 1 - fn_weight, exponent
+    return convert(place, fn_weight, fp_weight, exponent)
+
+
+def convert_by_roles(place, fn_weight, fp_weight, exponent):
+    weights = [fn_weight, fp_weight][:: -1 if place == "smp" else 1]
+    return np.array([*weights, exponent ** (-1 if place == "paper" else 1)])
+
+
+RIGHT = {
+    "focal": [focal, lambda i, e: np.exp(e * np.log(1 - i)), lambda i, e: np.power([1 - i], e)],
+    "equal_slope": [0.683594, 0.68, np.array([1 - 0.75**4])],
+    "mean_of_focal": [mean_of_focal, mean_of_focal_by_loop, mean_of_focal_by_einsum],
+    "convert": [convert, convert_as_their_table, convert_by_roles],
+    "mystery_roles": [ROLES, OrderedDict(ROLES), MappingProxyType(ROLES)],
+}
+WRONG = {
+    "focal": [
+        dict(gamma_as_exponent=lambda index, exponent: (1 - index) ** (1 / exponent)),
+        dict(power_before_difference=lambda index, exponent: 1 - index**exponent),
+        dict(index_raised=lambda index, exponent: index**exponent),
+        dict(product=lambda index, exponent: exponent * (1 - index)),
+        dict(no_exponent=lambda index, exponent: 1 - index),
+        dict(slope=lambda index, exponent: exponent * (1 - index) ** (exponent - 1)),
+        dict(turned=lambda index, exponent: 1 - (1 - index) ** exponent),
+        dict(base_and_power=lambda index, exponent: exponent ** (1 - index)),
+        dict(fixed_exponent=lambda index, exponent: (1 - index) ** 0.75),
+    ],
+    "equal_slope": [
+        dict(exponent_itself=0.75, distance=0.3164, loss_equal_0=0.0, loss_equal_1=1, gamma=0.5781),
+        dict(root=1 - 0.75**0.25, other=0.66),
+    ],
+    "mean_of_focal": [
+        dict(pooled=lambda y, p: tversky(y, p, None) ** 0.75),
+        dict(focal_of_mean=lambda y, p: tversky(y, p, 1).mean() ** 0.75),
+        dict(no_power=lambda y, p: tversky(y, p, 1).mean()),
+        dict(sum=lambda y, p: (tversky(y, p, 1) ** 0.75).sum()),
+        dict(not_averaged=lambda y, p: tversky(y, p, 1) ** 0.75),
+        dict(columns=lambda y, p: (tversky(y, p, 0) ** 0.75).mean()),
+        dict(gamma_as_exponent=lambda y, p: (tversky(y, p, 1) ** (4 / 3)).mean()),
+        dict(weights_swapped=lambda y, p: (tversky(y, p, 1, 0.3, 0.7) ** 0.75).mean()),
+        dict(dice_weights=lambda y, p: (tversky(y, p, 1, 0.5, 0.5) ** 0.75).mean()),
+        dict(no_smooth=lambda y, p: (tversky(y, p, 1, smooth=0) ** 0.75).mean()),
+        dict(index_raised=lambda y, p: ((1 - tversky(y, p, 1)) ** 0.75).mean()),
+        dict(one_batch=always_the_first_batch()),
+    ],
+    "convert": [
+        dict(
+            first_from_one=lambda place, fn, fp, e: (1 - fp, fp, 1 / e if place == "paper" else e)
+        ),
+        dict(one_minus=lambda place, fn, fp, e: convert(place, fn, 1 - fn, e)),
+        dict(fixed_gamma=fixed_gamma, one_minus_exponent=lambda place, fn, fp, e: (fn, fp, 1 - e)),
+        dict(weights_swapped=swapped_in("paper")),
+        dict(weights_swapped=swapped_in("their code")),
+        dict(weights_swapped=swapped_in("smp"), gamma_inverted=gamma_inverted_in("paper")),
+        dict(gamma_inverted=gamma_inverted_in("smp"), both=lambda place, fn, fp, e: (fp, fn, e)),
+        dict(wrong_shape=lambda place, fn, fp, e: (fn, fp)),
+    ],
+    "mystery_roles": [
+        dict(exponent_for_gamma={**ROLES, "a": "exponent"}),
+        dict(weights_swapped={**ROLES, "b": "fn_weight", "c": "fp_weight"}),
+        dict(power_for_weight={"a": "fn_weight", "b": "gamma", "c": "fp_weight"}),
+        dict(twice={**ROLES, "a": "fn_weight"}, no_role={**ROLES, "a": "alpha"}),
+        dict(no_role={**ROLES, "a": ["gamma"]}, wrong_shape=["gamma", "fp_weight", "fn_weight"]),
+    ],
+}

@@ -1,0 +1,153 @@
+"""Right and wrong answers to the exercises of chapter 10."""
+
+import numpy as np
+from skimage.measure import block_reduce
+
+
+def halve(image):
+    height, width = image.shape
+    return image.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+
+
+def pyramid_by(smaller):
+    def answer(image, levels):
+        result = [image]
+        while len(result) < levels:
+            result.append(smaller(result[-1]))
+        return result
+
+    return answer
+
+
+def blocks(image):
+    return image.reshape(len(image) // 2, 2, -1, 2)
+
+
+def tiled(image):
+    return image.reshape(2, len(image) // 2, 2, -1).mean((0, 2))
+
+
+def square_only(image):
+    half = len(image) // 2
+    return image.reshape(half, 2, half, 2).mean((1, 3))
+
+
+def mean_over(*axes):
+    return pyramid_by(lambda image: blocks(image).mean(axes))
+
+
+def factors_of_two(image, levels):
+    """Blocks of 2, 4, 6, ... where 2, 4, 8, ... are wanted."""
+    result = [image]
+    for f in range(2, 2 * levels, 2):
+        height, width = image.shape
+        result.append(image.reshape(height // f, f, width // f, f).mean((1, 3)))
+    return result
+
+
+def sides_swapped(image):
+    height, width = image.shape
+    return image.reshape(width // 2, 2, height // 2, 2).mean((1, 3))
+
+
+def parameters(base_filters, depth, first=1, last=None, bias=1, convs=1):
+    filters = [base_filters * 2**level for level in range(first, last or depth)]
+    return sum((9 + bias) * f + convs * 9 * f * f for f in filters)
+
+
+pyramid = pyramid_by(halve)
+
+
+def four_corners(image):
+    rows = image[::2] + image[1::2]
+    return (rows[:, ::2] + rows[:, 1::2]) / 4
+
+
+def pyramid_of_blocks(image, levels):
+    return (block_reduce(image, (2**k, 2**k), np.mean) for k in range(levels))
+
+
+def parameters_in_closed_form(base_filters, depth):
+    filters = base_filters * (2**depth - 2)
+    return 10 * filters + 3 * base_filters**2 * (4**depth - 4)
+
+
+def parameters_by_loop(base_filters, depth):
+    total, filters = 0, base_filters
+    for _ in range(depth - 1):
+        filters *= 2
+        total += 9 * filters + filters + 9 * filters * filters
+    return np.array([total])
+
+
+RIGHT = {
+    "pyramid": [pyramid, pyramid_by(four_corners), pyramid_of_blocks],
+    "dips": [[0.09, 0.06], (0.24 * 3 / 8, 0.24 / 4), np.array([0.09, 0.06])],
+    "extra_parameters": [parameters, parameters_in_closed_form, parameters_by_loop],
+    "two_ways": [[56, 68], (56.0, 68.0), np.array([56, 68])],
+    "safe_share": [0.660156, 0.66, np.array([(208 / 256) ** 2])],
+}
+WRONG = {
+    "pyramid": [
+        dict(strided=pyramid_by(lambda image: image[::2, ::2])),
+        dict(maximum=pyramid_by(lambda image: blocks(image).max((1, 3))), tiles=pyramid_by(tiled)),
+        dict(sum=pyramid_by(lambda image: blocks(image).sum((1, 3)))),
+        dict(reversed=lambda image, levels: pyramid(image, levels)[::-1]),
+        dict(no_original=lambda image, levels: pyramid(image, levels)[1:]),
+        dict(factor_two_always=lambda image, levels: [image] + [halve(image)] * (levels - 1)),
+        dict(wrong_shape=lambda image, levels: image, shapes=lambda image, levels: [image]),
+        dict(shapes=lambda image, levels: [image, halve(image), halve(image[:4])]),
+        dict(squares_only=pyramid_by(square_only)),
+        dict(squares_only=pyramid_by(sides_swapped)),
+        dict(one_level_more=lambda image, levels: pyramid(image, levels + 1)),
+        dict(one_level_less=lambda image, levels: pyramid(image, levels - 1)),
+        dict(begins_halved=lambda image, levels: pyramid(image, levels + 1)[1:]),
+        dict(rows_only=pyramid_by(lambda image: (image[::2] + image[1::2]) / 2)),
+        dict(columns_only=pyramid_by(lambda image: (image[:, ::2] + image[:, 1::2]) / 2)),
+        dict(other_corner=pyramid_by(lambda image: image[1::2, 1::2])),
+        dict(minimum=pyramid_by(lambda image: blocks(image).min((1, 3)))),
+        dict(not_from_the_copy=lambda image, levels: [image, halve(image), image[::4, ::4]]),
+        dict(wrong_axes=mean_over(0, 2), not_doubling=factors_of_two),
+        dict(levels_ignored=lambda image, levels: pyramid(image, 3)),
+        dict(raised=lambda image, levels: 1 / 0),
+        dict(raised=3),
+    ],
+    "dips": [
+        dict(unchanged=[0.24, 0.06], one_pixel=[0.03, 0.06], area=[0.01125, 0.06]),
+        dict(remainder=[0.15, 0.06], smaller_piece=[0.09, 0.03], halves=[0.09, 0.045]),
+        dict(same_as_best=[0.09, 0.09], zero=[0.09, 0], wrong_shape=0.09, swapped=[0.06, 0.09]),
+        dict(percent=[9, 6]),
+        dict(percent=[0.09, 6], share=[0.375, 0.25]),
+        dict(share=[0.09, 0.25], share_in_percent=[37.5, 25]),
+        dict(share_in_percent=[0.09, 25], other=[0.2, 0.06]),
+        dict(other=[0.09, 0.01]),
+    ],
+    "extra_parameters": [
+        dict(only_scale_convs=lambda b, d: sum(10 * b * 2**k for k in range(1, d))),
+        dict(only_wider=lambda b, d: sum(9 * b * b * 4**k for k in range(1, d))),
+        dict(no_bias=lambda b, d: parameters(b, d, bias=0)),
+        dict(with_level_1=lambda b, d: parameters(b, d, first=0)),
+        dict(with_bottom=lambda b, d: parameters(b, d, last=d + 1)),
+        dict(both_convs=lambda b, d: parameters(b, d, convs=2)),
+        dict(old_width=lambda b, d: parameters(b, d, convs=0.5)),
+        dict(level_missing=lambda b, d: parameters(b, d, last=d - 1)),
+        dict(not_doubling=lambda b, d: (d - 1) * (10 * b + 9 * b * b)),
+        dict(
+            whole_convolution=lambda b, d: sum(
+                11 * f + 27 * f * f // 2 for f in [b * 2**k for k in range(1, d)]
+            )
+        ),
+        dict(other=lambda b, d: 3120),
+    ],
+    "two_ways": [
+        dict(swapped=[68, 56], direct=[56, 56], other=[50, 68]),
+        dict(other=[56, 60], coarse_pixels=[7, 68], no_scale_conv=[40, 68]),
+        dict(scale_conv_only=[24, 68], factor_16=[112, 68], factor_4=[28, 68], level_3=[56, 32]),
+        dict(bottom=[56, 140], no_poolings=[56, 61], before_block=[56, 36]),
+    ],
+    "safe_share": [
+        dict(one_side=0.8213, one_axis=0.8125, complement=0.3398, tile_128=0.390625, pixels=208**2),
+        dict(percent=66),
+        dict(percent=66.02, other=0.5, wrong_shape="two thirds"),
+    ],
+}

@@ -1,0 +1,168 @@
+"""What the exercises take for true, counted over, and what checkers say beside the diagnosis."""
+
+import traceback
+
+import numpy as np
+import pytest
+from checks.answers import ch09 as answers_9
+from checks.answers import ch10 as answers_10
+from checks.answers import ch11 as answers_11
+from checks.answers import ch12 as answers_12
+from damunet_book.checks import ch02, ch05, ch09, ch10, ch11, ch12, ch14
+
+from damunet_lite import models, training
+from damunet_lite.supervision import head_targets, head_weights
+
+
+def test_the_answers_of_chapter_2_follow_from_first_principles():
+    square = np.arange(9).reshape(3, 3)
+    pictures = {
+        np.rot90(square[::rows, ::columns], turn).tobytes()
+        for rows in (1, -1)
+        for columns in (1, -1)
+        for turn in range(4)
+    }
+    assert ch02.symmetries(len(pictures))
+    draws = np.random.default_rng(0).permuted(np.tile(np.arange(30), (20_000, 1)), axis=1)
+    tests = np.sort(draws[:, :6])
+    inner = tests[(tests == 14).any(axis=1)]
+    lonely = (inner == 13).any(axis=1) & (inner == 15).any(axis=1)
+    assert 1 - lonely.mean() == pytest.approx(1 - 5 / 29 * 4 / 28, abs=0.01)
+
+
+def test_the_mystery_is_what_its_answer_says():
+    y, p = [1.0, 1, 0], np.array([1.0, 0.5, 0.25])
+    # TP 1.5, FN 0.5, FP 0.25: 1 - 1.5 / (1.5 + 3 * 0.5 + 2 * 0.25) = 4/7
+    assert ch05.mystery(y, p, a=2, b=2, c=3) == pytest.approx((4 / 7) ** 0.5)
+    assert np.isnan(ch05.mystery(np.zeros(2), np.zeros(2), 1, 1, 1))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ([1, 0], [1], 1, 1, 1),
+        ("ab", "ab", 1, 1, 1),
+        ([1, 0], [1, 1], 0, 1, 1),
+        ([1, 0], [1, 1], 1, "two", 1),
+        ([1, 0], [1, 1], 1, 1, None),
+    ],
+)
+def test_the_mystery_stays_one_where_it_stops(arguments):
+    with pytest.raises(ValueError, match="wanted") as stopped:
+        ch05.mystery(*arguments)
+    shown = "".join(traceback.format_exception(stopped.value))
+    assert "tp" not in shown
+    assert "1 / a" not in shown
+
+
+def test_what_chapter_9_asks_for_is_what_the_package_does():
+    mask = np.random.default_rng(0).random((1, 8, 8, 1)) < 0.3
+    for rule in ("any_membrane", "area", "strided"):
+        target = head_targets(mask.astype("float32"), {"side4": (2, 2)}, rule)["side4"]
+        ours = answers_9.shrink(mask[0, ..., 0].astype("float32"), 4, rule)
+        np.testing.assert_allclose(np.asarray(target)[0, ..., 0], ours)
+    ours = answers_9.weights(3, 0.4)
+    assert list(head_weights(["main", "side2", "side4"], 0.4).values()) == pytest.approx(ours)
+
+
+def test_widths_and_dips_counted_over_all_positions():
+    seen, width, dip = [], [], []
+    for start in range(8):
+        row = np.zeros((8, 24))
+        row[:, start : start + 3] = 1
+        seen.append(answers_9.shrink(row, 8, "strided").any())
+        width.append(8 * answers_9.shrink(row, 8, "any_membrane").sum())
+        dip.append(0.24 * answers_9.shrink(row, 8, "area").max())
+    assert ch09.painted_width([np.mean(seen), np.mean(width)])
+    assert ch10.dips([max(dip), min(dip)])
+
+
+def test_a_chain_has_companions_and_no_heads():
+    rows = answers_9.WRONG["chain_pulls"]
+    said = [str(ch09.chain_pulls(answer)) for row in rows for answer in row.values()]
+    said += [str(ch09.equal_pull(answer)) for answer in (0.2, 0.25, 0.3, 0.5, 0.8, 1)]
+    assert not [text for text in said if "head" in text]
+
+
+def test_the_parameters_of_multi_scale_input_are_those_of_the_network():
+    for base_filters, depth in ((4, 3), (2, 4)):
+        plain, multi = (
+            models.unet(base_filters=base_filters, depth=depth, multi_scale=multi_scale)
+            for multi_scale in (False, True)
+        )
+        added = multi.count_params() - plain.count_params()
+        assert added == answers_10.parameters(base_filters, depth)
+    message = ch10.extra_parameters(answers_10.parameters).message
+    copies, wider = 10 * (64 + 128 + 256), 9 * (64**2 + 128**2 + 256**2)
+    assert f"{copies + wider:,}" in message
+    assert wider > 100 * copies
+    assert "first convolutions, which were there before" in message
+
+
+def parts(model):
+    found = {}
+    for layer in model.layers:
+        part = layer.name.split("_")[0]
+        found[part] = found.get(part, 0) + layer.count_params()
+    return {part: count for part, count in found.items() if count}
+
+
+def test_the_checkers_know_the_listing():
+    listing = models.published_listing()
+    assert listing.count_params() == ch11._LISTING
+    assert listing.main_network().count_params() == ch11._MAIN_ONLY
+    assert parts(listing)["conv9"] == ch11._CONV9
+    assert set(parts(listing)) == ch11._PARTS
+    narrow = parts(models.published_listing(correct_gate3=True))
+    wide = parts(models.published_listing(correct_gate3=True, full_conv4=True))
+    assert {part for part in narrow if narrow[part] != wide[part]} == answers_11.CHANGED
+
+
+def test_the_rival_is_the_nearest_in_size():
+    wanted = models.damu_net().count_params()
+    sizes = {f: models.unet(base_filters=f).count_params() for f in (32, 33, 34, 35)}
+    assert min(sizes, key=lambda f: abs(sizes[f] - wanted)) == 34
+    assert f"{sizes[34]:,}" in ch11.rival_filters(34).message
+    assert abs(sizes[34] / wanted - 1) < 0.005
+    assert not any("34" in ch11.rival_filters(answer).message for answer in (33, 35))
+
+
+def test_the_schedule_is_that_of_the_package():
+    config = training.TrainConfig("unet", {"base_filters": 2, "depth": 1}, steps=100)
+    optimizer = training.build(config).optimizer
+    for step in (0, 5, 19, 20, 40, 99):
+        optimizer.iterations.assign(step)
+        wanted = answers_12.rate(step, 100, 20, 1e-3)
+        assert float(optimizer.learning_rate) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_fixed_number_is_named_with_both_rates():
+    message = ch12.rate(lambda s, n, w, p: answers_12.rate(s, n, 20, p)).message
+    assert "warmup=10" in message
+    assert "0.000325, wanted 0.00055" in message
+    message = ch12.rate(lambda s, n, w, p: 0.9 * answers_12.rate(s, n, w, p)).message
+    assert "[0.2925, 0.7682], wanted [0.325 , 0.8536]" in message
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "told", "solution"),
+    [
+        (ch09.painted_width, [0.5, 10], "The strided share is too large", "0.375"),
+        (ch09.painted_width, [0.375, 9], "The mean width is too small", "10"),
+        (ch10.dips, [0.2, 0.06], "The best dip is too large: 0.2", "0.09"),
+        (ch10.dips, [0.09, 0.01], "The worst dip is too small: 0.01", "0.06"),
+        (ch10.two_ways, [50, 68], "The direct way is too small: 50", "56"),
+        (ch10.two_ways, [56, 70], "The way through the levels is too large: 70", "68"),
+        (
+            ch14.working_size,
+            lambda rows, columns, pixel_nm: (pixel_nm / 4, 480, 1600),
+            "The number of padded rows for 300 x 1000 pixels of 6.5 nm is too small",
+            "496",
+        ),
+    ],
+)
+def test_numbers_to_be_predicted_in_a_list_are_not_given_away(check, answer, told, solution):
+    message = check(answer).message
+    assert told in message
+    assert solution not in message
