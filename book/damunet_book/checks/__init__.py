@@ -163,7 +163,7 @@ def stop(mistake: str, **fields: Any) -> NoReturn:
 
 
 def run(
-    answer: Any, *arguments: Any, fresh: bool = True, error: Mapping[type, str] | None = None
+    answer: Any, *arguments: Any, fresh: bool = True, error: Mapping[Any, str] | None = None
 ) -> Any:
     """Call the reader's function; ``...``, None and exceptions become a diagnosis.
 
