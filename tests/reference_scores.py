@@ -38,8 +38,13 @@ def flood_fill_labels(cell):
 
 
 def grow_in_rounds(labels):
-    """Grow labels one pixel a round, even pixels before odd ones, until lines remain."""
+    """Grow labels one pixel a round, even pixels before odd ones, until lines remain.
+
+    Where there is nothing to grow, the flood meets no shore: the whole image is one segment.
+    """
     height, width = len(labels), len(labels[0])
+    if not any(label for row in labels for label in row):
+        return [[1] * width for _ in range(height)]
     grown = [list(row) for row in labels]
     line = [[False] * width for _ in range(height)]
 

@@ -252,9 +252,9 @@ def test_thin_borders_by_hand(labels, thinned):
     np.testing.assert_array_equal(thin_borders(np.array(labels)), thinned)
 
 
-def test_thin_borders_without_cells_or_with_one():
+def test_one_cell_grows_over_everything_and_no_cell_is_flooded_into_one_segment():
     nothing = np.zeros((5, 7), int)
-    np.testing.assert_array_equal(thin_borders(nothing), nothing)
+    np.testing.assert_array_equal(thin_borders(nothing), np.ones((5, 7)))
     one = nothing.copy()
     one[2, 3] = 9
     np.testing.assert_array_equal(thin_borders(one), np.full((5, 7), 9))
@@ -296,8 +296,22 @@ def test_the_rule_for_ties_hardly_moves_the_scores():
 # ---------------------------------------------------------------- thresholds and stacks
 
 
-def test_thresholds_are_the_challenges():
-    assert THRESHOLDS.tolist() == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+def test_thresholds_are_the_challenges_running_sums_of_tenths():
+    total, sums = 0.0, [0.0]
+    for _ in range(10):
+        total += 0.1
+        sums.append(total)
+    assert THRESHOLDS.tolist() == sums
+    assert THRESHOLDS[[3, 8, 10]].tolist() == [0.30000000000000004, 0.7999999999999999, 1 - 2**-53]
+
+
+def test_a_constant_map_scores_like_all_cell_at_every_threshold():
+    membrane = voronoi_membranes(32, 6, seed=3)
+    (expected,) = slice_scores(membrane, np.zeros(membrane.shape), [0.5])
+    assert 0 < expected["v_rand"] < 1
+    for value in (0, 0.3, 0.5, 1):
+        for score in slice_scores(membrane, np.full(membrane.shape, value), THRESHOLDS):
+            assert score == expected
 
 
 @pytest.mark.parametrize(
@@ -309,8 +323,11 @@ def test_thresholds_are_the_challenges():
         # [1, 1, 0, 0, 2, 2, 2]; thinned, column 2 (even) goes to cell 1, column 3 is the line
         ([0, 0, 1, 1, 0, 0, 0], 0.5, False, 0.875, 0.813290),
         ([0, 0, 1, 1, 0, 0, 0], 0.5, True, 1, 1),
-        # at threshold 1 every pixel is a singleton: the golden row of zeros
+        # at threshold 1 every pixel is a singleton: the golden row of zeros; one segment thinned
         ([0, 0, 0, 0, 0, 0, 0], 1.0, False, 0.5, 0.557886),
+        ([0, 0, 0, 0, 0, 0, 0], 1.0, True, 2 / 3, 0),
+        # at the challenge's last one, a pixel that is cell for certain stays cell
+        ([0, 0, 0, 1e-7, 0, 0, 0], THRESHOLDS[-1], True, 1, 1),
     ],
 )
 def test_thresholds_and_thinning_by_hand(probability, threshold, thin, v_rand, v_info):
@@ -422,18 +439,11 @@ def test_from_dict_refuses_what_to_dict_never_gave(made_up_scores):
 def test_trivial_baselines_by_hand():
     truth = np.array([[[0, 0, 0, 1, 0, 0, 0]]])
     rows = trivial_baselines(truth)
-    assert rows["all cell"] == pytest.approx(
-        {"accuracy": 6 / 7, "dice_cell": 12 / 13, "dice_membrane": 0, "v_rand": 2 / 3, "v_info": 0}
-    )
-    assert rows["all membrane"] == pytest.approx(
-        {
-            "accuracy": 1 / 7,
-            "dice_cell": 0,
-            "dice_membrane": 2 / 8,
-            "v_rand": 0.5,
-            "v_info": 2 / (1 + math.log2(6)),
-        }
-    )
+    one_segment = {"v_rand": 2 / 3, "v_info": 0}
+    wanted = {"accuracy": 6 / 7, "dice_cell": 12 / 13, "dice_membrane": 0, **one_segment}
+    assert rows["all cell"] == pytest.approx(wanted)
+    wanted = {"accuracy": 1 / 7, "dice_cell": 0, "dice_membrane": 2 / 8, **one_segment}
+    assert rows["all membrane"] == pytest.approx(wanted)
 
 
 def test_a_512_pixel_slice_is_scored_at_all_thresholds_in_under_two_thirds_of_a_second():
@@ -505,11 +515,17 @@ def test_a_stack_that_cannot_be_scored_is_refused(change, message):
 # ---------------------------------------------------------------- the ISBI 2012 labels
 
 
-def test_isbi_all_cell_baseline(isbi_membranes):
-    row = trivial_baselines(isbi_membranes)["all cell"]
-    assert row["accuracy"] == pytest.approx(0.780, abs=5e-4)
-    assert row["dice_cell"] == pytest.approx(0.876, abs=5e-4)
-    assert (row["dice_membrane"], row["v_info"]) == (0.0, 0.0)
+def test_isbi_baselines(isbi_membranes):
+    rows = trivial_baselines(isbi_membranes)
+    row = rows["all cell"]
+    names = ("accuracy", "dice_cell", "dice_membrane", "v_rand", "v_info")
+    found = [row[name] for name in names]
+    assert found == pytest.approx([0.780, 0.876, 0, 0.078, 0], abs=5e-4)
+    # the black sheet, as the challenge's own code scores it
+    assert rows["all membrane"]["v_rand"] == row["v_rand"]
+    assert rows["all membrane"]["v_info"] == 0
+    first = trivial_baselines(isbi_membranes[:1])["all membrane"]
+    assert (first["v_rand"], first["v_info"]) == (pytest.approx(0.0578, abs=5e-5), 0)
     last = trivial_baselines(isbi_membranes[24:])["all cell"]
     assert last["dice_cell"] == pytest.approx(0.891, abs=5e-4)
 
