@@ -92,10 +92,16 @@ def _check_prediction(y_pred) -> None:
         arguments.probability("y_pred", values, wanted)
 
 
+@ops.custom_gradient
 def _clipped(y_pred):
-    """Predictions in [0, 1]; the slope outside is what it is at the limit, and leads back in."""
-    inside = ops.stop_gradient(ops.clip(y_pred, 0, 1))
-    return inside + (y_pred - ops.stop_gradient(y_pred))
+    """Predictions in [0, 1]; outside, the slope is that at the limit where it leads back in."""
+
+    def slope(*args, upstream=None):
+        upstream = args[0] if upstream is None else upstream
+        outwards = ((y_pred < 0) & (upstream > 0)) | ((y_pred > 1) & (upstream < 0))
+        return ops.where(outwards, 0.0, upstream)
+
+    return ops.clip(y_pred, 0, 1), slope
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")
@@ -146,8 +152,7 @@ def tversky_index(
     -----
     Inside a compiled training step (a graph of TensorFlow, a trace of JAX, ``torch.compile``)
     no value can be looked at. There the counts are those of mask and predictions clipped to
-    [0, 1], and the slope of a prediction outside is that at the limit, so that training leads
-    it back in.
+    [0, 1], and a prediction outside has the slope at the limit, unless that leads further out.
 
     A soft mask is not the prediction that the index likes best: for y = [.25, .5, .75, 0, 1] and
     ``smooth=0`` the index is .75 at p = y and .849 at p = [0, 1, 1, 0, 1], where it is largest.
