@@ -1,576 +1,427 @@
-"""Tables from records alone: same records, same bytes; each number checked by another way."""
+"""Results from records alone: same records, same bytes; each number checked by another way."""
 
-import itertools
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from damunet_book import results
+from PIL import Image
 from scipy import stats
 
-from damunet_lite import training
-from damunet_lite.__main__ import main
+from book.tools import cost, gates, plan, records, report
+from damunet_lite import models, synthetic, training
+from damunet_lite.config import TrainConfig
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "book" / "results"
 # V_rand on folds 0 to 4, made up so that the paired differences are easy on paper.
 UNET = [0.90, 0.92, 0.94, 0.96, 0.98]
 DAMU = [0.91, 0.94, 0.95, 0.98, 0.99]  # +.01 +.02 +.01 +.02 +.01
+PAIR = ("U-Net", "DAMU-Net")
+TEST = {"accuracy": 0.92, "dice_cell": 0.95, "dice_membrane": 0.79, "v_info": 0.97}
+FORMER = {"v_rand": "rand", "v_rand_split": "rand_split", "v_rand_merge": "rand_merge"} | {
+    "v_info": "information"
+}
 
 
-def record(network, fold, v_rand, seed=0, options=None, **settings):
-    config = {
-        **results.records._defaults(),
-        "network": network,
-        "network_options": options or {},
-        "fold": fold,
-        "seed": seed,
-        **settings,
-    }
-    test = {
-        "accuracy": 0.92,
-        "dice_cell": 0.95,
-        "dice_membrane": 0.79,
-        "v_rand": v_rand,
-        "v_info": 0.97,
-    }
-    names = {"rand": "v_rand", "information": "v_info"}
-    per_slice = np.array([[-0.004], [0.004]])
-    scores = {"thresholds": [0.4, 0.5]}
-    for key in (
-        "rand",
-        "rand_split",
-        "rand_merge",
-        "information",
-        "accuracy",
-        "dice_cell",
-        "dice_membrane",
-    ):
-        value = test.get(names.get(key, key), 0.9)
-        scores[key] = (value + per_slice + np.array([0.1, 0.0])).tolist()
+def record(network, fold, v_rand, seed=0, former=False, **settings):
+    """A record of two slices whose scores at .5 are .004 about the mean, and at .4 others."""
+    config = TrainConfig(network, fold=fold, seed=seed, **settings)
+    test = {**TEST, "v_rand": v_rand}
+    rows = np.array([[0.1, -0.004], [0.1, 0.004]])
+    keys = (*test, "v_rand_split", "v_rand_merge")
+    scores = {FORMER.get(k, k) if former else k: (test.get(k, 0.9) + rows).tolist() for k in keys}
     return {
-        "config": config,
+        "config": vars(config),
+        "environment": {} if former else {"precision": "mixed_bfloat16"},
         "parameters": 7768353,
         "best_step": 50,
-        "history": [
-            {"step": 50, "loss": 0.4, "v_rand": 0.5},
-            {"step": 100, "loss": 0.3, "v_rand": v_rand},
-        ],
+        "training_seconds": 12.5,
+        "history": [{"step": 50, "loss": 0.4, "v_rand": 0.5}],
         "thresholds": {"v_rand": 0.5, "v_info": 0.5},
         "test": test,
+        "validation": test,
         "baselines": {
-            "all cell": {
-                "accuracy": 0.8,
-                "dice_cell": 0.89,
-                "dice_membrane": 0.0,
-                "v_rand": 0.09,
-                "v_info": 0.0,
-            },
-            "all membrane": {
-                "accuracy": 0.2,
-                "dice_cell": 0.0,
-                "dice_membrane": 0.33,
-                "v_rand": 0.0,
-                "v_info": 0.45,
-            },
+            "all cell": {**dict.fromkeys(test, 0.0), "v_rand": 0.09},
+            "all membrane": {**dict.fromkeys(test, 0.0), "dice_membrane": 0.33},
         },
         "test_slices": [6 * fold, 6 * fold + 1],
-        "test_scores": scores,
+        "test_scores": {"thresholds": [0.4, 0.5], **scores},
     }
 
 
 def ten():
-    return [record("unet", f, v) for f, v in enumerate(UNET)] + [
-        record("damu_net", f, v) for f, v in enumerate(DAMU)
+    return [
+        record(network, fold, value)
+        for network, values in (("unet", UNET), ("damu_net", DAMU))
+        for fold, value in enumerate(values)
     ]
 
 
-def write(folder, records, prefix="r"):
+def write(folder, content, prefix="r"):
     folder.mkdir(parents=True, exist_ok=True)
-    for number, content in enumerate(records):
-        (folder / f"{prefix}{number}.json").write_text(json.dumps(content))
+    for number, one in enumerate(content):
+        (folder / f"{prefix}{number}.json").write_text(json.dumps(one))
     return folder
+
+
+def frame(content):
+    rows = [records.as_row(json.loads(json.dumps(one)), plan.labels()) for one in content]
+    return results.runs({"runs": rows})
+
+
+@pytest.fixture(autouse=True)
+def _quick_costs(monkeypatch, request):
+    """Tables of made-up records need no real networks; those of the book do."""
+    if "book" not in request.fixturenames:
+        price = {"parameters": 1000, "gflop": 1.0, "seconds": 0.5}
+        labels = {(32, one["label"]) for one in plan.plan()} | {(16, n) for n in results.FOUR}
+        rows = [{"base_filters": w, "network": n, **price} for w, n in sorted(labels)]
+        monkeypatch.setattr(cost, "costs", lambda speed=None: rows)
+
+
+@pytest.fixture
+def book():
+    return plan.RESULTS
+
+
+# ------------------------------------------------------------------ numbers
+
+
+def test_mean_spread_and_intervals_are_those_of_pencil_and_scipy():
+    runs = frame(ten()[::-1])
+    assert results.by_fold(runs, "v_rand")["U-Net"].std() == pytest.approx(0.001**0.5)  # .004 / 4
+    plain = results.differences(runs, "v_rand", [PAIR]).iloc[0]
+    assert plain["values"].tolist() == pytest.approx([0.01, 0.02, 0.01, 0.02, 0.01])
+    # sd of (1, 2, 1, 2, 1) is sqrt(.3); t(4) at 97.5 % is 2.776
+    reach = 2.776 * 0.3**0.5 / 100 / 5**0.5
+    assert (plain["mean"], plain.low) == pytest.approx((0.014, 0.014 - reach), abs=1e-5)
+    other = stats.ttest_rel(DAMU, UNET).confidence_interval(0.95)
+    assert (plain.low, plain.high) == pytest.approx((other.low, other.high))
+    # Nadeau and Bengio: (1/5 + 6/21) instead of 1/5
+    reach = 2.776 * (0.3 * (1 / 5 + 6 / 21)) ** 0.5 / 100
+    corrected = results.differences(runs, "v_rand", [PAIR], overlap=results.OVERLAP).iloc[0]
+    assert (corrected.low, corrected.high) == pytest.approx(
+        (0.014 - reach, 0.014 + reach), abs=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "said"),
+    [
+        ([], {}, "values has no entry"),
+        ([1, 2], {"level": 1}, "level is 1"),
+        ([1, 2], {"overlap": -0.1}, "overlap is -0.1"),
+    ],
+)
+def test_an_interval_that_makes_no_sense_is_refused(values, options, said):
+    with pytest.raises(ValueError, match=said):
+        results.interval(values, **options)
+
+
+def test_a_second_seed_on_a_fold_is_no_further_fold():
+    again = frame(ten() + [record("unet", 0, 0.80, seed=3)])
+    assert results.by_fold(again, "v_rand")["U-Net"].tolist()[:2] == pytest.approx([0.85, 0.92])
+    (pair,) = results.differences(again, "v_rand", [PAIR]).itertuples()
+    # .91 - (.90 + .80) / 2 = .06
+    assert list(pair.values) == pytest.approx([0.06, 0.02, 0.01, 0.02, 0.01])
+    table = report.score_table(again, pd.DataFrame(columns=["network", "fold"]), ["U-Net"])
+    assert table["V_rand"].tolist()[-1] == "0.930 ±\N{NO-BREAK SPACE}0.050"
+
+
+def test_only_folds_that_both_have_are_paired_and_one_has_no_interval():
+    runs = frame([ten()[0], ten()[1], ten()[6]])
+    table = report.difference_table(runs, "v_rand")
+    assert table.iloc[0].tolist() == [
+        "DAMU-Net - U-Net",
+        "+0.020",
+        *["one fold, no interval"] * 2,
+        "1\N{NO-BREAK SPACE}fold (1)",
+    ]
+
+
+# ------------------------------------------------------------------ from record to row
+
+
+@pytest.mark.parametrize(
+    ("settings", "label"),
+    [
+        ({"network": "unet"}, ("networks", "U-Net", "", 32)),
+        ({"network": "unet", "jit": True, "devices": 2}, ("networks", "U-Net", "", 32)),
+        ({"network": "att_unet", "network_options": {"base_filters": 16}},
+         ("narrow", "ATT-U-Net", "", 16)),
+        ({"network": "damu_net", "network_options": {"attention": "cbam"}},
+         ("cbam", "DAMU-Net, CBAM", "", 32)),
+        ({"network": "damu_net", "network_options": {"base_filters": 16, "attention": None}},
+         ("ablation", "DAMU-Net", "no attention", 16)),
+        ({"network": "published_listing", "network_options": {"correct_gate3": True},
+          "loss": "listing", "target_rule": "strided", "head_decay": 1.0},
+         ("listing", "listing, gate 3 corrected", "", 32)),
+        ({"network": "unet", "seed": 7}, ("", "U-Net", "", 32)),
+        ({"network": "damu_net", "steps": 700}, ("", "DAMU-Net", "steps 700", 32)),
+        ({"network": "unet", "loss": "tversky", "loss_options": {"fn_weight": 0.8}},
+         ("", "U-Net", "loss tversky, fn_weight 0.8", 32)),
+    ],
+)  # fmt: skip
+def test_the_configuration_decides_what_a_record_counts_as(settings, label):
+    run = frame([record(settings.pop("network"), 4, 0.9, **settings)]).iloc[0]
+    assert (run.part, run.network, run.change, run.base_filters) == label
+
+
+def test_a_label_of_its_own_holds_where_the_plan_has_none():
+    named = {**record("unet", 0, 0.9, steps=10), "label": {"label": "mine", "change": "short"}}
+    assert frame([named]).iloc[0][["network", "change"]].tolist() == ["mine", "short"]
+    planned = {**record("unet", 0, 0.9), "label": {"label": "mine"}}
+    assert frame([planned]).iloc[0].network == "U-Net"
+
+
+def test_former_and_present_names_of_scores_give_the_same_row():
+    former, present = (frame([record("unet", 0, 0.9, former=f)]).iloc[0] for f in (True, False))
+    assert (former.precision, present.precision) == ("float32", "mixed_bfloat16")
+    pd.testing.assert_series_equal(former.drop("precision"), present.drop("precision"))
+
+
+@pytest.mark.parametrize(
+    ("name", "precision"), [("unet-fold0-seed0", "float32"), ("unet-fold4-seed1", "mixed_bfloat16")]
+)
+def test_a_record_of_each_kind_on_disk_is_read(book, name, precision):
+    on_disk = json.loads((book / f"{name}.json").read_text())
+    row = records.as_row(on_disk, plan.labels())
+    assert (row["name"], row["precision"]) == (name, precision)
+    assert {score: row[score] for score in results.SCORES} == on_disk["test"]
+    assert np.mean(row["slices"]["v_rand"]) == pytest.approx(on_disk["test"]["v_rand"], abs=1e-6)
+
+
+def test_what_a_record_says_besides_gets_columns():
+    both = {**record("unet", 0, 0.9), "cells": {"v_rand": 0.8, "found": 31, "names": ["a"]}}
+    run = frame([both, record("unet", 1, 0.9)])
+    assert run.cells_v_rand.tolist() == pytest.approx([0.8, np.nan], nan_ok=True)
+    assert "cells_names" not in run
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda r: r.pop("baselines"), "lacks 'baselines'"),
+        (lambda r: r["test"].update(v_rand=0.99), "mean v_rand is 0.900000"),
+        (lambda r: r["config"].update(network="none"), "none"),
+    ],
+)
+def test_a_record_that_cannot_be_used_is_named(tmp_path, spoil, said):
+    spoiled = json.loads(json.dumps(ten()[0]))
+    spoil(spoiled)
+    with pytest.raises(records.RecordError, match=rf"r0\.json.*{said}"):
+        records.read_records(write(tmp_path, [spoiled]))
+
+
+def test_two_records_of_one_run_are_refused(tmp_path):
+    with pytest.raises(records.RecordError, match="same run"):
+        records.read_records(write(tmp_path, [ten()[0], ten()[0]]))
+
+
+# ------------------------------------------------------------------ the plan
+
+
+def test_every_row_and_change_of_the_plan_is_one_recipe():
+    recipes = {}
+    for run in plan.plan():
+        config = {**vars(run["config"]), "fold": 0, "seed": 0}
+        key = (run["label"], run["change"], config["network_options"].get("base_filters", 32))
+        recipes.setdefault(key, set()).add(json.dumps(config, sort_keys=True))
+    assert {key for key, found in recipes.items() if len(found) > 1} == set()
+    assert len(set.union(*recipes.values())) == len(recipes)
+
+
+def test_no_part_of_the_plan_names_a_run_twice():
+    parts = pd.DataFrame(plan.plan()).groupby("part", sort=False).name
+    assert parts.size().to_dict() == parts.nunique().to_dict()
+    assert parts.size().tolist() == [20, 10, 15, 33, 8, 20, 4, 6]
+
+
+# ------------------------------------------------------------------ the tables
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("results"), ten())
 
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    place = tmp_path_factory.mktemp("tables")
-    write(place / "results", ten())
-    results.write_tables(place / "results", place / "out")
-    return place
+def test_same_records_give_the_same_bytes_and_another_gives_others(place, tmp_path):
+    changed = [*ten()[:3], record("unet", 3, 0.50), *ten()[4:]]
+    folders = [place, write(tmp_path / "b", ten()[::-1], "z"), write(tmp_path / "c", changed)]
+    for number, folder in enumerate(folders):
+        report.write_tables(report.collect(folder), tmp_path / f"out{number}")
+    one, same, other = (contents(tmp_path / f"out{number}") for number in range(3))
+    assert one == same
+    assert {name for name in one if one[name] == other[name]} == set()
 
 
-def test_mean_spread_and_paired_interval_are_those_of_pencil_and_scipy(tmp_path):
-    records = results.load_records(write(tmp_path, ten()))
-    rows = {row["row"]: row for row in results.score_table(records)}
-    assert rows["U-Net"]["v_rand"]["mean"] == pytest.approx(0.94)
-    assert rows["U-Net"]["v_rand"]["sd"] == pytest.approx(0.0316228, abs=1e-6)  # sqrt(.004 / 4)
-    pair = next(d for d in results.differences(records) if d["score"] == "v_rand")
-    assert (pair["first"], pair["second"], pair["folds"]) == ("U-Net", "DAMU-Net", [0, 1, 2, 3, 4])
-    assert pair["mean"] == pytest.approx(0.014)
-    # sd of (1, 2, 1, 2, 1) is sqrt(.3); t(4) at 97.5 % is 2.776
-    assert pair["high"] == pytest.approx(0.014 + 2.776 * 0.3**0.5 / 100 / 5**0.5, abs=1e-5)
-    other = stats.ttest_rel(DAMU, UNET).confidence_interval(0.95)
-    assert (pair["low"], pair["high"]) == pytest.approx((other.low, other.high))
+def test_the_tables_say_trivial_answers_first_gains_and_what_is_missing(place):
+    content = report.collect(place)
+    lines = report.short(content).replace("\N{NO-BREAK SPACE}", " ").splitlines()
+    assert [line.split(" | ")[0][2:] for line in lines[2:4]] == ["all cell", "all membrane"]
+    assert lines[5] == "| ATT-U-Net | ? | ? |  |"
+    gain = "+0.014 (+0.007 to +0.021)"
+    assert lines[7] == f"| DAMU-Net | 0.954 ± 0.032 | 0.790 ± 0.000 | {gain} |"
+    assert "0 of 5 folds" in lines[9]
+    left = report.missing(content)
+    assert len(left["networks"]) == 10
+    assert "att_unet-fold4-seed0" in left["networks"]
+    assert "unet-fold4-seed0" not in left["networks"]
 
 
-def test_one_fold_has_no_interval_and_says_so(tmp_path):
-    records = results.load_records(write(tmp_path, [ten()[0], ten()[5]]))
-    assert results.difference_lines(records)[1][2] == "one fold, no interval"
-    assert results.score_lines(records)[3][1] == "0.900"
-    assert results.score_lines(records)[4][1:] == ["?"] * 5 + ["no run yet"]
+def test_changes_stand_beside_their_own_width_and_fold_and_seeds_together():
+    narrow = {"network_options": {"base_filters": 16}}
+    extra = [
+        record("unet", 4, 0.90, **narrow),
+        record("unet", 3, 0.50, **narrow),
+        record("unet", 4, 0.91, precision="mixed_bfloat16", **narrow),
+        record("unet", 4, 0.80, seed=1, **narrow),
+        record("damu_net", 2, 0.95, steps=700),
+    ]
+    runs = frame(ten() + extra)
+    found = report.changes(runs)[["change", "v_rand", "unchanged"]]
+    assert found.values.tolist() == [["in bfloat16", 0.91, 0.90], ["steps 700", 0.95, 0.95]]
+    (seeds,) = report.seeds(runs)[["network", "fold", "seeds", "v_rand"]].values.tolist()
+    assert seeds == ["U-Net", 4, "0, 1", "0.850 ±\N{NO-BREAK SPACE}0.071"]
 
 
-def test_baselines_are_the_first_rows_and_every_row_names_its_folds(tmp_path):
-    lines = results.score_lines(results.load_records(write(tmp_path, ten())))
-    assert [line[0] for line in lines[1:3]] == ["all cell", "all membrane"]
-    assert lines[3][-1].split(" ") == ["5\xa0folds", "(0\xa0to\xa04)"]
-
-
-def test_same_records_give_the_same_bytes_whatever_their_names_and_order(written, tmp_path):
-    write(tmp_path / "results", ten()[::-1], "zz")
-    results.write_tables(tmp_path / "results", tmp_path / "out")
-    assert contents(tmp_path / "out") == contents(written / "out")
-
-
-def test_a_changed_record_changes_table_list_and_figure(written, tmp_path):
-    changed = ten()
-    changed[3] = record("unet", 3, 0.50)
-    results.write_tables(write(tmp_path / "results", changed), tmp_path / "out")
-    before, after = contents(written / "out"), contents(tmp_path / "out")
-    same = {name for name in before if before[name] == after[name]}
-    assert same == set()
-
-
-def test_the_command_does_it_and_leaves_the_package_alone(written, tmp_path, capsys):
+def test_the_command_does_it_and_leaves_the_package_alone(place, tmp_path, capsys):
     kept = results.RECORDED.read_bytes()
-    words = ["table", "--results", str(written / "results"), "--out", str(tmp_path / "again")]
-    assert main(words) == 0
-    assert "all cell" in capsys.readouterr().out
-    assert contents(tmp_path / "again") == contents(written / "out")
+    assert report.main(["--results", str(place), "--out", str(tmp_path / "out")]) == 0
+    assert "10 records, 3 files" in capsys.readouterr().out
     assert results.RECORDED.read_bytes() == kept
-    assert main(["table", "--results", str(tmp_path / "nowhere")]) == 1
+    for folder, said in ((tmp_path / "none", "is no folder"), (tmp_path, "holds no record")):
+        assert report.main(["--results", str(folder)]) == 1
+        assert capsys.readouterr().err.startswith(f"error: {folder} {said}")
 
 
-@pytest.mark.parametrize(
-    ("config", "label", "filters", "changes"),
-    [
-        ({"network": "unet"}, "U-Net", 32, ()),
-        ({"network": "unet", "jit": True, "fold": 1, "seed": 7}, "U-Net", 32, ()),
-        ({"network": "unet", "network_options": {"base_filters": 8}}, "U-Net", 8, ()),
-        ({"network": "damu_net", "network_options": {"attention": "gate"}}, "DAMU-Net", 32, ()),
-        ({"network": "damu_net", "network_options": {"multi_scale": False}}, "DATT-U-Net", 32, ()),
-        (
-            {"network": "att_unet", "network_options": {"attention": "cbam"}},
-            "ATT-U-Net, CBAM",
-            32,
-            (),
-        ),
-        (
-            {"network": "damu_net", "network_options": {"attention": None}},
-            "U-Net + supervision + scales",
-            32,
-            (),
-        ),
-        ({"network": "unet", "steps": 700}, "U-Net", 32, ("steps=700",)),
-        (
-            {"network": "unet", "loss": "tversky", "loss_options": {"fn_weight": 0.8}},
-            "U-Net",
-            32,
-            ("loss=tversky", 'loss_options={"fn_weight": 0.8}'),
-        ),
-        (
-            {
-                "network": "published_listing",
-                "loss": "listing",
-                "target_rule": "strided",
-                "head_decay": 1.0,
-            },
-            "listing",
-            32,
-            (),
-        ),
-        (
-            {"network": "published_listing", "network_options": {"correct_gate3": True}},
-            "listing, gate 3 corrected, cross-entropy",
-            32,
-            (),
-        ),
-    ],
-)
-def test_the_configuration_decides_what_a_record_counts_as(config, label, filters, changes):
-    assert results.variant(config) == results.Variant(label, filters, changes)
+def test_tables_and_package_data_of_the_book_are_made_from_its_records(book, tmp_path):
+    content = report.collect(book)
+    for path in report.write_tables(content, tmp_path):
+        kept = (book / "tables" / path.name).read_bytes()
+        assert kept == path.read_bytes(), "run: python -m book.tools.report"
+    again = report.write_recorded(content, tmp_path / "recorded.json")
+    assert again.read_bytes() == results.RECORDED.read_bytes(), "run: python -m book.tools.report"
 
 
-def test_other_recipes_and_seeds_stay_out_of_the_table(tmp_path):
-    extra = [
-        record("unet", 0, 0.1, seed=1),
-        record("unet", 0, 0.2, steps=10),
-        record("unet", 0, 0.3, options={"base_filters": 8}),
-    ]
-    records = results.load_records(write(tmp_path, ten() + extra))
-    row = results.score_table(records)[2]
-    assert row["v_rand"]["mean"] == pytest.approx(0.94)
-    assert results.score_table(records, 8)[2]["v_rand"]["mean"] == pytest.approx(0.3)
-    seeds = results.seed_table(records)
-    assert [(s["row"], s["fold"], s["seeds"]) for s in seeds] == [("U-Net", 0, [0, 1])]
-    found = [(a["row"], a["reference"]["v_rand"]) for a in results.ablation_table(records)]
-    assert found == [("U-Net, steps=10", 0.9)]
+def test_the_package_of_networks_needs_no_pandas():
+    sources = Path(models.__file__).parent.glob("*.py")
+    assert [path.name for path in sources if "pandas" in path.read_text(encoding="utf-8")] == []
 
 
-@pytest.mark.parametrize(
-    ("config", "start", "change"),
-    [
-        ({"network": "unet", "network_options": {"attention": "cbam"}}, "U-Net", "with CBAM"),
-        ({"network": "att_unet"}, "U-Net", "with gates"),
-        (
-            {"network": "unet", "network_options": {"deep_supervision": True}},
-            "U-Net",
-            "with supervision",
-        ),
-        (
-            {"network": "damu_net", "network_options": {"attention": None}},
-            "DAMU-Net",
-            "no attention",
-        ),
-        (
-            {"network": "damu_net", "network_options": {"attention": "both"}},
-            "DAMU-Net",
-            "gates and CBAM for gates",
-        ),
-        (
-            {"network": "damu_net", "network_options": {"deep_supervision": False}},
-            "DAMU-Net",
-            "no supervision",
-        ),
-        ({"network": "datt_unet"}, "DAMU-Net", "one scale"),
-        ({"network": "damu_net", "target_rule": "area"}, "DAMU-Net", "targets by area"),
-        (
-            {
-                "network": "unet",
-                "loss": "tversky",
-                "loss_options": {"fn_weight": 0.8, "fp_weight": 0.2},
-            },
-            "U-Net",
-            "Tversky loss, fn_weight 0.8",
-        ),
-        (
-            {"network": "unet", "loss": "focal_tversky", "loss_options": {"exponent": 1.5}},
-            "U-Net",
-            "focal Tversky loss, exponent 1.5",
-        ),
-        ({"network": "unet", "tta": False}, "U-Net", "no test-time augmentation"),
-    ],
-)
-def test_a_change_is_told_in_words_with_the_network_that_it_changes(config, start, change):
-    assert results.scores._step(results.variant(config), config) == (start, change)
+# ------------------------------------------------------------------ figures: what a mark means
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        {"network": "unet"},
-        {"network": "damu_net"},
-        {"network": "datt_unet", "network_options": {"attention": "cbam"}},
-    ],
-)
-def test_the_two_ends_and_what_is_two_steps_from_both_are_no_change(config):
-    assert results.scores._step(results.variant(config), config) is None
+def test_dots_are_the_folds_and_bars_their_means():
+    ax = results.dots_figure(frame(ten())).axes[0]
+    assert [text.get_text() for text in ax.get_yticklabels()] == list(PAIR)
+    drawn = [line.get_xdata() for line in ax.lines]
+    np.testing.assert_allclose(drawn[:5], np.transpose([UNET, DAMU]))
+    np.testing.assert_allclose(drawn[5:], [[0.94] * 2, [0.954] * 2])
 
 
-def test_a_change_at_half_the_width_stands_beside_its_own_width_and_fold(tmp_path):
-    def narrow(network, fold, v_rand, **options):
-        return record(network, fold, v_rand, options={"base_filters": 16, **options})
-
-    extra = [
-        narrow("unet", 4, 0.90),
-        narrow("unet", 3, 0.5),
-        narrow("att_unet", 4, 0.88),
-        narrow("att_unet", 3, 0.4),
-        narrow("unet", 4, 0.93, multi_scale=True),
-        narrow("damu_net", 4, 0.95, attention="both"),
-        record("unet", 4, 0.85, seed=1, options={"base_filters": 16}),
-        record("unet", 4, 0.91, options={"base_filters": 16}, precision="mixed_bfloat16"),
-        record("unet", 4, 0.99, options={"base_filters": 16}, steps=10, seed=1),
-    ]
-    records = results.load_records(write(tmp_path, ten() + extra))
-    found = [
-        (a["change"], a["fold"], a["v_rand"], a["reference"] and a["reference"]["v_rand"])
-        for a in results.ablation_table(records)
-    ]
-    assert sorted(found, key=str) == [
-        ("gates and CBAM for gates", 4, 0.95, None),
-        ("in bfloat16", 4, 0.91, 0.90),
-        ("several scales", 4, 0.93, 0.90),
-        ("with gates", 4, 0.88, 0.90),
-    ]
-    assert [
-        (run["what"], run["v_rand"]) for run in results.repeats(records, results.Variant("U-Net", 16))
-    ] == [("seed 1", 0.85), ("in bfloat16", 0.91)]
-    figure = results.ablation_figure(records)
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [
-        "the same again",
-        "with gates",
-        "several scales",
-    ]
-    again, moved = figure.axes[0].lines[:2]
-    assert again.get_xdata() == pytest.approx([-0.05, 0.01])
-    assert moved.get_xdata() == pytest.approx([-0.02, 0.03])
+def test_a_bar_of_the_differences_is_the_interval():
+    bar, dots, diamond = results.difference_figure(frame(ten())).axes[0].lines[:3]
+    assert bar.get_xdata() == pytest.approx(stats.ttest_rel(DAMU, UNET).confidence_interval(0.95))
+    assert dots.get_xdata() == pytest.approx(np.subtract(DAMU, UNET))
+    assert diamond.get_xdata() == pytest.approx([0.014])
 
 
-def listing(fold, v_rand, **options):
-    return record(
-        "published_listing",
-        fold,
-        v_rand,
-        options=options,
-        **{key: value for key, value in results.records.LISTING.items() if key != "network"},
+def test_the_ablation_shows_changes_beside_the_band_of_repeats():
+    changes = pd.DataFrame({"network": "U-Net", "change": ["a", "b"], "v_rand": [-0.02, 0.03]})
+    again = pd.DataFrame({"network": ["U-Net", "U-Net", "other"], "v_rand": [-0.05, 0.01, 9]})
+    ax = results.ablation_figure(changes, again, ["v_rand"]).axes[0]
+    labels = [text.get_text() for text in ax.get_yticklabels()]
+    assert labels == ["the same again", "a", "b"]
+    assert [list(line.get_xdata()) for line in ax.lines[:2]] == [[-0.05, 0.01], [-0.02, 0.03]]
+    assert ax.patches[0].get_extents().transformed(ax.transData.inverted()).intervalx == (
+        pytest.approx([-0.05, 0.01])
     )
 
 
-def test_cbam_and_the_listing_have_a_table_of_their_own(tmp_path):
-    extra = [
-        record("damu_net", f, v - 0.03, options={"attention": "cbam"}) for f, v in enumerate(DAMU)
-    ]
-    extra += [record("datt_unet", 0, 0.9, options={"attention": "cbam"})]
-    extra += [listing(0, 0.80), listing(0, 0.85, correct_gate3=True)]
-    records = results.load_records(write(tmp_path, ten() + extra))
-    rows = results.other_rows(records)
-    names = ["DATT-U-Net, CBAM", "DAMU-Net, CBAM", "listing", "listing, gate 3 corrected"]
-    assert [row.name for row in rows] == names
-    assert [row["row"] for row in results.score_table(records)[2:]] == list(results.FOUR)
-    assert [row["row"] for row in results.score_table(records, rows=rows)[2:]] == names
-    found = {
-        d["second"]: (d["first"], d["mean"])
-        for d in results.differences(records, rows=rows)
-        if d["score"] == "v_rand"
+def test_curves_are_those_of_the_run():
+    runs = frame(ten()[4:6])
+    steps = {"step": [1, 2], "loss": [0.5, 0.25], "v_rand": [0.1, 0.2]}
+    history = pd.concat([pd.DataFrame({"name": name, **steps}) for name in runs.index])
+    history.loc[history.name == runs.index[1], "loss"] = [0.9, 0.8]
+    axes = results.curves_figure(runs, history).axes
+    drawn = {ax.get_title("left"): ax.lines[0] for ax in axes[:2]}
+    assert {name: list(line.get_ydata()) for name, line in drawn.items()} == {
+        "U-Net": [0.5, 0.25],
+        "DAMU-Net": [0.9, 0.8],
     }
-    assert found == {
-        "DAMU-Net, CBAM": ("DAMU-Net", pytest.approx(-0.03)),
-        "listing": ("DAMU-Net", pytest.approx(-0.11)),  # fold 0: .80 less .91
-        "listing, gate 3 corrected": ("listing", pytest.approx(0.05)),
-    }
-    assert results.ablation_table(records) == []
-    # What the listing scores says nothing about the aims, which are the four networks'.
-    four = results.load_records(write(tmp_path / "four", ten()))
-    assert results.claims(records) == results.claims(four)
+    assert drawn["U-Net"].get_label() == "fold 4"
 
 
-def test_an_aim_just_missed_is_shown_with_the_digit_that_misses_it():
-    assert results.scores._beside(0.7997, 0.80) == "0.7997"
-    assert results.scores._beside(0.8004, 0.80) == "0.800"
-    assert results.scores._beside(0.951, 0.96) == "0.951"
-
-
-def test_missing_runs_are_the_plan_less_the_records(tmp_path):
-    assert [len(results.missing([])[part]) for part in ("networks", "listing", "cbam")] == [
-        20,
-        10,
-        15,
-    ]
-    left = results.missing(results.load_records(write(tmp_path, ten())))
-    assert len(left["networks"]) == 10
-    assert "U-Net, 32 filters, fold 4, seed 0" not in left["networks"]
-    assert "ATT-U-Net, 32 filters, fold 4, seed 0" in left["networks"]
-
-
-def test_every_run_of_the_plan_has_a_row_of_its_own():
-    runs = [
-        results.planning.run_name(config)
-        for part in ("networks", "listing", "cbam")
-        for config in results.plan()[part]
-    ]
-    assert len(runs) == len(set(runs)) == 45
-    for part, configs in results.plan().items():
-        names = [results.planning.run_name(config) for config in configs]
-        assert len(names) == len(set(names)), part
-
-
-def test_a_score_below_a_baseline_is_named(tmp_path):
-    records = results.load_records(write(tmp_path, [*ten()[:9], record("damu_net", 4, 0.05)]))
-    aim = results.claims(records)[-1]
-    assert aim["holds"] is False
-    assert aim["evidence"] == "DAMU-Net, 32 filters, fold 4, seed 0: V_rand"
-    assert [c["holds"] for c in results.claims(records)[:3]] == [False, False, False]
-
-
-def test_an_aim_over_five_folds_stays_open_until_there_are_five(tmp_path):
-    # .98 on the last fold alone; the mean of all five is .94
-    one = results.claims(results.load_records(write(tmp_path / "one", ten()[4:5])))
-    assert [c["holds"] for c in one] == [None, None, None, None]
-    assert one[0]["evidence"] == "U-Net: 0.980 over 1 fold (4)"
-    assert one[-1]["evidence"] == "none below, 0 of 5 folds complete"
-    both = results.claims(results.load_records(write(tmp_path / "both", ten())))
-    assert [c["holds"] for c in both] == [False, False, False, None]
-    four = ten() + [record(n, f, 0.9) for n in ("att_unet", "datt_unet") for f in range(5)]
-    whole = results.claims(results.load_records(write(tmp_path / "four", four)))
-    assert [c["holds"] for c in whole] == [False, False, False, True]
-
-
-def test_the_short_table_says_what_each_network_gains(tmp_path):
-    records = results.load_records(write(tmp_path, ten()))
-    lines = results.short_lines(records)[3:]
-    assert "0.940 ±\N{NO-BREAK SPACE}0.032" in lines[0]
-    unet, _, _, damu = [[cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in lines]
-    assert unet == ["U-Net", "0.940 ± 0.032", "0.790 ± 0.000", ""]
-    # differences .01 .02 .01 .02 .01: mean .014, t interval worked out in chapter 13
-    assert damu == ["DAMU-Net", "0.954 ± 0.032", "0.790 ± 0.000", "+0.014 (+0.007 to +0.021)"]
-
-
-def test_the_table_is_drawn_at_the_width_with_most_folds(tmp_path):
-    narrow = [
-        record(n, f, 0.9, options={"base_filters": 16})
-        for f in (0, 1)
-        for n in ("unet", "att_unet", "datt_unet", "damu_net")
-    ]
-    assert results.best_width(results.load_records(write(tmp_path / "a", ten()))) == 32
-    assert results.best_width(results.load_records(write(tmp_path / "b", ten() + narrow))) == 16
-
-
-def test_the_worst_slice_comes_first(tmp_path):
-    worst = results.worst_slices(results.load_records(write(tmp_path, ten())))
-    assert (worst[0]["row"], worst[0]["slice"]) == ("U-Net", 0)
-    assert worst[0]["v_rand"] == pytest.approx(0.896)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "said"),
-    [
-        (lambda r: r.pop("baselines"), "baselines"),
-        (lambda r: r["test"].update(v_rand=0.99), "mean v_rand"),
-        (lambda r: r["config"].update(network="none"), "none"),
-    ],
-)
-def test_a_record_that_cannot_be_used_is_named(tmp_path, spoil, said):
-    spoiled = ten()[:1]
-    spoil(spoiled[0])
-    with pytest.raises(results.RecordError, match=rf"r0\.json.*{said}"):
-        results.load_records(write(tmp_path, spoiled))
-
-
-def test_two_records_of_one_run_are_refused(tmp_path):
-    with pytest.raises(results.RecordError, match="same run"):
-        results.load_records(write(tmp_path, [ten()[0], ten()[0]]))
+# ------------------------------------------------------------------ costs, gates, gallery
 
 
 def test_flop_of_networks_are_those_of_an_independent_count():
-    keras = pytest.importorskip("keras")
-    from damunet_lite import models
+    import keras
 
     # 2 x 2 strided, 3 x 3 x 4 weights on a quarter of the pixels; transposed: places of its input
     image = keras.Input((None, None, 3))
     half = keras.layers.Conv2D(4, 3, strides=2, padding="same")(image)
     whole = keras.layers.Conv2DTranspose(5, 2, strides=2)(half)
-    flop = results.convolution_flop(keras.Model(image, whole), 32)
+    flop = cost.convolution_flop(keras.Model(image, whole), 32)
     assert flop == 2 * 16 * 16 * (3 * 3 * 3 * 4 + 2 * 2 * 4 * 5)
     # The listing has been counted by TensorFlow's profiler: 92 GFLOP.
-    assert results.convolution_flop(models.published_listing()) / 1e9 == pytest.approx(92, abs=0.5)
+    assert cost.convolution_flop(models.published_listing()) / 1e9 == pytest.approx(92, abs=0.5)
     # A gate on x [8, 8, 4] with a signal [4, 4, 8]: everything happens at half size.
     gate = models.att_unet(base_filters=4, depth=2).get_layer("up2_gate")
     inter = gate.inter_channels
-    assert results.cost._layer_flop(gate, (8, 8)) == 2 * 16 * (4 * 8 * inter + 16 * inter + inter)
-
-
-# ------------------------------------------------------------------ what is in the repository
-
-
-def test_sweep_files_are_the_plan_and_can_be_read(tmp_path):
-    written = results.write_sweeps(tmp_path)
-    kept = sorted((RESULTS / "sweeps").glob("*.json"))
-    assert [p.name for p in kept] == [p.name for p in written]
-    for path, other, part in zip(kept, written, results.plan(), strict=True):
-        assert path.read_bytes() == other.read_bytes(), "results.write_sweeps rewrites them"
-        assert len(results.read_sweep(path)) == len(results.plan()[part])
-
-
-def test_a_run_of_the_plan_has_one_name_so_that_no_sweep_makes_it_twice():
-    names = {}
-    for config in itertools.chain(*results.plan().values()):
-        name = training.TrainConfig.from_dict(config).name
-        names.setdefault(results.planning.run_name(config), set()).add(name)
-    assert {run: found for run, found in names.items() if len(found) > 1} == {}
-
-
-def test_the_package_carries_the_results_of_the_book(tmp_path):
-    again = results.write_recorded(RESULTS, tmp_path / "recorded.json")
-    assert again.read_bytes() == results.RECORDED.read_bytes(), "run: python -m book.tools.report"
-
-
-def test_pictures_in_the_results_are_small():
-    for path in RESULTS.rglob("*.png"):
-        assert path.stat().st_size <= 150_000, path
-
-
-def test_tables_of_the_book_are_made_from_its_records(tmp_path):
-    results.write_tables(RESULTS, tmp_path)
-    for name in ("results.md", "short.md", "results.json", "runs.csv"):
-        kept = RESULTS / "tables" / name
-        assert kept.read_bytes() == (tmp_path / name).read_bytes(), "python -m book.tools.report"
-
-
-def test_a_kept_mask_comes_back(tmp_path):
-    from PIL import Image
-
-    mask = np.zeros((8, 8), bool)
-    mask[3] = True
-    folder = tmp_path / "gallery"
-    folder.mkdir()
-    Image.fromarray((255 * mask).astype(np.uint8)).convert("1").save(folder / "a.png")
-    (folder / "a.json").write_text(
-        json.dumps({"row": "U-Net", "slice": 24, "fold": 4, "v_rand": 0.9})
-    )
-    (found,) = results.gallery_masks(results.from_weights.read_gallery(folder))
-    np.testing.assert_array_equal(found, mask)
-    shutil.rmtree(folder)
-    assert results.from_weights.read_gallery(folder) == []
+    assert cost.layer_flop(gate, (8, 8)) == 2 * 16 * (4 * 8 * inter + 16 * inter + inter)
 
 
 @pytest.fixture
-def run_with_gates(monkeypatch):
-    """A run folder in name only: `training` gives its configuration, network and stack."""
-    from damunet_lite import models, synthetic, training
-
+def network(monkeypatch):
+    """The network of a run folder in name only."""
     network = models.att_unet(base_filters=2, depth=2)
-    config = training.TrainConfig("att_unet", {"base_filters": 2}, fold=1, seed=3)
+    config = TrainConfig("att_unet", {"base_filters": 2}, fold=1, seed=3)
     monkeypatch.setattr(training, "read_config", lambda folder: config)
     monkeypatch.setattr(training, "load_network", lambda folder: network)
-    monkeypatch.setattr(training, "load_stack", lambda config: synthetic.synthetic_stack(30, 32, 0))
+    monkeypatch.setattr(training, "load_stack", lambda name: synthetic.synthetic_stack(30, 32, 0))
     return network
 
 
 @pytest.mark.parametrize(("bias", "mean"), [(-20.0, 0.0), (0.0, 0.5), (20.0, 1.0)])
-def test_a_gate_that_ignores_its_input_has_the_mean_of_its_bias(run_with_gates, bias, mean):
-    gates = [part for part in run_with_gates.layers if type(part).__name__ == "AttentionGate"]
-    for gate in gates:
-        gate.psi.kernel.assign(0 * gate.psi.kernel)
-        gate.psi.bias.assign([bias])
-    found = results.measure_gates("a run")
-    assert found["means"] == {gate.name: mean for gate in gates}
-    assert len(gates) >= 1
-    assert (found["row"], found["base_filters"], found["fold"], found["seed"]) == (
-        "ATT-U-Net",
-        2,
-        1,
-        3,
-    )
-
-
-def test_gates_of_a_run_are_kept_once(run_with_gates, tmp_path):
+def test_a_gate_that_ignores_its_input_has_the_mean_of_its_bias(network, tmp_path, bias, mean):
+    for part in network.layers:
+        if type(part).__name__ == "AttentionGate":
+            part.psi.kernel.assign(0 * part.psi.kernel)
+            part.psi.bias.assign([bias])
     for _ in range(2):
-        path = results.keep_gates("a run", tmp_path)
-    assert len(json.loads(path.read_text())) == 1
+        gates.keep_gates(Path("a run"), tmp_path)
+    (kept,) = gates.read_gates(tmp_path).items()
+    assert kept[0].startswith("att_unet-fold1-seed3-")
+    assert kept[1] == {"2": mean}
 
 
-def test_a_run_without_gates_is_refused(run_with_gates, monkeypatch):
-    from damunet_lite import models, training
-
+def test_a_run_without_gates_is_refused(network, monkeypatch):
     plain = models.unet(base_filters=2, depth=1)
     monkeypatch.setattr(training, "load_network", lambda folder: plain)
-    with pytest.raises(results.RecordError, match="a run has no attention gate"):
-        results.measure_gates("a run")
+    with pytest.raises(records.RecordError, match="a run has no attention gate"):
+        gates.measure_gates(Path("a run"))
+
+
+def test_the_kept_mask_of_a_worst_slice_comes_back_with_its_score(tmp_path):
+    mask = np.zeros((8, 8), bool)
+    mask[3] = True
+    picture = Image.fromarray((255 * mask).astype(np.uint8)).convert("1")
+    picture.save(tmp_path / "unet-fold4-seed0-slice25.png")
+    rows = [records.as_row(json.loads(json.dumps(ten()[4])), plan.labels())]
+    (found,) = gates.read_gallery(tmp_path, rows)
+    np.testing.assert_array_equal(results.gallery_masks([found]), [mask])
+    assert (found["network"], found["slice"]) == ("U-Net", 25)
+    assert found["v_rand"] == pytest.approx(0.984)  # the second of its slices
+    with pytest.raises(records.RecordError, match="has no record"):
+        gates.read_gallery(tmp_path, [])
+
+
+def test_pictures_in_the_results_are_small():
+    assert [p for p in plan.RESULTS.rglob("*.png") if p.stat().st_size > 150_000] == []

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from book.tools import sweep
+from book.tools import plan, records, sweep
 from damunet_lite import synthetic, training
+from damunet_lite.config import TrainConfig
 
 SMALL = {
     "network": "unet",
@@ -25,7 +26,7 @@ SMALL = {
 def _small_data():
     with pytest.MonkeyPatch.context() as patch:
         stack = synthetic.synthetic_stack(n=12, size=48, seed=0)
-        patch.setattr(training, "load_stack", lambda config: stack)
+        patch.setattr(training, "load_stack", {"synthetic": stack}.get)
         yield
 
 
@@ -33,54 +34,70 @@ def _small_data():
 def swept(tmp_path_factory):
     place = tmp_path_factory.mktemp("sweep")
     file = place / "sweep.json"
-    file.write_text(json.dumps([SMALL, {**SMALL, "seed": 1}]))
-    configs = sweep.read_sweep(file)
+    file.write_text(
+        json.dumps([{**SMALL, "label": "tiny", "change": "short"}, SMALL | {"seed": 1}])
+    )
     lines = []
-    paths = sweep.sweep(configs, place / "runs", place / "results", False, lines.append)
-    return place, configs, paths, lines
+    paths = sweep.sweep(file, place / "runs", place / "results", False, lines.append)
+    return file, paths, lines
 
 
 def test_each_run_leaves_a_record_with_what_a_table_needs(swept):
-    _, configs, paths, lines = swept
+    file, paths, lines = swept
     assert [line.split(":")[0] for line in lines] == ["run 1 of 2", "run 2 of 2"]
     assert "min left" in lines[1]
-    for config, path in zip(configs, paths, strict=True):
+    for (config, label), path in zip(sweep.read_sweep(file).values(), paths, strict=True):
         found = json.loads(path.read_text())
         assert found["config"] == json.loads(json.dumps(dataclasses.asdict(config)))
+        assert found.get("label", {}) == label
         assert set(found["test"]) == set(found["baselines"]["all cell"])
         assert len(found["test_scores"]["v_rand"]) == len(found["test_slices"]) == 6
         assert found["package"]
         assert found["environment"]["backend"]
         assert "probabilities" not in found
+        row = records.as_row(found, {})
+        assert row["v_rand"] == found["test"]["v_rand"]
+    assert (row["network"], row["steps"], row["base_filters"]) == ("U-Net", 2, 2)
 
 
-def test_a_finished_run_is_not_repeated(swept, monkeypatch):
-    place, configs, paths, _ = swept
+def test_a_finished_run_is_not_repeated(swept, monkeypatch, capsys):
+    file, paths, _ = swept
     monkeypatch.setattr(training, "train", lambda *_: pytest.fail("ran again"))
-    assert sweep.sweep(configs, place / "runs", place / "results", False) == paths
+    words = [str(file), "--results", str(paths[0].parent), "--quiet"]
+    assert sweep.main(words) == 0
+    assert capsys.readouterr().out == f"2 records in {paths[0].parent}\n"
 
 
 def test_a_sweep_goes_on_after_its_records_so_far(swept, monkeypatch):
-    place, configs, paths, _ = swept
+    file, paths, _ = swept
     kept = paths[1].read_text()
     paths[1].unlink()
     started = []
     real = training.train
     monkeypatch.setattr(training, "train", lambda c, *a: started.append(c.seed) or real(c, *a))
-    sweep.sweep(configs, place / "runs", place / "results", False)
+    sweep.sweep(file, file.parent / "runs", paths[0].parent, False)
     assert started == [1]
     assert json.loads(paths[1].read_text())["test"] == json.loads(kept)["test"]
 
 
+def test_a_stop_by_hand_says_how_to_go_on(swept, monkeypatch, tmp_path, capsys):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train", stopped)
+    assert sweep.main([str(swept[0]), "--results", str(tmp_path), "--quiet"]) == 130
+    assert "goes on from the last saved state" in capsys.readouterr().err
+
+
 def test_a_record_of_another_configuration_is_not_taken_for_this_one(swept, tmp_path):
-    _, configs, paths, _ = swept
+    file, paths, _ = swept
     (tmp_path / paths[1].name).write_text(paths[0].read_text())
     with pytest.raises(training.RunError, match="seed: 0 -> 1"):
-        sweep.sweep(configs[1:], tmp_path, tmp_path, False)
+        sweep.sweep(file, tmp_path, tmp_path, False)
 
 
 def test_configurations_that_differ_have_names_that_differ():
-    base = training.TrainConfig("unet")
+    base = TrainConfig("unet")
     changed = [
         {"loss": "dice"},
         {"crop": 128},
@@ -98,24 +115,29 @@ def test_configurations_that_differ_have_names_that_differ():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("not json", "JSON list"),
-        ('{"network": "unet"}', "got one dict: put it in"),
-        ('[{"network": "unet"}, "unet"]', "entry 2 must be a dict, got 'unet'"),
-        ('[{"netwrk": "unet"}]', r"entry 1: .*netwrk"),
+        ("not json", "is no JSON"),
+        ("[]", "is an empty list"),
+        ('{"network": "unet"}', "is one dict, wanted a list of configurations: put it in"),
+        ('[{"network": "unet"}, "unet"]', "entry 2 is 'unet', wanted a dict"),
+        ('[{"netwrk": "unet"}]', "entry 1: .*netwrk"),
         ('[{"network": "unet"}, {"network": "unet", "steps": 0}]', "entry 2: steps"),
-        ('[{"network": "unet"}, {"network": "unet"}]', "once"),
+        ('[{"network": "unet"}, {"network": "unet", "label": "b"}]', "wanted each run once"),
+        (None, "none.json cannot be read: No such file"),
     ],
 )
-def test_a_bad_sweep_file_is_refused_with_the_entry(tmp_path, content, said):
-    file = tmp_path / "sweep.json"
-    file.write_text(content)
-    with pytest.raises(ValueError, match=said):
+def test_a_bad_sweep_file_is_refused_with_the_entry(tmp_path, capsys, content, said):
+    file = tmp_path / "none.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises((ValueError, training.RunError), match=said):
         sweep.read_sweep(file)
+    assert sweep.main([str(file)]) == 1
+    assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_a_missing_sweep_file_is_named(tmp_path):
-    with pytest.raises(training.RunError, match=r"none\.json cannot be read: No such file"):
-        sweep.read_sweep(tmp_path / "none.json")
+def test_the_files_of_the_plan_can_be_swept():
+    files = sorted((plan.RESULTS / "sweeps").glob("*.json"))
+    assert sum(len(sweep.read_sweep(file)) for file in files) == len(plan.plan())
 
 
 def test_history_is_thinned_to_its_end(tmp_path):

@@ -82,7 +82,7 @@ def score_table(runs: pd.DataFrame, answers: pd.DataFrame, networks: Sequence[st
     grouped = pd.concat([answers, own]).groupby("network", sort=False)
     table = grouped[SCORES].agg(read.spread).rename(columns=SCORE_NAMES)
     table["folds"] = grouped.fold.agg(read.folds_in_words)
-    table = table.reindex(["all cell", "all membrane", *networks]).fillna("?")
+    table = table.reindex(["all cell", "all membrane", *networks]).astype(object).fillna("?")
     return table.rename_axis("network").reset_index()
 
 
@@ -149,19 +149,19 @@ def report(content: dict[str, Any]) -> str:
     texts = [_HEAD]
 
     def add(title: str, table: pd.DataFrame) -> None:
-        text = read.markdown(table) if len(table) else "No run yet.\n"
+        text = read.markdown(table.astype(object).fillna("")) if len(table) else "No run yet.\n"
         texts.append(f"{title}\n\n{text}")
 
     for width, part in TABLES.items():
         own = runs[runs.part == part]
-        table = score_table(own, answers, FOUR).join(price.loc[width], on="network").fillna("")
+        table = score_table(own, answers, FOUR).join(price.loc[width], on="network")
         add(f"## {width} base filters", table)
         for score in _COMPARED:
             title = f"### Paired differences, {SCORE_NAMES[score]}, {width} base filters"
             add(title, difference_table(own, score))
     others, four = (runs[runs.part.isin(parts)] for parts in (OTHERS, [TABLES[32]]))
     names = [name for _, name in COUNTERPARTS if name in set(others.network)]
-    table = score_table(others, answers, names).join(price.loc[32], on="network").fillna("")
+    table = score_table(others, answers, names).join(price.loc[32], on="network")
     add("## CBAM and the listing", table)
     both = pd.concat([four, others])
     pairs = [pair for pair in COUNTERPARTS if set(pair) <= set(both.network)]
