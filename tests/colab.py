@@ -27,36 +27,13 @@ FREEZE = "https://raw.githubusercontent.com/googlecolab/backend-info/main/pip-fr
 HEADER = """# What Colab's image of {date} has (Python {python}), as constraints for pip.
 # The package's bounds must accept every line; `python tests/colab.py` refreshes and proves it.
 """
-TEST_TOOLS = [
-    "pytest",
-    "pytest-timeout",
-    "pytest-xdist",
-    "filelock",
-    "nbval",
-    "ipykernel",
-    "PyYAML",
-    "packaging",
-    "beautifulsoup4",
-]
-# Modules that test the package; building the book and other backends need other versions.
-PACKAGE_TESTS = [
-    "augment",
-    "cli",
-    "data",
-    "devices",
-    "inference",
-    "layers",
-    "losses",
-    "metrics",
-    "models",
-    "plots",
-    "results",
-    "supervision",
-    "tables",
-    "training",
-    "weights",
-    "widgets",
-]
+TEST_TOOLS = (
+    "pytest pytest-timeout pytest-xdist filelock nbval ipykernel PyYAML packaging beautifulsoup4"
+)
+# What tests the building of the book, its pages and other backends needs other versions.
+ELSEWHERE = (
+    "backends book browser chapters colab house new_chapter pages preflight project workshop"
+)
 
 
 def versions(text: str) -> dict[str, str]:
@@ -100,56 +77,28 @@ def python_of(text: str) -> str:
 
 def resolve(python: str, *requirements: str) -> dict[str, str]:
     """What pip would install for another Python on Linux, without installing it."""
+    options = ["--quiet", "--dry-run", "--ignore-installed", "--only-binary", ":all:"]
+    for glibc in ("2_28", "2_27", "2_17"):
+        options += ["--platform", f"manylinux_{glibc}_x86_64"]
+    options += ["--platform", "manylinux2014_x86_64", "--python-version", python]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--dry-run",
-                "--ignore-installed",
-                "--target",
-                folder,
-                "--report",
-                report,
-                "--python-version",
-                python,
-                "--only-binary",
-                ":all:",
-                "--platform",
-                "manylinux_2_28_x86_64",
-                "--platform",
-                "manylinux_2_17_x86_64",
-                "--platform",
-                "manylinux2014_x86_64",
-                "--platform",
-                "manylinux_2_27_x86_64",
-                *requirements,
-            ],
-            capture_output=True,
-            text=True,
-        )
+        command = [sys.executable, "-m", "pip", "install", *options, "--target", folder]
+        command += ["--report", report, *requirements]
+        done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr[-3000:])
         installs = json.loads(report.read_text(encoding="utf-8"))["install"]
-    return versions(
-        "\n".join(f"{i['metadata']['name']}=={i['metadata']['version']}" for i in installs)
-    )
+    found = (f"{i['metadata']['name']}=={i['metadata']['version']}" for i in installs)
+    return versions("\n".join(found))
 
 
 def changes(listed: Path = LIST) -> dict[str, tuple[str | None, str | None]]:
     """Packages that installing ours on top of Colab's would add or move: name -> before, after."""
     python = python_of(listed.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(
-            [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
+        build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT]
+        subprocess.run(build, check=True, capture_output=True, text=True)
         (wheel,) = map(str, Path(folder).glob("*.whl"))
         before = resolve(python, "-r", str(listed))
         after = resolve(python, "-r", str(listed), wheel)
@@ -163,12 +112,9 @@ def run_suite(folder: Path) -> int:
     python = folder / "bin" / "python"
 
     def pip(*arguments: str | Path) -> str:
-        return subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments],
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
-        ).stdout
+        quiet = ("--quiet", "--disable-pip-version-check")
+        command = [python, "-m", "pip", "install", *quiet, *arguments]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     pip("-r", LIST)
     report = json.loads(pip("--dry-run", "--report", "-", ROOT))
@@ -177,12 +123,12 @@ def run_suite(folder: Path) -> int:
     if moved != ["damunet-lite"]:
         return 1
     pip("--no-deps", ROOT)
-    pip("-c", LIST, *TEST_TOOLS)
-    tests = [ROOT / "tests" / f"test_{name}.py" for name in PACKAGE_TESTS]
-    present = [str(path) for path in tests if path.is_file()]
+    pip("-c", LIST, *TEST_TOOLS.split())
+    left_out = {f"test_{name}.py" for name in ELSEWHERE.split()}
+    tests = [path for path in (ROOT / "tests").glob("test_*.py") if path.name not in left_out]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    package = subprocess.run([*command, *present], cwd=ROOT, env=environment).returncode
+    package = subprocess.run([*command, *tests], cwd=ROOT, env=environment).returncode
     # Other versions print other last digits, so the chapters run and are not compared.
     lax = "--nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n2 --dist=loadfile"
     command += ["-o", f"addopts={lax}", str(ROOT / "chapters")]

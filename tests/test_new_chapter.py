@@ -34,12 +34,12 @@ def test_a_new_chapter_passes_everything_at_once(tmp_path):
         return done.stdout
 
     made = run("-m", "book.tools.new_chapter", "98", "a_new_idea", "A new idea").split("\n")
-    chapter, module, test, toc = made[:4]
+    chapter, module, answers, toc = made[:4]
     assert chapter == "chapters/98_a_new_idea.ipynb"
     assert module == "book/damunet_book/checks/ch98.py"
-    assert (test, toc) == ("tests/checks/test_ch98.py", "_toc.yml")
-    run("-m", "ruff", "check", chapter, module, test)
-    suites = (chapter, test, "tests/test_chapters.py", "tests/test_book.py")
+    assert (answers, toc) == ("tests/checks/answers/ch98.py", "_toc.yml")
+    run("-m", "ruff", "check", chapter, module, answers)
+    suites = (chapter, "tests/checks", "tests/test_chapters.py", "tests/test_book.py")
     report = run("-m", "pytest", "-q", "-n0", *suites, "-k", "98 and not colab")
     assert "passed" in report
     assert "failed" not in report
@@ -56,7 +56,7 @@ def test_a_new_chapter_passes_everything_at_once(tmp_path):
 
 
 def small_tree(root: Path) -> Path:
-    for folder in ("chapters", "book/damunet_book/checks", "tests/checks"):
+    for folder in ("chapters", "book/damunet_book/checks", "tests/checks/answers"):
         (root / folder).mkdir(parents=True)
     (root / "_config.yml").write_text("  url: https://github.com/a/b\n", encoding="utf-8")
     (root / "_toc.yml").write_text("  - file: chapters/01_a\n", encoding="utf-8")

@@ -1,10 +1,10 @@
-"""Start a chapter: notebook, checkers and their test, in the form that the tests ask for.
+"""Start a chapter: notebook, checkers and answers for their tests, in the form of the others.
 
     python -m book.tools.new_chapter 15 slug_of_the_chapter "Title of the chapter"
 
 Writes chapters/NN_slug.ipynb (executed), book/damunet_book/checks/chNN.py and
-tests/checks/test_chNN.py from book/tools/templates, and enters the chapter in _toc.yml. All of it
-passes the tests at once; replace it piece by piece, and run the chapter's tests as you go.
+tests/checks/answers/chNN.py from book/tools/templates, and enters the chapter in _toc.yml. All of
+it passes the tests at once; replace it piece by piece, and run the chapter's tests as you go.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def start_chapter(number: str, slug: str, title: str, root: Path = ROOT) -> list
     targets = {
         "chapter.ipynb.txt": root / "chapters" / f"{number}_{slug}.ipynb",
         "checks.py.txt": root / "book" / "damunet_book" / "checks" / f"ch{number}.py",
-        "test_checks.py.txt": root / "tests" / "checks" / f"test_ch{number}.py",
+        "answers.py.txt": root / "tests" / "checks" / "answers" / f"ch{number}.py",
     }
     for path in (*(root / "chapters").glob(f"{number}_*.ipynb"), *targets.values()):
         if path.exists():
