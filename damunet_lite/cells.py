@@ -174,10 +174,11 @@ def score_cells(truth_labels: np.ndarray, cells: np.ndarray) -> dict[str, float]
 
     Notes
     -----
-    V_rand and V_info are those of `metrics.segmentation_score`. For the counts, a true cell is
-    one of at least 64 pixels in the truth, a proposed one has at least 64 in the lined
-    segmentation. Proposed cells cover the membranes too, so the two are compared only on the
-    pixels that the truth gives to any cell, as V_rand does. There
+    V_rand and V_info are those of `metrics.segmentation_score`; an image without any cell is one
+    segment there, as for the challenge. For the counts, a true cell is one of at least 64 pixels
+    in the truth, a proposed one has at least 64 in the lined segmentation. Proposed cells cover
+    the membranes too, so the two are compared only on the pixels that the truth gives to any
+    cell, as V_rand does. There
 
     * a true cell is *found* if some proposed cell has more than half of the pixels that lie in
       either of the two (intersection over union above one half; there is at most one such cell);
@@ -201,7 +202,7 @@ def score_cells(truth_labels: np.ndarray, cells: np.ndarray) -> dict[str, float]
     truth = _arguments.labels("truth_labels", truth)
     cells = draw_lines(cells)
     _arguments.same_shape("cells", cells, "truth_labels", truth)
-    score = metrics.segmentation_score(truth, cells)
+    score = metrics.segmentation_score(truth, cells if cells.any() else np.ones_like(cells))
     true, proposed = _keep_large(truth, COUNTED_SIZE), _keep_large(cells, COUNTED_SIZE)
     true_sizes, proposed_sizes = (np.bincount(cells[truth > 0]) for cells in (true, proposed))
     both = (true > 0) & (proposed > 0)

@@ -246,6 +246,8 @@ def test_true_cells_of_few_pixels_are_scored_and_not_counted():
     assert (score["true"], score["proposed"], score["found"], score["v_rand"]) == (1, 1, 1, 1)
     wide = np.repeat([[1] * 8 + [0] * 20], 8, axis=0)
     assert score_cells(wide, np.ones_like(wide))["found"] == 1  # membrane is not counted
+    none = score_cells(two_cells(), np.zeros((16, 33), int))
+    assert (none["v_rand"], none["v_info"]) == (pytest.approx(2 / 3), 0)  # as if all were one
     tiny = np.array([[1, 0, 2]])
     assert score_cells(tiny, tiny)["true"] == 0
 
