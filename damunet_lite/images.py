@@ -1,0 +1,458 @@
+"""Image files as people have them: grey pictures, stacks, masks and labels, and the pixel size.
+
+TIFF in most of its kinds (8 to 64 bit, stacks of ImageJ and OME, BigTIFF, pyramids), PNG, JPEG,
+BMP, GIF, PGM and NumPy's .npy. Grey values are divided by the full scale of their type and by
+nothing else, so that the slices of a stack stay comparable. What would have to be guessed is
+refused by an :class:`ImageError` that names the file and what to do; what is read and looks
+unusual is told by an :class:`ImageNote`, a warning.
+
+tifffile finds the slices of a TIFF file and reads most compressions; LZW, Zstandard and JPEG it
+reads only with a large package beside it, so Pillow unpacks those.
+"""
+
+import logging
+import os
+import re
+import threading
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+import tifffile
+from PIL import Image, ImageOps
+
+from damunet_lite import _arguments
+
+FilePath = str | os.PathLike
+
+#: Formats that Pillow reads here; TIFF only where tifffile lacks the unpacking.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF")
+NANOMETRES = {"nm": 1, "um": 1e3, "µm": 1e3, "μm": 1e3, "\\u00b5m": 1e3, "micron": 1e3}
+NANOMETRES |= {"microns": 1e3, "mm": 1e6, "cm": 1e7, "m": 1e9, "inch": 25.4e6}
+
+#: Pixels of 10 micrometres and more are those of screens and printers, which programs fill in.
+LARGEST_PIXEL_NM = 1e4
+
+#: Grey values of an image are few if 98 % of them span less than this share of full scale.
+FEW_GREYS = 0.25
+
+#: A damaged file can declare any size: above 256 MB, more unpacked bytes than this in each of its
+#: own are not believed.
+LARGEST_RATIO = 2000
+
+# what tifffile logs, Python's warnings and Pillow's limit belong to the process
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class ImageError(ValueError):
+    """A file that is not read; the message, of one line, names it and says why."""
+
+
+class ImageNote(UserWarning):
+    """Something unusual about a file that was read."""
+
+
+class ImageInfo(NamedTuple):
+    """What a file holds: :func:`read_info`.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        [H, W], or [N, H, W] for a stack.
+    slices : int
+        1, or N for a stack.
+    dtype : numpy.dtype
+        Type of the stored grey values.
+    pixel_nm : float or None
+        Side of a pixel in nanometres; None where the file does not say it.
+    """
+
+    shape: tuple[int, ...]
+    slices: int
+    dtype: np.dtype
+    pixel_nm: float | None
+
+
+# ---------------------------------------------------------------- what to read
+
+
+def read_image(path: FilePath) -> np.ndarray:
+    """Read a grey picture or a stack.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    image : float32 array in [0, 1], [H, W] or, for several slices, [N, H, W]
+        Integers are divided by the full scale of their type: int16 from its lowest to its
+        highest value, integers of 32 and 64 bit as if they had 16 bit. Floats are as they stand.
+        Images that are drawn white for zero, turned, or in equal colours are read as they look.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, damaged, no image or more than one stack; if it has colour,
+        transparency or several channels; if values do not fit.
+
+    Warns
+    -----
+    ImageNote
+        If few of the grey values are used: dark, pale or without contrast.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(f"{folder}/a.tif", np.array([[0, 51], [204, 255]], np.uint8), pixel_nm=4)
+    ...     read_image(f"{folder}/a.tif"), read_info(f"{folder}/a.tif").pixel_nm
+    (array([[0. , 0.2],
+           [0.8, 1. ]], dtype=float32), 4.0)
+    """
+    image = _grey_scale(path, _read(path)[0])
+    some = image.ravel()[:: image.size >> 20 | 1]
+    some = some[(some > 0) & (some < 1)]  # scale bars and hot pixels are black or white
+    low, high = np.percentile(some, (1, 99)) if some.size else (0, 1)
+    if high - low < FEW_GREYS:
+        kind = "dark" if high < FEW_GREYS else "pale"
+        span = f"98 % of its grey values lie between {low:.1%} and {high:.1%} of full scale"
+        _note(f"{path} is {kind}: {span}; stretch its contrast before a network looks at it")
+    return image
+
+
+def read_info(path: FilePath) -> ImageInfo:
+    """Say what a file holds: shape, type, pixel size.
+
+    Parameters
+    ----------
+    path : str or path
+        The file. It is read whole, so what is damaged is found here.
+
+    Returns
+    -------
+    ImageInfo
+
+    Raises
+    ------
+    ImageError
+        As `read_image`, apart from values that do not fit.
+
+    Warns
+    -----
+    ImageNote
+        If the pixels are not square; then their size counts as unknown.
+    """
+    pixels, (x, y) = _read(path)
+    pixel_nm = float(f"{x:.7g}") if 0 < x < LARGEST_PIXEL_NM else None
+    if pixel_nm and abs(x - y) > 0.01 * x:
+        _note(f"{path}: its pixels are {x:.3g} by {y:.3g} nm, not square; no size is taken")
+        pixel_nm = None
+    slices = len(pixels) if pixels.ndim == 3 else 1
+    return ImageInfo(pixels.shape, slices, pixels.dtype, pixel_nm)
+
+
+def read_mask(path: FilePath, mask_is: str | None = None) -> np.ndarray:
+    """Read a mask of membranes or of cells.
+
+    Parameters
+    ----------
+    path : str or path
+        A file of two grey values.
+    mask_is : {"membrane", "cell"}
+        What the brighter value stands for. It has to be said: both are common.
+
+    Returns
+    -------
+    membrane : float32 array of 0 and 1, [H, W] or [N, H, W]
+        1 on membrane.
+
+    Raises
+    ------
+    ImageError
+        As `read_image`; if the file has more than two grey values; if `mask_is` is not said.
+    ValueError
+        If `mask_is` is something else.
+    """
+    _arguments.choice("mask_is", mask_is, ("membrane", "cell", None))
+    pixels, _ = _read(path)
+    low, *others = np.unique(pixels)
+    if len(others) > 1:
+        span = f"{len(others) + 1} values from {low} to {others[-1]}"
+        raise ImageError(f"{path} holds {span}, wanted a mask of two (JPEG blurs masks)")
+    bright = pixels > (low if others else 0)
+    if mask_is is None:
+        likely = "cell" if bright.mean() > 0.5 else "membrane"
+        share = f"{bright.mean():.0%} of it are bright, most likely {likely}"
+        raise ImageError(f"{path} is a mask of what? {share}: say mask_is={likely!r}")
+    return (bright == (mask_is == "membrane")).astype(np.float32)
+
+
+def read_labels(path: FilePath) -> np.ndarray:
+    """Read an image of numbered cells.
+
+    Parameters
+    ----------
+    path : str or path
+        A file of whole numbers; those of a palette are its entries.
+
+    Returns
+    -------
+    labels : int32 array, or int64 for numbers that need it, [H, W] or [N, H, W]
+        The numbers as they are stored; 0 = membrane.
+
+    Raises
+    ------
+    ImageError
+        As `read_image`; if a number is negative or not whole.
+
+    Warns
+    -----
+    ImageNote
+        If there is only one number beside 0, as in a mask.
+    """
+    labels, _ = _read(path, as_numbers=True)
+    low, high = labels.min().item(), labels.max().item()
+    if not 0 <= low <= high < 2**63 or np.any(labels != np.trunc(labels)):
+        raise ImageError(f"{path} holds values from {low} to {high}, wanted whole numbers >= 0")
+    if np.all((labels == 0) | (labels == high)):
+        _note(f"{path} has one cell, number {high}; a mask is read by read_mask")
+    return labels.astype(np.int32 if high < 2**31 else np.int64)
+
+
+def _note(text):
+    warnings.warn(text, ImageNote, stacklevel=3)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def _read(path, as_numbers=False):
+    """Values [H, W] or [N, H, W], and the sides of a pixel along x and y in nanometres.
+
+    Values are turned to what the picture looks like, or taken as numbers as they are stored.
+    Whatever a damaged file makes the decoders raise or log becomes an ImageError of one line.
+    """
+    largest = Image.MAX_IMAGE_PIXELS
+    with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"):
+        logging.getLogger("tifffile").addFilter(_raise_what_is_logged)
+        try:
+            with open(path, "rb") as file:
+                most = max(2**28, LARGEST_RATIO * os.path.getsize(path))
+                Image.MAX_IMAGE_PIXELS = most
+                values, sides = _decode(file, most, as_numbers)
+                return _one_channel(values), sides
+        except Exception as error:
+            reason = f"damaged, cut off, no image, or packed in an unknown way? {error!r}"
+            reason = getattr(error, "strerror", None) or reason
+            said = str(error) if isinstance(error, ImageError) else f"cannot be read: {reason}"
+            raise ImageError(f"{path} {' '.join(said.split()):.300}") from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = largest
+            logging.getLogger("tifffile").removeFilter(_raise_what_is_logged)
+
+
+def _raise_what_is_logged(record):
+    # of slices that it cannot find tifffile only says so; a tag may well be left out
+    if record.levelno >= logging.ERROR and "TiffTag" not in record.getMessage():
+        raise OSError(record.getMessage())
+
+
+def _decode(file, most, as_numbers):
+    """Values [N, H, W, channels], and sides."""
+    start = file.read(6)
+    file.seek(0)
+    if start[:2] in (b"II", b"MM"):
+        return _decode_tiff(file, most, as_numbers)
+    if start != b"\x93NUMPY":
+        return _decode_by_pillow(file, as_numbers)
+    values = np.load(file.name, mmap_mode="r")
+    coloured = values.ndim == 3 and values.shape[-1] <= 4 < min(values.shape[:2])
+    axes = {2: "YX", 4: "ZYXS"}.get(values.ndim, "YXS" if coloured else "ZYX")
+    return _in_order(values, axes), (np.inf, np.inf)
+
+
+def _in_order(values, axes):
+    """Values with their axes in the order slices, Y, X, channels."""
+    long = [axis for axis, length in zip(axes, values.shape, strict=True) if length > 1]
+    slices = [axis for axis in long if axis not in "YXSC"]
+    channels = [axis for axis in long if axis in "SC"]
+    if len(channels) > 1 or len(slices) > 1 or not {"Y", "X"} <= set(axes):
+        raise ImageError(f"has axes {axes} of {values.shape}, wanted slices, rows and columns")
+    order = [axes.index(axis) for axis in (*slices, "Y", "X", *channels)]
+    values = np.moveaxis(values, order, range(-len(order), 0))
+    height, width = (values.shape[axis - len(channels)] for axis in (-2, -1))
+    return values.reshape(-1, height, width, values.shape[-1] if channels else 1)
+
+
+def _decode_tiff(file, most, as_numbers):
+    with tifffile.TiffFile(file) as tiff:
+        series, *others = [one for one in tiff.series if not one.keyframe.is_reduced]
+        if others:
+            raise ImageError(f"holds {len(others) + 1} kinds of images, wanted one stack")
+        page = series.keyframe
+        here = [one.index for one in series.pages if one is not None and one.parent is tiff]
+        if len(here) < len(series.pages):
+            raise ImageError("has slices in other files, wanted all of them in one")
+        if series.nbytes > most:
+            raise ImageError(f"declares {series.nbytes} bytes of pixels, more than it can hold")
+        white_is_zero = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+        # tifffile itself writes truth values as they are, and calls them that
+        white_is_zero &= page.bitspersample > 1 or page.software != "tifffile.py"
+        turned = False
+        try:
+            values = _in_order(series.asarray(), series.axes)
+            values = _turned(values, page.tags.valueof("Orientation", default=1))
+        except (ValueError, ImportError) as error:
+            if not re.search("imagecodecs|not supported|No module", str(error)):
+                raise
+            values, _ = _decode_by_pillow(file, True, here)
+            if values.dtype.kind in "iu" and values.dtype.itemsize >= series.dtype.itemsize:
+                values = values.astype(series.dtype)  # Pillow has no type for some integers
+            turned = page.bitspersample <= 8  # Pillow has made white the highest value
+        if page.photometric == tifffile.PHOTOMETRIC.PALETTE and not as_numbers:
+            values = np.moveaxis(np.asarray(page.colormap)[:, values[..., 0]], 0, -1)
+        if white_is_zero and turned == as_numbers:
+            values = 1 - values if values.dtype.kind == "f" else ~values
+        return values, _sides(tiff, page)
+
+
+def _turned(values, orientation):
+    """Values [N, H, W, channels] as they are to be looked at, by TIFF's number for that."""
+    values = values.swapaxes(1, 2) if orientation in (5, 6, 7, 8) else values
+    values = values[:, ::-1] if orientation in (3, 4, 7, 8) else values
+    return values[:, :, ::-1] if orientation in (2, 3, 6, 7) else values
+
+
+def _sides(tiff, page):
+    """Sides of a pixel along x and y in nanometres; infinite where they are not known."""
+    if tiff.is_ome:
+        said = dict(re.findall(r'\bPhysicalSize([XY]\w*)="([^"]+)"', tiff.ome_metadata))
+        sides = [(float(said.get(axis, np.inf)), said.get(f"{axis}Unit", "µm")) for axis in "XY"]
+    else:
+        unit = {2: "inch", 3: "cm", 4: "mm", 5: "um"}.get(page.resolutionunit)
+        unit = (tiff.imagej_metadata or {}).get("unit", unit)
+        sides = [(1 / n if n > 0 else np.inf, unit) for n in page.get_resolution()]
+    return [side * NANOMETRES.get(str(unit).lower(), np.inf) for side, unit in sides]
+
+
+def _decode_by_pillow(file, as_numbers, pages=None):
+    # from a file that it opens by its name, Pillow reads some turned pictures wrongly
+    picture = Image.open(file, formats=FORMATS)
+    slices = getattr(picture, "n_frames", 1)
+    # phones put a small copy behind a photograph
+    if slices > 1 and pages is None and picture.format != "MPO":
+        raise ImageError(f"holds {slices} pictures, wanted one; stacks are TIFF files")
+    frames = []
+    for page in pages or [0]:
+        picture.seek(page)
+        frame = ImageOps.exif_transpose(picture)
+        opaque = not frame.has_transparency_data
+        if frame.mode[0] not in "1LIF" and not (as_numbers and frame.mode == "P") or not opaque:
+            frame = frame.convert("RGB" if opaque else "RGBA")
+        frames.append(np.asarray(frame))
+    sides = [NANOMETRES["inch"] / n if n else np.inf for n in picture.info.get("dpi", (0, 0))]
+    return np.stack(frames).reshape(len(frames), *frames[0].shape[:2], -1), sides
+
+
+# ---------------------------------------------------------------- grey values
+
+
+def _one_channel(values):
+    """Values [N, H, W, channels] as [N, H, W], or [H, W] where N is 1."""
+    if values.size == 0 or values.dtype.kind not in "biuf":
+        raise ImageError(f"holds {values.dtype} of shape {values.shape}, wanted grey values")
+    channels = values.shape[-1]
+    if channels in (2, 4):
+        alpha = values[..., -1]
+        if np.any(alpha != (np.iinfo(alpha.dtype).max if alpha.dtype.kind in "iu" else 1)):
+            raise ImageError(f"has {channels} channels, one of transparency (alpha); save one")
+        values = values[..., :-1]
+    if channels > 4 or np.any(values[..., 1:] != values[..., :1]):
+        raise ImageError(f"has {channels} channels that differ (colour?); save one as grey")
+    return values[0, ..., 0] if len(values) == 1 else values[..., 0]
+
+
+def _grey_scale(path, pixels):
+    """Grey values in [0, 1], float32."""
+    low, high = pixels.min().item(), pixels.max().item()
+    whole = pixels.dtype.kind in "iu"
+    if not whole or pixels.dtype.itemsize > 2:
+        most = 65535 if whole else 1
+        if not (low >= -_arguments.ROUNDING and high <= most + _arguments.ROUNDING):
+            text = f"{path} has values from {low} to {high}, wanted 0 to {most}"
+            raise ImageError(f"{text}; divide floats by their full scale (255?), or save 16 bit")
+        return np.clip(pixels / most, 0, 1).astype(np.float32)
+    least, most = np.iinfo(pixels.dtype).min, np.iinfo(pixels.dtype).max
+    image = np.subtract(pixels, least, dtype=np.float32)
+    return np.divide(image, most - least, out=image)
+
+
+# ---------------------------------------------------------------- writing
+
+
+def write_image(path: FilePath, image: np.ndarray, pixel_nm: float | None = None) -> None:
+    """Write a grey picture or a stack as a TIFF file that ImageJ reads.
+
+    Parameters
+    ----------
+    path : str or path
+        A name that ends in .tif or .tiff. A file of that name is overwritten.
+    image : array of uint8, uint16, bool or floats in [0, 1], [H, W] or [N, H, W]
+        Floats are stored in 32 bit, truth values as 0 and 255.
+    pixel_nm : float, optional
+        Side of a pixel in nanometres.
+
+    Raises
+    ------
+    ValueError
+        If an argument is of the wrong kind, shape or range.
+    OSError
+        If the file cannot be written.
+    """
+    image = _arguments.dtype("image", image, ("uint8", "uint16", "b", "f"), "grey values")
+    if image.dtype.kind == "f":
+        image = _arguments.probability("image", image, "[0, 1]").astype(np.float32)
+    _write(path, "image", image.astype(np.uint8) * 255 if image.dtype == bool else image, pixel_nm)
+
+
+def write_labels(path: FilePath, labels: np.ndarray, pixel_nm: float | None = None) -> None:
+    """Write numbered cells as a TIFF file: uint16 where the numbers fit, int32 otherwise.
+
+    Parameters
+    ----------
+    path : str or path
+        A name that ends in .tif or .tiff. A file of that name is overwritten.
+    labels : int array, [H, W] or [N, H, W]
+        0 to 2**31 - 1, 0 = membrane.
+    pixel_nm : float, optional
+        Side of a pixel in nanometres.
+
+    Raises
+    ------
+    ValueError
+        If an argument is of the wrong kind, shape or range.
+    OSError
+        If the file cannot be written.
+    """
+    labels = _arguments.labels("labels", labels)
+    high = int(labels.max(initial=0))
+    if high >= 2**31:
+        raise ValueError(f"labels holds {high}, wanted integers below 2**31")
+    _write(path, "labels", labels.astype(np.uint16 if high < 2**16 else np.int32), pixel_nm)
+
+
+def _write(path, name, pixels, pixel_nm):
+    pixels = _arguments.shape(name, pixels, "[H, W] or [N, H, W]")
+    if not str(path).lower().endswith((".tif", ".tiff")):
+        raise ValueError(f"path is {str(path)!r}, wanted a name that ends in .tif or .tiff")
+    options: dict[str, Any] = {"metadata": {"axes": "ZYX"[-pixels.ndim :]}}
+    # the one type that ImageJ's own kind of file lacks
+    options["imagej"] = pixels.dtype != np.int32
+    if pixel_nm is not None:
+        _arguments.number("pixel_nm", pixel_nm, lambda value: value > 0, "nanometres above 0")
+        unit, options["resolutionunit"] = ("um", 1) if options["imagej"] else ("cm", 3)
+        options["metadata"]["unit"] = unit
+        options["resolution"] = (NANOMETRES[unit] / pixel_nm,) * 2
+    tifffile.imwrite(path, pixels, photometric="minisblack", **options)
