@@ -8,42 +8,24 @@ def overlap_over(below):
     return lambda t, p: (t & p).sum() / below(t, p)
 
 
+def v_rand(together, apart):
+    return 2 * together / (2 * together + apart)
+
+
+def pairs(sizes):
+    return sum(n * n for n in sizes)
+
+
 def merged(sizes, i, j):
-    pairs = sum(n * n for n in sizes)
-    return 2 * pairs / (2 * pairs + 2 * sizes[i] * sizes[j])
+    return v_rand(pairs(sizes), 2 * sizes[i] * sizes[j])
 
 
 def merge_part(sizes, i, j):
-    pairs = sum(n * n for n in sizes)
-    return pairs / (pairs + 2 * sizes[i] * sizes[j])
+    return pairs(sizes) / (pairs(sizes) + 2 * sizes[i] * sizes[j])
 
 
-def merged_without_the_others(sizes, i, j):
-    return merged([sizes[i], sizes[j]], 0, 1)
-
-
-def merged_one_order(sizes, i, j):
-    pairs = sum(n * n for n in sizes)
-    return 2 * pairs / (2 * pairs + sizes[i] * sizes[j])
-
-
-def merged_without_squares(sizes, i, j):
-    return 2 * sum(sizes) / (2 * sum(sizes) + 2 * sizes[i] * sizes[j])
-
-
-def merged_without_putting_back(sizes, i, j):
-    pairs = sum(n * (n - 1) for n in sizes)
-    return 2 * pairs / (2 * pairs + 2 * sizes[i] * sizes[j])
-
-
-def merged_counting_own_pairs_twice(sizes, i, j):
-    pairs = sum(n * n for n in sizes)
-    return 2 * pairs / (2 * pairs + (sizes[i] + sizes[j]) ** 2)
-
-
-def all_merged(sizes, i, j):
-    pairs = sum(n * n for n in sizes)
-    return 2 * pairs / (pairs + sum(sizes) ** 2)
+def without_putting_back(sizes, i, j):
+    return v_rand(pairs(sizes) - sum(sizes), 2 * sizes[i] * sizes[j])
 
 
 def four_cells(*opened):
@@ -51,12 +33,6 @@ def four_cells(*opened):
     mask[4] = mask[:4, 4] = mask[5:, 8] = 1
     for place in opened:
         mask[place] = 0
-    return mask
-
-
-def more_membrane():
-    mask = four_cells()
-    mask[1, 1] = 1
     return mask
 
 
@@ -98,37 +74,38 @@ RIGHT = {
 }
 WRONG = {
     "constant": [
-        dict(empty_sheet=(0.8, 0.889, 0), polarity=(0.2, 0.333, 0), without_two=(0.2, 0, 4 / 24)),
-        dict(jaccard=(0.2, 0, 0.2), percent=(20, 0, 100 / 3), accuracy_of_cell=(0.8, 0, 0.333)),
-        dict(cell_of_empty=(0.2, 0.889, 0.333), recall=(0.2, 0, 1)),
+        dict(cell_of_empty=(0.2, 0.889, 0.333), accuracy_of_cell=(0.8, 0, 0.333)),
+        dict(without_two=(0.2, 0, 4 / 24), empty_sheet=(0.8, 0.889, 0), polarity=(0.2, 0.333, 0)),
+        dict(percent=(20, 0, 100 / 3), jaccard=(0.2, 0, 0.2), recall=(0.2, 0, 1)),
     ],
     "dice": [
-        dict(without_two=overlap_over(lambda t, p: t.sum() + p.sum())),
-        dict(jaccard=overlap_over(lambda t, p: (t | p).sum())),
-        dict(doubled_jaccard=overlap_over(lambda t, p: (t | p).sum() / 2)),
         dict(cell_polarity=lambda t, p: 2 * (~t & ~p).sum() / ((~t).sum() + (~p).sum())),
-        dict(accuracy=lambda t, p: (t == p).mean(), precision=overlap_over(lambda t, p: p.sum())),
-        dict(recall=overlap_over(lambda t, p: t.sum()), all_pixels=lambda t, p: 2 * (t & p).mean()),
         dict(distance=lambda t, p: 1 - 2 * (t & p).sum() / (t.sum() + p.sum())),
         dict(agreement=lambda t, p: 2 * (t == p).sum() / (t.sum() + p.sum())),
+        dict(doubled_jaccard=overlap_over(lambda t, p: (t | p).sum() / 2)),
         dict(brackets=lambda t, p: 2 * (t & p).sum() / t.sum() + p.sum()),
         dict(not_summed=lambda t, p: 2 * (t & p) / (t.sum() + p.sum())),
+        dict(without_two=overlap_over(lambda t, p: t.sum() + p.sum())),
+        dict(jaccard=overlap_over(lambda t, p: (t | p).sum())),
+        dict(precision=overlap_over(lambda t, p: p.sum()), accuracy=lambda t, p: (t == p).mean()),
+        dict(all_pixels=lambda t, p: 2 * (t & p).mean(), recall=overlap_over(lambda t, p: t.sum())),
     ],
     "share": [
-        dict(percent=78.25, of_the_stack=0.7804, what_is_missing=0.122, is_accuracy=0.878),
-        dict(forwards=0.935, membrane_share=0.2175, sign=0.878 / 2.878, halved=0.439),
+        dict(what_is_missing=0.122, membrane_share=0.2175, of_the_stack=0.7804, sign=0.878 / 2.878),
+        dict(is_accuracy=0.878, forwards=0.935, percent=78.25, halved=0.439),
     ],
     "merged": [
-        dict(merge_part=merge_part, arithmetic_mean=lambda n, i, j: (1 + merge_part(n, i, j)) / 2),
-        dict(half_the_pairs=merged_one_order, sizes_not_squared=merged_without_squares),
-        dict(only_the_two=merged_without_the_others, pairs_of_two=merged_without_putting_back),
-        dict(own_pairs_twice=merged_counting_own_pairs_twice, all_merged=all_merged),
-        dict(distance=lambda sizes, i, j: 1 - merged(sizes, i, j)),
+        dict(own_pairs_twice=lambda n, i, j: v_rand(pairs(n), (n[i] + n[j]) ** 2)),
+        dict(all_merged=lambda n, i, j: 2 * pairs(n) / (pairs(n) + sum(n) ** 2)),
+        dict(sizes_not_squared=lambda n, i, j: v_rand(sum(n), 2 * n[i] * n[j])),
+        dict(arithmetic_mean=lambda n, i, j: (1 + merge_part(n, i, j)) / 2, merge_part=merge_part),
+        dict(half_the_pairs=lambda n, i, j: v_rand(pairs(n), n[i] * n[j])),
+        dict(only_the_two=lambda n, i, j: merged([n[i], n[j]], 0, 1)),
+        dict(distance=lambda *a: 1 - merged(*a), pairs_of_two=without_putting_back),
     ],
     "fool": [
-        dict(untouched=four_cells(), polarity=1 - four_cells(), too_many=np.zeros((9, 13))),
-        dict(joins_nothing=four_cells((4, 4))),
-        dict(joins_nothing=more_membrane(), walls_left=four_cells((2, 4), (4, 2))),
-        dict(wrong_shape=np.zeros((3, 3))),
+        dict(joins_nothing=np.maximum(four_cells(), np.eye(9, 13, 12)), too_many=np.zeros((9, 13))),
+        dict(walls_left=four_cells((2, 4), (4, 2)), joins_nothing=four_cells((4, 4))),
+        dict(wrong_shape=np.zeros((3, 3)), polarity=1 - four_cells(), untouched=four_cells()),
     ],
 }

@@ -7,29 +7,17 @@ def turned(label):
     return (label == 0).astype(np.float32)[..., None]
 
 
-def contiguous(n, start, block, gap):
-    test = np.arange(start, start + block)
-    near = np.arange(start - gap, start + block + gap)
-    return np.setdiff1d(np.arange(n), near), test
-
-
-def without(*left_out):
-    """A split that leaves these slices out, written as (before, after) of gap."""
-    before, after = left_out
+def without(before=0, after=0, gaps=(1, 1)):
+    """A split that leaves out so many slices more, and so many gaps, before and after."""
 
     def answer(n, start, block, gap):
-        near = np.arange(start - before * gap, start + block + after * gap)
+        near = np.arange(start - gaps[0] * gap - before, start + block + gaps[1] * gap + after)
         return np.setdiff1d(np.arange(n), near), np.arange(start, start + block)
 
     return answer
 
 
-def off_by(before, after):
-    def answer(n, start, block, gap):
-        near = np.arange(start - gap - before, start + block + gap + after)
-        return np.setdiff1d(np.arange(n), near), np.arange(start, start + block)
-
-    return answer
+contiguous = without()
 
 
 def wrapping(n, start, block, gap):
@@ -37,23 +25,9 @@ def wrapping(n, start, block, gap):
     return np.delete(np.arange(n), near), np.arange(start, start + block)
 
 
-def one_too_many(n, start, block, gap):
-    train, test = contiguous(n, start, block, gap)
-    return train, np.append(test, test[-1] + 1)
-
-
-def past_the_end(n, start, block, gap):
-    train, test = contiguous(n, start, block, gap)
-    return np.append(train, n), test
-
-
-def first_forgotten(n, start, block, gap):
-    train, test = contiguous(n, start, block, gap)
-    return train[train > 0], test
-
-
-def gap_of_two(n, start, block, gap):
-    return contiguous(n, start, block, 2)
+def then(change):
+    """A right split, and then something else made of its two lists."""
+    return lambda n, *rest: change(n, *contiguous(n, *rest))
 
 
 def stop_below_zero(n, start, block, gap):
@@ -63,10 +37,6 @@ def stop_below_zero(n, start, block, gap):
 
 def as_sets(*numbers):
     return tuple(set(part.tolist()) for part in contiguous(*numbers))
-
-
-def as_masks(n, *numbers):
-    return tuple(np.isin(np.arange(n), part) for part in contiguous(n, *numbers))
 
 
 def scattered(n, start, block, gap):
@@ -126,42 +96,41 @@ RIGHT = {
 }
 WRONG = {
     "polarity": [
-        dict(not_turned=lambda x: (x / 255).astype(np.float32)[..., None]),
-        dict(untouched_grey=lambda x: x[..., None], not_scaled=lambda x: 255 - x),
+        dict(not_turned=lambda x: (x / 255).astype(np.float32)[..., None], raised=lambda x: 1 / 0),
+        dict(wrapped=lambda x: (1 - x)[..., None].astype(np.float32), not_scaled=lambda x: 255 - x),
         dict(wrong_shape=lambda x: (x == 0).astype(np.float32)),
-        dict(dtype=lambda x: (x == 0)[..., None]),
-        dict(wrapped=lambda x: (1 - x)[..., None].astype(np.float32), raised=lambda x: 1 / 0),
+        dict(untouched_grey=lambda x: x[..., None], dtype=lambda x: (x == 0)[..., None]),
     ],
     "width": [
-        dict(pixels=5, every_darker_pixel=28, fence_posts=16, half_of_the_cell=8),
-        dict(between_pixels=18.8, section=250),
+        dict(every_darker_pixel=28, between_pixels=18.8, half_of_the_cell=8, fence_posts=16),
+        dict(section=250, pixels=5),
     ],
     "neighbours": [
-        dict(one_side=24 / 29, both=0.68, complement=0.0246, with_replacement=0.96),
-        dict(second_not_drawn=1 - (5 / 29) ** 2, share=0.8, added=48 / 29, percent=97.5),
+        dict(second_not_drawn=1 - (5 / 29) ** 2, with_replacement=0.96, complement=0.0246),
+        dict(one_side=24 / 29, added=48 / 29, percent=97.5, both=0.68, share=0.8),
     ],
     "split": [
-        dict(no_gap=without(0, 0), gap_after_only=without(0, 1), gap_before_only=without(1, 0)),
-        dict(wraps=wrapping, one_too_many=one_too_many, scattered=scattered),
-        dict(swapped=lambda *a: contiguous(*a)[::-1]),
-        dict(overlap=lambda *a: (np.arange(12), np.arange(5, 8)), wrong_shape=lambda *a: 7),
-        dict(wrong_shape=lambda *a: ("train", "test")),
-        dict(wrong_shape=lambda *a: (*contiguous(*a), 2)),
-        dict(wrong_shape=as_masks, negative_stop=stop_below_zero, long_before=off_by(1, 0)),
-        dict(long_after=off_by(0, 1), short_before=off_by(-1, 0), short_after=off_by(0, -1)),
-        dict(past_the_end=past_the_end, first_forgotten=first_forgotten, other_numbers=gap_of_two),
+        dict(wrong_shape=then(lambda n, *both: [np.isin(np.arange(n), part) for part in both])),
+        dict(other_numbers=lambda n, start, block, gap: contiguous(n, start, block, 2)),
+        dict(one_too_many=then(lambda n, train, test: (train, [*test, test[-1] + 1]))),
+        dict(first_forgotten=then(lambda n, train, test: (train[train > 0], test)), wraps=wrapping),
+        dict(past_the_end=then(lambda n, train, test: ([*train, n], test)), long_before=without(1)),
+        dict(wrong_shape=then(lambda n, train, test: (train, test, 2)), short_after=without(0, -1)),
+        dict(overlap=then(lambda n, train, test: (range(n), test)), wrong_shape=lambda *numbers: 7),
+        dict(swapped=then(lambda n, train, test: (test, train)), negative_stop=stop_below_zero),
+        dict(wrong_shape=lambda *numbers: ("train", "test"), gap_before_only=without(gaps=(1, 0))),
+        dict(gap_after_only=without(gaps=(0, 1)), no_gap=without(gaps=(0, 0)), scattered=scattered),
+        dict(long_after=without(0, 1), short_before=without(-1)),
     ],
-    "symmetries": [dict(all_ways=32, draws=16, turns_only=4, without_itself=7, added=6)],
+    "symmetries": [dict(without_itself=7, turns_only=4, all_ways=32, draws=16, added=6)],
     "together": [
-        dict(two_draws=careless),
-        dict(mask_not_moved=lambda i, m, rng: flip_if(i, m, rng.random() < 0.5, False)),
         dict(image_not_moved=lambda i, m, rng: flip_if(i, m, False, rng.random() < 0.5)),
-        dict(never=lambda i, m, rng: (i, m), always=lambda i, m, rng: flip_if(i, m, True, True)),
-        dict(wrong_axis=lambda i, m, rng: (i[::-1], m)),
-        dict(neither=lambda i, m, rng: (np.roll(i, 1), m), swapped=lambda i, m, rng: (m, i)),
-        dict(not_from_rng=not_drawn_from_rng()),
+        dict(mask_not_moved=lambda i, m, rng: flip_if(i, m, rng.random() < 0.5, False)),
         dict(not_half=lambda i, m, rng: flip_if(i, m, *[rng.random() < 0.05] * 2)),
         dict(not_half=lambda i, m, rng: flip_if(i, m, *[rng.random() < 0.3] * 2)),
-        dict(neither=lambda i, m, rng: (i, 1 - m), wrong_shape=lambda i, m, rng: i),
+        dict(always=lambda i, m, rng: flip_if(i, m, True, True), not_from_rng=not_drawn_from_rng()),
+        dict(neither=lambda i, m, rng: (np.roll(i, 1), m), swapped=lambda i, m, rng: (m, i)),
+        dict(wrong_axis=lambda i, m, rng: (i[::-1], m), neither=lambda i, m, rng: (i, 1 - m)),
+        dict(wrong_shape=lambda i, m, rng: i, never=lambda i, m, rng: (i, m), two_draws=careless),
     ],
 }

@@ -13,27 +13,12 @@ def four(tp, fp, fn, tn):
     return tp / (tp + fn), tp / (tp + fp), 2 * tp / (2 * tp + wrong), 2 * tn / (2 * tn + wrong)
 
 
-def changed(**columns):
-    """`four` with some of its scores replaced."""
-    names = ("recall", "precision", "membrane", "cell")
-
-    def answer(tp, fp, fn, tn):
-        right = dict(zip(names, four(tp, fp, fn, tn), strict=True))
-        return tuple((right | {k: f(tp, fp, fn, tn) for k, f in columns.items()}).values())
-
-    return answer
+def after(change):
+    """`four`, and then something else made of its scores."""
+    return lambda *counts: change(*four(*counts))
 
 
-def swapped(first, second):
-    def answer(tp, fp, fn, tn):
-        scores = list(four(tp, fp, fn, tn))
-        scores[first], scores[second] = scores[second], scores[first]
-        return scores
-
-    return answer
-
-
-def information(singletons=True, skip_membrane=True, result=None):
+def information(result=None, singletons=True, skip_membrane=True):
     """V_info with loops and dictionaries, right or wrong in one respect."""
     result = result or (lambda i, h_t, h_s: 2 * i / (h_t + h_s))
 
@@ -59,26 +44,17 @@ def report(validation, test, thresholds):
     return thresholds[column], test[:, column].mean()
 
 
-def report_other(choose, value):
-    """A report with its column chosen by `choose`, its score by `value`."""
+def reported(
+    value=lambda validation, test, column: test[:, column].mean(),
+    choose=lambda validation, test: validation.mean(axis=0).argmax(),
+):
+    """A report with its score by `value`, its column chosen by `choose`."""
 
     def answer(validation, test, thresholds):
         column = choose(validation, test)
         return thresholds[column], value(validation, test, column)
 
     return answer
-
-
-def honest_column(validation, test):
-    return validation.mean(axis=0).argmax()
-
-
-def on_all_slices(validation, test):
-    return np.vstack([validation, test]).mean(axis=0).argmax()
-
-
-def score_there(validation, test, column):
-    return test[:, column].mean()
 
 
 def four_by_harmonic_mean(tp, fp, fn, tn):
@@ -117,76 +93,60 @@ def report_by_pandas(validation, test, thresholds):
 RIGHT = {
     "pixel_scores": [four, four_by_harmonic_mean, lambda *counts: np.array(four(*counts))],
     "count_cells": [(5, 2), [5.0, 2.0], np.array([5, 2])],
-    "v_info": [information(), information(result=harmonic), by_scipy],
+    "v_info": [information(), information(harmonic), by_scipy],
     "diagnose": [("merge", "up"), ["Merge", " UP"], np.array(["merge", "up"])],
     "report": [report, report_by_loop, report_by_pandas],
 }
 WRONG = {
     "pixel_scores": [
-        dict(swapped=swapped(0, 1), polarity=swapped(2, 3)),
-        dict(
-            without_two=changed(
-                membrane=lambda tp, fp, fn, tn: tp / (tp + fp + fn),
-                cell=lambda tp, fp, fn, tn: tn / (tn + fp + fn),
-            )
-        ),
-        dict(
-            two_above_only=changed(
-                membrane=lambda tp, fp, fn, tn: 2 * tp / (tp + fp + fn),
-                cell=lambda tp, fp, fn, tn: 2 * tn / (tn + fp + fn),
-            )
-        ),
-        dict(specificity=changed(precision=lambda tp, fp, fn, tn: tn / (tn + fp))),
-        dict(
-            accuracy_as_dice=changed(
-                membrane=lambda *n: (n[0] + n[3]) / sum(n), cell=lambda *n: (n[0] + n[3]) / sum(n)
-            )
-        ),
-        dict(first_is_specificity=changed(recall=lambda tp, fp, fn, tn: tn / (tn + fp))),
-        dict(membrane_below_cell=changed(cell=lambda tp, fp, fn, tn: 2 * tn / (2 * tp + fp + fn))),
-        dict(rest_to_one=changed(cell=lambda tp, fp, fn, tn: 1 - 2 * tp / (2 * tp + fp + fn))),
-        dict(one_without_two=changed(cell=lambda tp, fp, fn, tn: tn / (tn + fp + fn))),
-        dict(membrane_without_two=changed(membrane=lambda tp, fp, fn, tn: tp / (tp + fp + fn))),
+        dict(two_above_only=after(lambda r, p, m, c: (r, p, 2 * m / (2 - m), 2 * c / (2 - c)))),
+        dict(without_two=after(lambda r, p, m, c: (r, p, m / (2 - m), c / (2 - c)))),
+        dict(membrane_without_two=after(lambda r, p, m, c: (r, p, m / (2 - m), c))),
+        dict(first_is_specificity=after(lambda r, p, m, c: (90 / 110, p, m, c))),
+        dict(membrane_below_cell=after(lambda r, p, m, c: (r, p, m, 180 / 90))),
+        dict(one_without_two=after(lambda r, p, m, c: (r, p, m, c / (2 - c)))),
+        dict(accuracy_as_dice=after(lambda r, p, m, c: (r, p, 0.8, 0.8))),
+        dict(specificity=after(lambda r, p, m, c: (r, 90 / 110, m, c))),
         dict(cell_positive=lambda tp, fp, fn, tn: four(tn, fn, fp, tp)),
+        dict(rest_to_one=after(lambda r, p, m, c: (r, p, m, 1 - m))),
+        dict(polarity=after(lambda r, p, m, c: (r, p, c, m))),
+        dict(swapped=after(lambda r, p, m, c: (p, r, m, c))),
     ],
     "count_cells": [
-        dict(rim=(6, 3), swapped=(2, 5), corners=(2, 2), edges=(5, 5), membrane=(6, 1))
+        dict(membrane=(6, 1), swapped=(2, 5), corners=(2, 2), edges=(5, 5), rim=(6, 3))
     ],
     "v_info": [
-        dict(arithmetic_mean=information(result=lambda i, t, s: (i / t + i / s) / 2)),
-        dict(distance=information(result=lambda i, t, s: 1 - 2 * i / (t + s))),
-        dict(joint_entropy=information(result=lambda i, t, s: i / (t + s - i))),
-        dict(joint_for_shared=information(result=lambda i, t, s: 2 * (t + s - i) / (t + s))),
-        dict(order=lambda truth, proposal: information()(proposal, truth)),
-        dict(without_two=information(result=lambda i, h_t, h_s: i / (h_t + h_s))),
-        dict(split_part=information(result=lambda i, h_t, h_s: i / h_s)),
-        dict(merge_part=information(result=lambda i, h_t, h_s: i / h_t)),
-        dict(geometric_mean=information(result=lambda i, t, s: i / math.sqrt(t * s))),
-        dict(bits=information(result=lambda i, h_t, h_s: i)),
-        dict(one_background=information(singletons=False)),
+        dict(joint_for_shared=information(lambda i, t, s: 2 * (t + s - i) / (t + s))),
         dict(truth_zero_counted=information(singletons=False, skip_membrane=False)),
+        dict(arithmetic_mean=information(lambda i, t, s: (i / t + i / s) / 2)),
+        dict(geometric_mean=information(lambda i, t, s: i / math.sqrt(t * s))),
+        dict(order=lambda truth, proposal: information()(proposal, truth)),
+        dict(joint_entropy=information(lambda i, t, s: i / (t + s - i))),
+        dict(distance=information(lambda i, t, s: 1 - 2 * i / (t + s))),
+        dict(without_two=information(lambda i, t, s: i / (t + s))),
+        dict(split_part=information(lambda i, t, s: i / s), bits=information(lambda i, t, s: i)),
+        dict(merge_part=information(lambda i, t, s: i / t)),
+        dict(one_background=information(singletons=False)),
     ],
     "diagnose": [
-        dict(order=("up", "merge"), direction=("merge", "down"), fault=("split", "down")),
-        dict(fault_only=("Split", "UP"), other=("both", "sideways")),
+        dict(direction=("merge", "down"), fault_only=("Split", "UP"), other=("both", "sideways")),
+        dict(fault=("split", "down"), order=("up", "merge")),
     ],
     "report": [
-        dict(order=lambda *scores: report(*scores)[::-1]),
-        dict(score_only=lambda *scores: report(*scores)[1]),
-        dict(best_slice=report_other(honest_column, lambda v, t, c: t[:, c].max())),
-        dict(all_thresholds=report_other(honest_column, lambda v, t, c: t.mean())),
-        dict(median=report_other(lambda v, t: np.median(v, axis=0).argmax(), score_there)),
-        dict(wrong_axis=report_other(lambda v, t: v.mean(axis=1).argmax(), score_there)),
-        dict(row=report_other(honest_column, lambda v, t, c: t[c].mean())),
-        dict(not_averaged=report_other(honest_column, lambda v, t, c: t[:, c])),
-        dict(chosen_on_test=report_other(on_all_slices, score_there)),
-        dict(chosen_on_test=report_other(lambda v, t: t.mean(axis=0).argmax(), score_there)),
-        dict(
-            best_on_test_reported=report_other(honest_column, lambda v, t, c: t.mean(axis=0).max())
-        ),
-        dict(validation_reported=report_other(honest_column, lambda v, t, c: v[:, c].mean())),
-        dict(single_best=report_other(lambda v, t: v.max(axis=0).argmax(), score_there)),
-        dict(best_per_slice=report_other(honest_column, lambda v, t, c: t.max(axis=1).mean())),
+        dict(chosen_on_test=reported(choose=lambda v, t: np.vstack([v, t]).mean(axis=0).argmax())),
+        dict(best_on_test_reported=reported(lambda v, t, c: t.mean(axis=0).max())),
+        dict(chosen_on_test=reported(choose=lambda v, t: t.mean(axis=0).argmax())),
+        dict(median=reported(choose=lambda v, t: np.median(v, axis=0).argmax())),
+        dict(wrong_axis=reported(choose=lambda v, t: v.mean(axis=1).argmax())),
+        dict(single_best=reported(choose=lambda v, t: v.max(axis=0).argmax())),
+        dict(best_per_slice=reported(lambda v, t, c: t.max(axis=1).mean())),
+        dict(validation_reported=reported(lambda v, t, c: v[:, c].mean())),
         dict(column=lambda v, t, thresholds: (2, t[:, 2].mean())),
+        dict(best_slice=reported(lambda v, t, c: t[:, c].max())),
+        dict(all_thresholds=reported(lambda v, t, c: t.mean())),
+        dict(not_averaged=reported(lambda v, t, c: t[:, c])),
+        dict(score_only=lambda *scores: report(*scores)[1]),
+        dict(order=lambda *scores: report(*scores)[::-1]),
+        dict(row=reported(lambda v, t, c: t[c].mean())),
     ],
 }

@@ -7,8 +7,12 @@ def counts(y, p):
     return (y * p).sum(), (y * (1 - p)).sum(), ((1 - y) * p).sum()
 
 
+def below(tp, fn, fp, fn_weight, fp_weight, smooth):
+    return tp + fn_weight * fn + fp_weight * fp + smooth
+
+
 def index(tp, fn, fp, fn_weight, fp_weight, smooth):
-    return (tp + smooth) / (tp + fn_weight * fn + fp_weight * fp + smooth)
+    return (tp + smooth) / below(tp, fn, fp, fn_weight, fp_weight, smooth)
 
 
 def gradient(y, p, fn_weight, fp_weight, smooth):
@@ -33,16 +37,6 @@ def counts_by_loop(y, p):
         fn += truth * (1 - probability)
         fp += (1 - truth) * probability
     return tp, fn, fp
-
-
-def counts_with(tn_for):
-    """Soft counts with the true negatives in the place of another."""
-
-    def answer(y, p):
-        named = dict(zip(("tp", "fn", "fp"), counts(y, p), strict=True))
-        return tuple((named | {tn_for: ((1 - y) * (1 - p)).sum()}).values())
-
-    return answer
 
 
 def counts_in_order(*order):
@@ -81,6 +75,11 @@ def gradient_of_each_row(y, p, *weights):
     return np.reshape([gradient_by_mask(*row, *weights) for row in rows], np.shape(y))
 
 
+def two_slopes(share, top):
+    """The checker's first gradient, with another share of another N on membrane."""
+    return lambda y, *rest: np.where(y == 1, share * top - 3.06, 0.3 * top) / 3.06**2
+
+
 RIGHT = {
     "soft_counts": [counts, counts_by_areas, counts_by_loop],
     "index": [index, index_from_one, lambda *case: np.array([index(*case)])],
@@ -90,78 +89,58 @@ RIGHT = {
 }
 WRONG = {
     "soft_counts": [
-        dict(fn_fp_swapped=counts_in_order(0, 2, 1), hard_counts=lambda y, p: counts(y, p > 0.5)),
-        dict(all_missing=lambda y, p: ((y * p).sum(), (1 - p).sum(), ((1 - y) * p).sum())),
-        dict(all_predicted=lambda y, p: ((y * p).sum(), (y * (1 - p)).sum(), p.sum())),
-        dict(means=lambda y, p: tuple(c / y.size for c in counts(y, p))),
-        dict(wrong_shape=lambda y, p: (y * p).sum()),
-        dict(tn_for_fp=lambda y, p: (*counts(y, p)[:2], ((1 - y) * (1 - p)).sum())),
-        dict(
-            tn_for_fn=lambda y, p: ((y * p).sum(), ((1 - y) * (1 - p)).sum(), ((1 - y) * p).sum())
-        ),
-        dict(areas=lambda y, p: ((y * p).sum(), y.sum(), p.sum())),
-        dict(differences=lambda y, p: ((y * p).sum(), *[np.abs(y - p).sum()] * 2)),
-        dict(order=counts_in_order(1, 0, 2)),
-        dict(not_summed=lambda y, p: (y * p, y * (1 - p), (1 - y) * p)),
+        dict(tn_for_fn=lambda y, p: (np.vdot(y, p), np.vdot(1 - y, 1 - p), np.vdot(1 - y, p))),
         dict(by_row=lambda y, p: ((y * p).sum(1), (y * (1 - p)).sum(1), ((1 - y) * p).sum(1))),
-        dict(by_column=lambda y, p: (sum(y * p), sum(y * (1 - p)), sum((1 - y) * p))),
+        dict(all_missing=lambda y, p: ((y * p).sum(), (1 - p).sum(), ((1 - y) * p).sum())),
         dict(brackets=lambda y, p: ((y * p).sum(), (y * 1 - p).sum(), (1 - y * p).sum())),
+        dict(all_predicted=lambda y, p: ((y * p).sum(), (y * (1 - p)).sum(), p.sum())),
+        dict(by_column=lambda y, p: (sum(y * p), sum(y * (1 - p)), sum((1 - y) * p))),
+        dict(tn_for_fp=lambda y, p: (*counts(y, p)[:2], ((1 - y) * (1 - p)).sum())),
+        dict(differences=lambda y, p: ((y * p).sum(), *[np.abs(y - p).sum()] * 2)),
+        dict(means=lambda y, p: tuple(c / y.size for c in counts(y, p))),
+        dict(not_summed=lambda y, p: (y * p, y * (1 - p), (1 - y) * p)),
+        dict(areas=lambda y, p: ((y * p).sum(), y.sum(), p.sum()), order=counts_in_order(1, 0, 2)),
+        dict(hard_counts=lambda y, p: counts(y, p > 0.5), fn_fp_swapped=counts_in_order(0, 2, 1)),
+        dict(wrong_shape=lambda y, p: (y * p).sum()),
     ],
     "index": [
-        dict(swapped=lambda tp, fn, fp, a, b, s: index(tp, fn, fp, b, a, s)),
-        dict(dice_weights=lambda tp, fn, fp, a, b, s: index(tp, fn, fp, 0.5, 0.5, s)),
-        dict(loss=lambda *case: 1 - index(*case)),
-        dict(smooth_below_only=lambda tp, fn, fp, a, b, s: tp / (tp + a * fn + b * fp + s)),
-        dict(smooth_above_only=lambda tp, fn, fp, a, b, s: (tp + s) / (tp + a * fn + b * fp)),
-        dict(no_smooth=lambda tp, fn, fp, a, b, s: tp / (tp + a * fn + b * fp)),
-        dict(no_weights=lambda tp, fn, fp, a, b, s: (tp + s) / (tp + fn + fp + s)),
-        dict(
-            dice_without_two=lambda tp, fn, fp, a, b, s: (tp + s) / (2 * tp + a * fn + b * fp + s)
-        ),
+        dict(dice_without_two=lambda tp, *rest: index(2 * tp, *rest) - tp / below(2 * tp, *rest)),
         dict(two_twice=lambda tp, fn, fp, a, b, s: (2 * tp + s) / (2 * tp + a * fn + b * fp + s)),
-        dict(brackets=lambda tp, fn, fp, a, b, s: tp + s / (tp + a * fn + b * fp + s)),
+        dict(smooth_above_only=lambda tp, fn, fp, a, b, s: (tp + s) / (tp + a * fn + b * fp)),
+        dict(smooth_below_only=lambda tp, fn, fp, a, b, s: tp / (tp + a * fn + b * fp + s)),
         dict(tp_not_below=lambda tp, fn, fp, a, b, s: (tp + s) / (a * fn + b * fp + s)),
+        dict(brackets=lambda tp, fn, fp, a, b, s: tp + s / (tp + a * fn + b * fp + s)),
         dict(other_weights=lambda tp, fn, fp, a, b, s: index(tp, fn, fp, a, 1 - a, s)),
+        dict(dice_weights=lambda tp, fn, fp, a, b, s: index(tp, fn, fp, 0.5, 0.5, s)),
+        dict(no_weights=lambda tp, fn, fp, a, b, s: (tp + s) / (tp + fn + fp + s)),
+        dict(no_smooth=lambda tp, fn, fp, a, b, s: tp / (tp + a * fn + b * fp)),
+        dict(swapped=lambda tp, fn, fp, a, b, s: index(tp, fn, fp, b, a, s)),
+        dict(loss=lambda *case: 1 - index(*case)),
     ],
     "empty_crop": [
-        dict(percent=99.4939, nothing_to_find=0, one_row=1 - 1 / (1 + 0.3 * 2.56)),
-        dict(index=1 - 0.994939, no_smooth=1.0, no_weight=1 - 1 / (1 + 655.36)),
-        dict(swapped=1 - 1 / (1 + 0.7 * 655.36), mean_not_sum=1 - 1 / (1 + 0.3 * 0.01)),
-        dict(error_rate=0.01),
+        dict(mean_not_sum=1 - 1 / (1 + 0.3 * 0.01), swapped=1 - 1 / (1 + 0.7 * 655.36)),
+        dict(one_row=1 - 1 / (1 + 0.3 * 2.56), no_weight=1 - 1 / (1 + 655.36), index=1 - 0.994939),
+        dict(nothing_to_find=0, percent=99.4939, error_rate=0.01, no_smooth=1.0),
     ],
     "pull_ratio": [
-        dict(old_denominator=14.0, dice_denominator=13.47, swapped=(2.55 / 1.9 - 0.9) / 0.9),
-        dict(numerators_of_weights=9 * 2.95 / 1.9, n_not_taken_away=10 * 2.95 / 1.9, other=12.0),
-        dict(ratio_of_weights=9, old_weights=4, upside_down=1 / 14.526),
-        dict(weight_not_complement=(2.95 / 1.9 - 0.9) / 0.1),
+        dict(weight_not_complement=(2.95 / 1.9 - 0.9) / 0.1, numerators_of_weights=9 * 2.95 / 1.9),
+        dict(swapped=(2.55 / 1.9 - 0.9) / 0.9, n_not_taken_away=10 * 2.95 / 1.9, old_weights=4),
+        dict(dice_denominator=13.47, upside_down=1 / 14.526, old_denominator=14.0, other=12.0),
+        dict(ratio_of_weights=9),
     ],
     "gradient": [
-        dict(index_per_row=gradient_of_each_row),
-        dict(
-            weight_forgotten=lambda y, *rest: np.where(y == 1, -(3.06 - 2.2), 0.3 * 2.2) / 3.06**2
-        ),
-        dict(sign=lambda *case: -gradient(*case)),
-        dict(cell_sign=lambda y, *rest: np.where(y == 1, 1, -1) * gradient(y, *rest)),
-        dict(membrane_sign=lambda y, *rest: np.where(y == 1, -1, 1) * gradient(y, *rest)),
-        dict(cell_forgotten=lambda y, *rest: y * gradient(y, *rest)),
-        dict(cross_entropy=lambda y, p, *rest: p - y),
         dict(cell_without_n=lambda y, *rest: np.where(y == 1, gradient(y, *rest), 0.3 / 3.06**2)),
-        dict(
-            smooth_only_below=lambda y, *rest: (
-                np.where(y == 1, -(3.06 - 0.3 * 1.2), 0.3 * 1.2) / 3.06**2
-            )
-        ),
-        dict(two_values=lambda *case: gradient(*case)[:2]),
-        dict(other_weights=lambda y, p, a, b, s: gradient(y, p, a, 1 - a, s)),
-        dict(swapped=lambda y, p, a, b, s: gradient(y, p, b, a, s)),
-        dict(no_smooth=lambda y, p, a, b, s: gradient(y, p, a, b, 0)),
+        dict(membrane_sign=lambda y, *rest: np.where(y == 1, -1, 1) * gradient(y, *rest)),
         dict(through_sigmoid=lambda y, p, a, b, s: gradient(y, p, a, b, s) * p * (1 - p)),
+        dict(cell_sign=lambda y, *rest: np.where(y == 1, 1, -1) * gradient(y, *rest)),
         dict(not_squared=lambda y, p, a, b, s: 3.06 * gradient(y, p, a, b, s)),
-        dict(fixed_bottom=lambda y, p, a, b, s: -y / 3.06),
-        dict(
-            weight_not_complement=lambda y, p, a, b, s: (
-                np.where(y == 1, -(3.06 - 0.7 * 2.2), 0.3 * 2.2) / 3.06**2
-            )
-        ),
+        dict(other_weights=lambda y, p, a, b, s: gradient(y, p, a, 1 - a, s)),
+        dict(no_smooth=lambda y, p, a, b, s: gradient(y, p, a, b, 0)),
+        dict(cell_forgotten=lambda y, *rest: y * gradient(y, *rest)),
+        dict(swapped=lambda y, p, a, b, s: gradient(y, p, b, a, s)),
+        dict(two_values=lambda *case: gradient(*case)[:2], cross_entropy=lambda y, p, *rest: p - y),
+        dict(fixed_bottom=lambda y, p, a, b, s: -y / 3.06, smooth_only_below=two_slopes(0.3, 1.2)),
+        dict(weight_not_complement=two_slopes(0.7, 2.2), weight_forgotten=two_slopes(1, 2.2)),
+        dict(sign=lambda *case: -gradient(*case), index_per_row=gradient_of_each_row),
     ],
 }

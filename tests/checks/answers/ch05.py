@@ -15,16 +15,6 @@ def mean_of_focal(y, p):
     return (tversky(y, p, 1) ** 0.75).mean()
 
 
-def always_the_first_batch():
-    seen = []
-
-    def answer(y, p):
-        seen.append(mean_of_focal(y, p))
-        return seen[0]
-
-    return answer
-
-
 def convert(place, fn_weight, fp_weight, exponent):
     if place == "paper":
         return fn_weight, fp_weight, 1 / exponent
@@ -33,18 +23,12 @@ def convert(place, fn_weight, fp_weight, exponent):
     return fp_weight, fn_weight, exponent
 
 
-def swapped_in(where):
+def translated(change, where=("paper", "their code", "smp")):
+    """A right translation, and then something else made of it in these places."""
+
     def answer(place, *values):
-        alpha, beta, gamma = convert(place, *values)
-        return (beta, alpha, gamma) if place == where else (alpha, beta, gamma)
-
-    return answer
-
-
-def gamma_inverted_in(where):
-    def answer(place, *values):
-        alpha, beta, gamma = convert(place, *values)
-        return alpha, beta, 1 / gamma if place == where else gamma
+        right = convert(place, *values)
+        return change(*right) if place in where else right
 
     return answer
 
@@ -96,50 +80,50 @@ RIGHT = {
 WRONG = {
     "focal": [
         dict(gamma_as_exponent=lambda index, exponent: (1 - index) ** (1 / exponent)),
-        dict(power_before_difference=lambda index, exponent: 1 - index**exponent),
-        dict(index_raised=lambda index, exponent: index**exponent),
-        dict(product=lambda index, exponent: exponent * (1 - index)),
-        dict(no_exponent=lambda index, exponent: 1 - index),
         dict(slope=lambda index, exponent: exponent * (1 - index) ** (exponent - 1)),
-        dict(turned=lambda index, exponent: 1 - (1 - index) ** exponent),
+        dict(power_before_difference=lambda index, exponent: 1 - index**exponent),
         dict(base_and_power=lambda index, exponent: exponent ** (1 - index)),
+        dict(turned=lambda index, exponent: 1 - (1 - index) ** exponent),
         dict(fixed_exponent=lambda index, exponent: (1 - index) ** 0.75),
+        dict(product=lambda index, exponent: exponent * (1 - index)),
+        dict(index_raised=lambda index, exponent: index**exponent),
+        dict(no_exponent=lambda index, exponent: 1 - index),
     ],
     "equal_slope": [
-        dict(exponent_itself=0.75, distance=0.3164, loss_equal_0=0.0, loss_equal_1=1, gamma=0.5781),
-        dict(root=1 - 0.75**0.25, other=0.66),
+        dict(exponent_itself=0.75, root=1 - 0.75**0.25, loss_equal_0=0.0, distance=0.3164),
+        dict(loss_equal_1=1, gamma=0.5781, other=0.66),
     ],
     "mean_of_focal": [
-        dict(pooled=lambda y, p: tversky(y, p, None) ** 0.75),
-        dict(focal_of_mean=lambda y, p: tversky(y, p, 1).mean() ** 0.75),
-        dict(no_power=lambda y, p: tversky(y, p, 1).mean()),
-        dict(sum=lambda y, p: (tversky(y, p, 1) ** 0.75).sum()),
-        dict(not_averaged=lambda y, p: tversky(y, p, 1) ** 0.75),
-        dict(columns=lambda y, p: (tversky(y, p, 0) ** 0.75).mean()),
-        dict(gamma_as_exponent=lambda y, p: (tversky(y, p, 1) ** (4 / 3)).mean()),
+        dict(one_batch=lambda y, p: mean_of_focal(np.array([[1, 1, 1, 0], [0, 0, 0, 0]]), p)),
         dict(weights_swapped=lambda y, p: (tversky(y, p, 1, 0.3, 0.7) ** 0.75).mean()),
         dict(dice_weights=lambda y, p: (tversky(y, p, 1, 0.5, 0.5) ** 0.75).mean()),
+        dict(gamma_as_exponent=lambda y, p: (tversky(y, p, 1) ** (4 / 3)).mean()),
         dict(no_smooth=lambda y, p: (tversky(y, p, 1, smooth=0) ** 0.75).mean()),
         dict(index_raised=lambda y, p: ((1 - tversky(y, p, 1)) ** 0.75).mean()),
-        dict(one_batch=always_the_first_batch()),
+        dict(focal_of_mean=lambda y, p: tversky(y, p, 1).mean() ** 0.75),
+        dict(columns=lambda y, p: (tversky(y, p, 0) ** 0.75).mean()),
+        dict(not_averaged=lambda y, p: tversky(y, p, 1) ** 0.75),
+        dict(sum=lambda y, p: (tversky(y, p, 1) ** 0.75).sum()),
+        dict(pooled=lambda y, p: tversky(y, p, None) ** 0.75),
+        dict(no_power=lambda y, p: tversky(y, p, 1).mean()),
     ],
     "convert": [
-        dict(
-            first_from_one=lambda place, fn, fp, e: (1 - fp, fp, 1 / e if place == "paper" else e)
-        ),
+        dict(weights_swapped=translated(lambda a, b, gamma: (b, a, gamma), "their code")),
+        dict(gamma_inverted=translated(lambda a, b, gamma: (a, b, 1 / gamma), "paper")),
+        dict(gamma_inverted=translated(lambda a, b, gamma: (a, b, 1 / gamma), "smp")),
+        dict(weights_swapped=translated(lambda a, b, gamma: (b, a, gamma), "paper")),
+        dict(weights_swapped=translated(lambda a, b, gamma: (b, a, gamma), "smp")),
+        dict(first_from_one=translated(lambda a, b, gamma: (1 - b, b, gamma))),
         dict(one_minus=lambda place, fn, fp, e: convert(place, fn, 1 - fn, e)),
-        dict(fixed_gamma=fixed_gamma, one_minus_exponent=lambda place, fn, fp, e: (fn, fp, 1 - e)),
-        dict(weights_swapped=swapped_in("paper")),
-        dict(weights_swapped=swapped_in("their code")),
-        dict(weights_swapped=swapped_in("smp"), gamma_inverted=gamma_inverted_in("paper")),
-        dict(gamma_inverted=gamma_inverted_in("smp"), both=lambda place, fn, fp, e: (fp, fn, e)),
+        dict(one_minus_exponent=lambda place, fn, fp, e: (fn, fp, 1 - e), fixed_gamma=fixed_gamma),
         dict(wrong_shape=lambda place, fn, fp, e: (fn, fp)),
+        dict(both=lambda place, fn, fp, e: (fp, fn, e)),
     ],
     "mystery_roles": [
-        dict(exponent_for_gamma={**ROLES, "a": "exponent"}),
-        dict(weights_swapped={**ROLES, "b": "fn_weight", "c": "fp_weight"}),
         dict(power_for_weight={"a": "fn_weight", "b": "gamma", "c": "fp_weight"}),
-        dict(twice={**ROLES, "a": "fn_weight"}, no_role={**ROLES, "a": "alpha"}),
-        dict(no_role={**ROLES, "a": ["gamma"]}, wrong_shape=["gamma", "fp_weight", "fn_weight"]),
+        dict(weights_swapped={**ROLES, "b": "fn_weight", "c": "fp_weight"}),
+        dict(wrong_shape=["gamma", "fp_weight", "fn_weight"], twice={**ROLES, "a": "fn_weight"}),
+        dict(exponent_for_gamma={**ROLES, "a": "exponent"}, no_role={**ROLES, "a": ["gamma"]}),
+        dict(no_role={**ROLES, "a": "alpha"}),
     ],
 }

@@ -4,15 +4,14 @@ import numpy as np
 from scipy import ndimage, signal
 
 
-def correlate(image, kernel, pad=None):
-    image = np.pad(image, 1, **pad) if pad is not None else image
-    rows, columns = (n - 2 for n in image.shape)
-    return np.array(
-        [
-            [(image[i : i + 3, j : j + 3] * kernel).sum() for j in range(columns)]
-            for i in range(rows)
-        ]
-    )
+def correlate(image, kernel, **pad):
+    image = np.pad(image, 1, **pad) if pad else image
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    return (windows * kernel).sum(axis=(2, 3))
+
+
+def same(image, kernel):
+    return correlate(image, kernel, mode="constant")
 
 
 def enlarge(values, kernel, stride, write="add"):
@@ -38,52 +37,20 @@ def enlarge_for_three(values, kernel, stride):
     return np.pad(enlarge(values, kernel, stride), (0, 3 - len(kernel)))
 
 
-def field(layers):
-    seen, stride = 1, 1
-    for kernel, step in layers:
-        seen += (kernel - 1) * stride
-        stride *= step
-    return seen
+def chain(grow=lambda kernel, stride, worth: (kernel - 1) * worth, after=np.multiply, seen=1):
+    """The field of a chain: what each layer adds, and what a step is worth after it."""
+
+    def answer(layers):
+        field, worth = seen, 1
+        for kernel, stride in layers:
+            field += grow(kernel, stride, worth)
+            worth = after(worth, stride)
+        return field
+
+    return answer
 
 
-def field_stride_first(layers):
-    seen, stride = 1, 1
-    for kernel, step in layers:
-        stride *= step
-        seen += (kernel - 1) * stride
-    return seen
-
-
-def field_whole_kernels(layers):
-    seen, stride = 1, 1
-    for kernel, step in layers:
-        seen += kernel * stride
-        stride *= step
-    return seen
-
-
-def field_without_poolings(layers):
-    seen, stride = 1, 1
-    for kernel, step in layers:
-        seen += (kernel - 1) * stride if step == 1 else 0
-        stride *= step
-    return seen
-
-
-def field_replaced(layers):
-    seen, worth = 1, 1
-    for kernel, stride in layers:
-        seen += (kernel - 1) * worth
-        worth = stride
-    return seen
-
-
-def field_added(layers):
-    seen, worth = 1, 1
-    for kernel, stride in layers:
-        seen += (kernel - 1) * worth
-        worth += stride
-    return seen
+field = chain()
 
 
 def field_wrong_way(layers):
@@ -100,11 +67,8 @@ def field_multiplied(layers):
     return seen
 
 
-def field_from_the_end(layers):
-    seen = 1
-    for kernel, stride in reversed(layers):
-        seen = (seen - 1) * stride + kernel
-    return seen
+def whole(kernel, stride, worth):
+    return kernel * worth
 
 
 def share_by_steps(momentum, steps):
@@ -140,7 +104,7 @@ def field_by_products(layers):
 
 RIGHT = {
     "same_convolution": [
-        lambda image, kernel: correlate(image, kernel, {}),
+        same,
         lambda image, kernel: signal.correlate2d(image, kernel, mode="same"),
         lambda image, kernel: ndimage.correlate(image, kernel, mode="constant"),
     ],
@@ -150,7 +114,7 @@ RIGHT = {
         lambda i, f: float(9 * f * (i + f) + 8 * f),
         lambda i, f: sum(np.prod([3, 3, n, f]) + 4 * f for n in (i, f)),
     ],
-    "receptive_field": [field, field_from_the_end, field_by_products],
+    "receptive_field": [field, lambda layers: field_wrong_way(layers[::-1]), field_by_products],
     "running_share": [
         share_by_steps,
         lambda momentum, steps: 1 - momentum**steps,
@@ -159,48 +123,44 @@ RIGHT = {
 }
 WRONG = {
     "same_convolution": [
-        dict(valid=correlate, flipped=lambda x, k: correlate(x, k[::-1, ::-1], {})),
-        dict(transposed=lambda x, k: correlate(x, k.T, {})),
-        dict(edge=lambda x, k: correlate(x, k, {"mode": "edge"})),
+        dict(reflect=lambda x, k: correlate(x, k, mode="reflect"), valid=correlate),
         dict(padded_after=lambda x, k: np.pad(correlate(x, k), 1)),
-        dict(relu=lambda x, k: correlate(x, k, {}).clip(min=0)),
-        dict(whole_numbers=lambda x, k: correlate(x, k, {}).astype(int)),
-        dict(reflect=lambda x, k: correlate(x, k, {"mode": "reflect"})),
+        dict(whole_numbers=lambda x, k: same(x, k).astype(int)),
+        dict(edge=lambda x, k: correlate(x, k, mode="edge"), transposed=lambda x, k: same(x, k.T)),
+        dict(flipped=lambda x, k: same(x, k[::-1, ::-1]), relu=lambda x, k: same(x, k).clip(min=0)),
     ],
     "enlarge": [
-        dict(stride_fixed=enlarge_by_two, side_fixed=enlarge_for_three),
-        dict(overwritten=lambda v, k, s: enlarge(v, k, s, "replace")),
-        dict(flipped=lambda v, k, s: enlarge(v, k[::-1, ::-1], s)),
+        dict(overwritten=lambda v, k, s: enlarge(v, k, s, "replace"), side_fixed=enlarge_for_three),
+        dict(flipped=lambda v, k, s: enlarge(v, k[::-1, ::-1], s), stride_fixed=enlarge_by_two),
         dict(transposed=lambda v, k, s: enlarge(v, k.T, s)),
         dict(stride_one=lambda v, k, s: enlarge(v, k, 1), no_overlap=lambda v, k, s: np.kron(v, k)),
     ],
     "block_parameters": [
-        dict(no_norm=convs, half_the_norms=lambda i, f: convs(i, f) + 4 * f),
-        dict(norm_of_inputs=lambda i, f: convs(i, f) + 4 * i + 4 * f),
-        dict(bias_trainable=lambda i, f: convs(i, f) + 6 * f),
+        dict(second_reads_inputs=lambda i, f: 2 * (9 * i * f + 4 * f), other=lambda i, f: 812),
+        dict(norm_of_inputs=lambda i, f: convs(i, f) + 4 * i + 4 * f, no_norm=convs),
         dict(kernel_side=lambda i, f: 3 * i * f + 3 * f * f + 8 * f),
-        dict(swapped=lambda i, f: convs(f, i) + 8 * i, other=lambda i, f: 812),
-        dict(bias=lambda i, f: convs(i, f) + 10 * f, bias_no_norm=lambda i, f: convs(i, f) + 2 * f),
+        dict(half_the_norms=lambda i, f: convs(i, f) + 4 * f),
+        dict(bias_trainable=lambda i, f: convs(i, f) + 6 * f),
         dict(one_convolution=lambda i, f: 9 * i * f + 4 * f),
-        dict(second_reads_inputs=lambda i, f: 2 * (9 * i * f + 4 * f)),
+        dict(bias_no_norm=lambda i, f: convs(i, f) + 2 * f, bias=lambda i, f: convs(i, f) + 10 * f),
+        dict(swapped=lambda i, f: convs(f, i) + 8 * i),
     ],
     "receptive_field": [
-        dict(no_stride=lambda ls: 1 + sum(k - 1 for k, _ in ls), stride_first=field_stride_first),
-        dict(without_one=lambda ls: field(ls) - 1, pooling_ignored=field_without_poolings),
-        dict(kernels_whole=field_whole_kernels, stride_replaced=field_replaced),
-        dict(stride_added=field_added, wrong_way=field_wrong_way),
-        dict(field_multiplied=field_multiplied),
-        dict(whole_kernels_from_zero=lambda ls: field_whole_kernels(ls) - 1),
-        dict(first_layer=lambda ls: ls[0][0], other=lambda ls: 52),
+        dict(stride_first=chain(lambda kernel, stride, worth: (kernel - 1) * worth * stride)),
+        dict(pooling_ignored=chain(lambda k, stride, worth: (k - 1) * worth * (stride == 1))),
+        dict(stride_replaced=chain(after=lambda worth, stride: stride), no_stride=chain(after=min)),
+        dict(whole_kernels_from_zero=chain(whole, seen=0), first_layer=lambda layers: layers[0][0]),
+        dict(field_multiplied=field_multiplied, stride_added=chain(after=np.add)),
+        dict(kernels_whole=chain(whole), without_one=chain(seen=0), wrong_way=field_wrong_way),
+        dict(other=lambda layers: 52),
     ],
     "running_share": [
-        dict(what_is_left=lambda m, n: m**n, linear=lambda m, n: n * (1 - m)),
-        dict(other_convention=lambda m, n: 1 - (1 - m) ** n),
-        dict(step_short=lambda m, n: 1 - m ** (n - 1)),
-        dict(step_over=lambda m, n: share_by_steps(m, n + 1), one_step=lambda m, n: 1 - m),
-        dict(last_batch=lambda m, n: (1 - m) * m ** (n - 1)),
         dict(seen_late=lambda m, n: sum((1 - m) * m**k for k in range(1, n + 1))),
-        dict(times=lambda m, n: 1 - m * n, other_left=lambda m, n: (1 - m) ** n),
-        dict(percent=lambda m, n: 100 * share_by_steps(m, n), other=lambda m, n: 0.488),
+        dict(step_over=lambda m, n: share_by_steps(m, n + 1), other_left=lambda m, n: (1 - m) ** n),
+        dict(percent=lambda m, n: 100 * share_by_steps(m, n), linear=lambda m, n: n * (1 - m)),
+        dict(other_convention=lambda m, n: 1 - (1 - m) ** n, what_is_left=lambda m, n: m**n),
+        dict(last_batch=lambda m, n: (1 - m) * m ** (n - 1), times=lambda m, n: 1 - m * n),
+        dict(step_short=lambda m, n: 1 - m ** (n - 1), one_step=lambda m, n: 1 - m),
+        dict(other=lambda m, n: 0.488),
     ],
 }

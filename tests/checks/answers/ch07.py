@@ -20,18 +20,18 @@ def softmax(z):
     return np.exp(z) / np.exp(z).sum()
 
 
-def double(row):
-    own = np.repeat(row, 2)
-    padded = np.pad(row, 1, mode="edge")
-    other = np.stack([padded[:-2], padded[2:]], axis=-1).ravel()
-    return 0.75 * own + 0.25 * other
+def mixed(own, far=False):
+    """Own pixel and neighbour, with another weight or the neighbour on the far side."""
+
+    def answer(row):
+        padded = np.pad(row, 1, mode="edge")
+        other = np.stack([padded[:-2], padded[2:]][:: -1 if far else 1], axis=-1).ravel()
+        return own * np.repeat(row, 2) + (1 - own) * other
+
+    return answer
 
 
-def double_swapped(row):
-    own = np.repeat(row, 2)
-    padded = np.pad(row, 1, mode="edge")
-    other = np.stack([padded[2:], padded[:-2]], axis=-1).ravel()
-    return 0.75 * own + 0.25 * other
+double = mixed(0.75)
 
 
 def smooth(row, **pad):
@@ -48,13 +48,12 @@ def double_extrapolated(row):
     return np.interp(np.arange(2 * len(row)) / 2 - 0.25, np.arange(-1, len(row) + 1), padded)
 
 
-def halves(row):
-    own = np.pad(np.repeat(row, 2), 1, mode="edge")
-    return (own[:-2] + own[2:]) / 2
+def gate(theta=4, phi=1, psi=1, biases=(1, 1, 1)):
+    """Parameters of a gate with kernels of so many places, with biases or without."""
+    return lambda c, g, i: (theta * c + phi * g + psi) * i + (biases[0] + biases[1]) * i + biases[2]
 
 
-def parameters(c, g, i):
-    return (4 * c + 1) * i + (g + 1) * i + i + 1
+parameters = gate()
 
 
 def additive_by_loop(theta_x, phi_g, psi, bias):
@@ -82,12 +81,6 @@ def parameters_of_arrays(c, g, i):
     return float(sum(array.size for array in arrays))
 
 
-def weights_swapped(row):
-    padded = np.pad(row, 1, mode="edge")
-    other = np.stack([padded[:-2], padded[2:]], axis=-1).ravel()
-    return 0.25 * np.repeat(row, 2) + 0.75 * other
-
-
 RIGHT = {
     "coefficients": [additive, additive_by_loop, additive_by_einsum],
     "double": [double, double_by_position, lambda row: smooth(row, mode="edge")],
@@ -100,51 +93,42 @@ RIGHT = {
 }
 WRONG = {
     "coefficients": [
-        dict(logits=lambda t, p, psi, b: relu(t + p) @ psi + b),
-        dict(sigmoid_twice=lambda *a: sigmoid(additive(*a))),
-        dict(no_relu=lambda t, p, psi, b: sigmoid((t + p) @ psi + b)),
+        dict(minus_forgotten=lambda t, p, psi, b: 1 / (1 + np.exp(relu(t + p) @ psi + b))),
         dict(relu_before_sum=lambda t, p, psi, b: additive(relu(t), relu(p), psi, b)),
-        dict(no_bias=lambda t, p, psi, b: additive(t, p, psi, 0)),
-        dict(bias_inside=lambda t, p, psi, b: sigmoid(relu(t + p + b) @ psi)),
-        dict(relu_after_psi=lambda t, p, psi, b: sigmoid(relu((t + p) @ psi + b))),
         dict(relu_before_bias=lambda t, p, psi, b: sigmoid(relu((t + p) @ psi) + b)),
+        dict(relu_after_psi=lambda t, p, psi, b: sigmoid(relu((t + p) @ psi + b))),
         dict(relu_twice=lambda t, p, psi, b: sigmoid(relu(relu(t + p) @ psi + b))),
         dict(unweighted=lambda t, p, psi, b: sigmoid(relu(t + p).sum(-1) + b)),
+        dict(bias_inside=lambda t, p, psi, b: sigmoid(relu(t + p + b) @ psi)),
         dict(bias_subtracted=lambda t, p, psi, b: additive(t, p, psi, -b)),
-        dict(minus_forgotten=lambda t, p, psi, b: 1 / (1 + np.exp(relu(t + p) @ psi + b))),
-        dict(multiplied=lambda t, p, psi, b: additive(t * p, 0, psi, b)),
         dict(softmax=lambda t, p, psi, b: softmax(relu(t + p) @ psi + b)),
+        dict(multiplied=lambda t, p, psi, b: additive(t * p, 0, psi, b)),
+        dict(no_relu=lambda t, p, psi, b: sigmoid((t + p) @ psi + b)),
+        dict(no_bias=lambda t, p, psi, b: additive(t, p, psi, 0)),
+        dict(logits=lambda t, p, psi, b: relu(t + p) @ psi + b),
+        dict(sigmoid_twice=lambda *a: sigmoid(additive(*a))),
     ],
     "double": [
-        dict(nearest=lambda row: np.repeat(row, 2)),
-        dict(corners=lambda row: np.interp(np.linspace(0, 2, 6), [0, 1, 2], row)),
         dict(between=lambda row: np.interp([0, 0.5, 1, 1.5, 2, 2.5], [0, 1, 2], row)),
-        dict(far_side=double_swapped, weights_swapped=weights_swapped),
-        dict(not_divided=lambda row: 4 * double(row)),
-        dict(zero_rim=lambda row: smooth(row, mode="constant")),
-        dict(wrapped=lambda row: smooth(row, mode="wrap")),
-        dict(rim_lost=lambda row: smooth(row, mode="edge")[1:-1], halves=halves),
-        dict(extrapolated=double_extrapolated),
-        dict(wrong_shape=lambda row: np.array([0.1, 0.3, 0.7, 0.8, 0.6, 0.5])),
+        dict(corners=lambda row: np.interp(np.linspace(0, 2, 6), [0, 1, 2], row)),
+        dict(wrong_shape=lambda row: np.array([0.1, 0.3, 0.7, 0.8, 0.6, 0.5]), halves=mixed(0.5)),
+        dict(rim_lost=lambda row: smooth(row, mode="edge")[1:-1], extrapolated=double_extrapolated),
+        dict(zero_rim=lambda row: smooth(row, mode="constant"), far_side=mixed(0.75, far=True)),
+        dict(wrapped=lambda row: smooth(row, mode="wrap"), not_divided=lambda row: 4 * double(row)),
+        dict(nearest=lambda row: np.repeat(row, 2), weights_swapped=mixed(0.25)),
     ],
     "gate_parameters": [
-        dict(theta_one_by_one=lambda c, g, i: (c + 1) * i + (g + 1) * i + i + 1),
-        dict(no_bias=lambda c, g, i: 4 * c * i + g * i + i),
-        dict(phi_two_by_two=lambda c, g, i: (4 * (c + g) + 2) * i + i + 1),
-        dict(swapped=lambda c, g, i: parameters(g, c, i)),
-        dict(phi_reads_x=lambda c, g, i: parameters(c, c, i)),
-        dict(theta_two=lambda c, g, i: (2 * c + 1) * i + (g + 1) * i + i + 1),
-        dict(psi_bias=lambda c, g, i: (4 * c + 1) * i + (g + 1) * i + i),
-        dict(only_psi_bias=lambda c, g, i: 4 * c * i + g * i + i + 1),
-        dict(one_bias_each=lambda c, g, i: 4 * c * i + 1 + g * i + 1 + i + 1),
-        dict(three_by_three=lambda c, g, i: (9 * c + 1) * i + (g + 1) * i + i + 1),
-        dict(other=lambda c, g, i: 239, no_psi=lambda c, g, i: (4 * c + 1) * i + (g + 1) * i),
-        dict(with_mix=lambda c, g, i: parameters(c, g, i) + c * c + c),
-        dict(psi_wide=lambda c, g, i: (4 * c + 1) * i + (g + 1) * i + (i + 1) * c),
+        dict(psi_wide=lambda c, g, i: parameters(c, g, i) + (i + 1) * (c - 1), theta_two=gate(2)),
+        dict(with_mix=lambda c, g, i: parameters(c, g, i) + c * c + c, phi_two_by_two=gate(phi=4)),
+        dict(phi_reads_x=lambda c, g, i: parameters(c, c, i), only_psi_bias=gate(biases=(0, 0, 1))),
+        dict(swapped=lambda c, g, i: parameters(g, c, i), no_psi=gate(psi=0, biases=(1, 1, 0))),
+        dict(one_bias_each=gate(biases=(0, 0, 3)), psi_bias=gate(biases=(1, 1, 0))),
+        dict(no_bias=gate(biases=(0, 0, 0)), other=lambda c, g, i: 239, theta_one_by_one=gate(1)),
+        dict(three_by_three=gate(9)),
     ],
     "compensate": [
-        dict(multiplied=lambda k, f: k * f, unchanged=lambda k, f: k),
         dict(complement=lambda k, f: k * (1 - f), squared=lambda k, f: k / f / f),
-        dict(fixed=lambda k, f: k / 0.4, added=lambda k, f: k + 1 - f),
+        dict(multiplied=lambda k, f: k * f, added=lambda k, f: k + 1 - f, unchanged=lambda k, f: k),
+        dict(fixed=lambda k, f: k / 0.4),
     ],
 }

@@ -5,33 +5,15 @@ from skimage.measure import block_reduce
 from skimage.util import view_as_blocks
 
 
-def chain_pulls(weight, alpha, depth):
-    pulls = [-1.0]
-    for _ in range(depth - 1):
+def chain_pulls(weight, alpha, depth, last=-1.0):
+    pulls = [last]
+    while len(pulls) < depth:
         pulls.insert(0, weight * pulls[0] - alpha)
     return pulls
 
 
-def not_passed_on(weight, alpha, depth):
-    faded = [-(weight ** (depth - 1 - k)) for k in range(depth)]
-    return [f - alpha for f in faded[:-1]] + [faded[-1]]
-
-
-def companion_before_weight(weight, alpha, depth):
-    pulls = [-1.0]
-    while len(pulls) < depth:
-        pulls.insert(0, weight * (pulls[0] - alpha))
-    return pulls
-
-
-def ending_with(last):
-    def answer(weight, alpha, depth):
-        pulls = [last(alpha)]
-        while len(pulls) < depth:
-            pulls.insert(0, weight * pulls[0] - alpha)
-        return pulls
-
-    return answer
+def faded(weight, depth):
+    return [-(weight ** (depth - 1 - k)) for k in range(depth)]
 
 
 def weights(heads, decay):
@@ -111,58 +93,52 @@ RIGHT = {
 }
 WRONG = {
     "chain_pulls": [
-        dict(no_companions=lambda w, a, n: [-(w ** (n - 1 - k)) for k in range(n)]),
-        dict(alpha_added=lambda w, a, n: chain_pulls(w, -a, n)),
-        dict(
-            companion_at_the_end_only=lambda w, a, n: [
-                -(1 + a) * w ** (n - 1 - k) for k in range(n)
-            ]
-        ),
-        dict(added_at_the_end=ending_with(lambda a: a - 1)),
+        dict(companion_at_the_end_only=lambda w, a, n: [(1 + a) * f for f in faded(w, n)]),
+        dict(not_passed_on=lambda w, a, n: [*np.subtract(faded(w, n)[:-1], a), -1]),
+        dict(companion_at_the_end=lambda w, a, n: chain_pulls(w, a, n, -1 - a)),
+        dict(companion_before_weight=lambda w, a, n: chain_pulls(w, w * a, n)),
+        dict(added_at_the_end=lambda w, a, n: chain_pulls(w, a, n, a - 1)),
         dict(one_layer_more=lambda w, a, n: chain_pulls(w, a, n + 1)),
-        dict(floor=lambda w, a, n: [-max(w ** (n - 1 - k), a) for k in range(n)]),
-        dict(not_passed_on=not_passed_on, local_only=lambda w, a, n: [-a] * (n - 1) + [-1]),
-        dict(companion_before_weight=companion_before_weight),
-        dict(end_weighed=ending_with(lambda a: -a)),
-        dict(companion_at_the_end=ending_with(lambda a: -1 - a)),
-        dict(reversed=lambda *args: chain_pulls(*args)[::-1]),
+        dict(floor=lambda w, a, n: [min(f, -a) for f in faded(w, n)]),
+        dict(end_weighed=lambda w, a, n: chain_pulls(w, a, n, -a)),
         dict(sign=lambda *args: [-v for v in chain_pulls(*args)]),
-        dict(wrong_shape=lambda w, a, n: [-1.0]),
+        dict(alpha_added=lambda w, a, n: chain_pulls(w, -a, n), wrong_shape=lambda w, a, n: [-1.0]),
+        dict(local_only=lambda w, a, n: [-a] * (n - 1) + [-1]),
+        dict(reversed=lambda *args: chain_pulls(*args)[::-1]),
+        dict(no_companions=lambda w, a, n: faded(w, n)),
     ],
     "equal_pull": [
-        dict(weight=0.8, from_the_example=0.5, one=1, product=0.64, before_the_weight=0.25),
-        dict(negative=-0.2, other=0.3),
+        dict(before_the_weight=0.25, from_the_example=0.5, negative=-0.2, product=0.64, weight=0.8),
+        dict(other=0.3, one=1),
     ],
     "weights": [
-        dict(decay_1=weights_of_the_series, softmax=softmax),
-        dict(not_normalised=lambda n, d: [d**k for k in range(n)]),
-        dict(reversed=lambda n, d: weights(n, d)[::-1]),
-        dict(shifted=lambda n, d: [d ** (k + 1) for k in range(n)]),
+        dict(shifted=lambda n, d: [d ** (k + 1) for k in range(n)], equal=lambda n, d: [1 / n] * n),
+        dict(not_normalised=lambda n, d: [d**k for k in range(n)], decay_1=weights_of_the_series),
+        dict(linear=lambda n, d: [1 - d * k for k in range(n)], softmax=softmax),
         dict(mean=lambda n, d: [d**k / n for k in range(n)]),
-        dict(linear=lambda n, d: [1 - d * k for k in range(n)], equal=lambda n, d: [1 / n] * n),
+        dict(reversed=lambda n, d: weights(n, d)[::-1]),
     ],
     "shrink": [
-        dict(minimum=shrink_but("any_membrane", lambda m, s, b: b.min((1, 3)))),
-        dict(majority=shrink_but("any_membrane", lambda m, s, b: b.mean((1, 3)) >= 0.5)),
-        dict(tiles=tiled, area_for_any=shrink_but("any_membrane", lambda m, s, b: b.mean((1, 3)))),
-        dict(strided_for_all=lambda m, s, rule: m[::s, ::s]),
-        dict(sum=shrink_but("area", lambda m, s, b: b.sum((1, 3)))),
-        dict(rounded=shrink_but("area", lambda m, s, b: b.mean((1, 3)) > 0.5)),
         dict(other_corner=shrink_but("strided", lambda m, s, b: m[s - 1 :: s, s - 1 :: s])),
+        dict(majority=shrink_but("any_membrane", lambda m, s, b: b.mean((1, 3)) >= 0.5)),
+        dict(middle=shrink_but("strided", lambda m, s, b: m[s // 2 :: s, s // 2 :: s])),
+        dict(area_for_any=shrink_but("any_membrane", lambda m, s, b: b.mean((1, 3))), tiles=tiled),
         dict(any_for_strided=shrink_but("strided", lambda m, s, b: b.max((1, 3)))),
+        dict(minimum=shrink_but("any_membrane", lambda m, s, b: b.min((1, 3)))),
+        dict(rounded=shrink_but("area", lambda m, s, b: b.mean((1, 3)) > 0.5)),
         dict(fixed_strided=shrink_but("strided", lambda m, s, b: m[::2, ::2])),
         dict(fixed_strided=shrink_but("strided", lambda m, s, b: m[::3, ::3])),
         dict(fixed_area=shrink_but("area", lambda m, s, b: b.sum((1, 3)) / 4)),
         dict(fixed_area=shrink_but("area", lambda m, s, b: b.sum((1, 3)) / 9)),
         dict(maximum=shrink_but("area", lambda m, s, b: b.max((1, 3)))),
-        dict(middle=shrink_but("strided", lambda m, s, b: m[s // 2 :: s, s // 2 :: s])),
+        dict(sum=shrink_but("area", lambda m, s, b: b.sum((1, 3)))),
+        dict(strided_for_all=lambda m, s, rule: m[::s, ::s]),
     ],
     "painted_width": [
-        dict(always_seen=[1, 10], one_in_eight=[0.125, 10], complement=[0.625, 10]),
-        dict(swapped=[10, 0.375]),
-        dict(swapped=[0.375, 0.375], percent=[37.5, 10], positions=[3, 10]),
-        dict(in_blocks=[0.375, 1.25], other=[0.5, 10]),
-        dict(other=[0.375, 9], one_block=[0.375, 8], two_blocks=[0.375, 16], kept=[0.375, 3]),
-        dict(sum=[0.375, 11], half=[0.375, 12], wrong_shape=[10]),
+        dict(one_in_eight=[0.125, 10], in_blocks=[0.375, 1.25], complement=[0.625, 10]),
+        dict(swapped=[0.375, 0.375], two_blocks=[0.375, 16], one_block=[0.375, 8], other=[0.5, 10]),
+        dict(always_seen=[1, 10], swapped=[10, 0.375], percent=[37.5, 10], positions=[3, 10]),
+        dict(other=[0.375, 9], half=[0.375, 12], wrong_shape=[10], kept=[0.375, 3]),
+        dict(sum=[0.375, 11]),
     ],
 }

@@ -1,5 +1,7 @@
 """Right and wrong answers to the exercises of chapter 10."""
 
+from functools import partial
+
 import numpy as np
 from skimage.measure import block_reduce
 
@@ -89,65 +91,55 @@ RIGHT = {
 }
 WRONG = {
     "pyramid": [
-        dict(strided=pyramid_by(lambda image: image[::2, ::2])),
-        dict(maximum=pyramid_by(lambda image: blocks(image).max((1, 3))), tiles=pyramid_by(tiled)),
-        dict(sum=pyramid_by(lambda image: blocks(image).sum((1, 3)))),
-        dict(reversed=lambda image, levels: pyramid(image, levels)[::-1]),
-        dict(no_original=lambda image, levels: pyramid(image, levels)[1:]),
         dict(factor_two_always=lambda image, levels: [image] + [halve(image)] * (levels - 1)),
-        dict(wrong_shape=lambda image, levels: image, shapes=lambda image, levels: [image]),
+        dict(not_from_the_copy=lambda image, levels: [image, halve(image), image[::4, ::4]]),
+        dict(columns_only=pyramid_by(lambda image: (image[:, ::2] + image[:, 1::2]) / 2), raised=3),
         dict(shapes=lambda image, levels: [image, halve(image), halve(image[:4])]),
-        dict(squares_only=pyramid_by(square_only)),
-        dict(squares_only=pyramid_by(sides_swapped)),
-        dict(one_level_more=lambda image, levels: pyramid(image, levels + 1)),
-        dict(one_level_less=lambda image, levels: pyramid(image, levels - 1)),
         dict(begins_halved=lambda image, levels: pyramid(image, levels + 1)[1:]),
         dict(rows_only=pyramid_by(lambda image: (image[::2] + image[1::2]) / 2)),
-        dict(columns_only=pyramid_by(lambda image: (image[:, ::2] + image[:, 1::2]) / 2)),
-        dict(other_corner=pyramid_by(lambda image: image[1::2, 1::2])),
+        dict(one_level_more=lambda image, levels: pyramid(image, levels + 1)),
+        dict(one_level_less=lambda image, levels: pyramid(image, levels - 1)),
+        dict(no_original=lambda image, levels: pyramid(image, levels)[1:], tiles=pyramid_by(tiled)),
+        dict(maximum=pyramid_by(lambda image: blocks(image).max((1, 3)))),
+        dict(reversed=lambda image, levels: pyramid(image, levels)[::-1]),
         dict(minimum=pyramid_by(lambda image: blocks(image).min((1, 3)))),
-        dict(not_from_the_copy=lambda image, levels: [image, halve(image), image[::4, ::4]]),
-        dict(wrong_axes=mean_over(0, 2), not_doubling=factors_of_two),
+        dict(other_corner=pyramid_by(lambda image: image[1::2, 1::2]), not_doubling=factors_of_two),
+        dict(sum=pyramid_by(lambda image: blocks(image).sum((1, 3))), wrong_axes=mean_over(0, 2)),
         dict(levels_ignored=lambda image, levels: pyramid(image, 3)),
-        dict(raised=lambda image, levels: 1 / 0),
-        dict(raised=3),
+        dict(strided=pyramid_by(lambda image: image[::2, ::2]), raised=lambda image, levels: 1 / 0),
+        dict(wrong_shape=lambda image, levels: image, squares_only=pyramid_by(sides_swapped)),
+        dict(shapes=lambda image, levels: [image], squares_only=pyramid_by(square_only)),
     ],
     "dips": [
-        dict(unchanged=[0.24, 0.06], one_pixel=[0.03, 0.06], area=[0.01125, 0.06]),
-        dict(remainder=[0.15, 0.06], smaller_piece=[0.09, 0.03], halves=[0.09, 0.045]),
-        dict(same_as_best=[0.09, 0.09], zero=[0.09, 0], wrong_shape=0.09, swapped=[0.06, 0.09]),
-        dict(percent=[9, 6]),
-        dict(percent=[0.09, 6], share=[0.375, 0.25]),
-        dict(share=[0.09, 0.25], share_in_percent=[37.5, 25]),
-        dict(share_in_percent=[0.09, 25], other=[0.2, 0.06]),
-        dict(other=[0.09, 0.01]),
+        dict(share_in_percent=[37.5, 25], smaller_piece=[0.09, 0.03], same_as_best=[0.09, 0.09]),
+        dict(share_in_percent=[0.09, 25], unchanged=[0.24, 0.06], one_pixel=[0.03, 0.06]),
+        dict(remainder=[0.15, 0.06], area=[0.01125, 0.06], halves=[0.09, 0.045], percent=[0.09, 6]),
+        dict(swapped=[0.06, 0.09], share=[0.375, 0.25], other=[0.09, 0.01], wrong_shape=0.09),
+        dict(share=[0.09, 0.25], other=[0.2, 0.06], zero=[0.09, 0], percent=[9, 6]),
     ],
     "extra_parameters": [
-        dict(only_scale_convs=lambda b, d: sum(10 * b * 2**k for k in range(1, d))),
-        dict(only_wider=lambda b, d: sum(9 * b * b * 4**k for k in range(1, d))),
-        dict(no_bias=lambda b, d: parameters(b, d, bias=0)),
-        dict(with_level_1=lambda b, d: parameters(b, d, first=0)),
-        dict(with_bottom=lambda b, d: parameters(b, d, last=d + 1)),
-        dict(both_convs=lambda b, d: parameters(b, d, convs=2)),
-        dict(old_width=lambda b, d: parameters(b, d, convs=0.5)),
-        dict(level_missing=lambda b, d: parameters(b, d, last=d - 1)),
-        dict(not_doubling=lambda b, d: (d - 1) * (10 * b + 9 * b * b)),
         dict(
             whole_convolution=lambda b, d: sum(
                 11 * f + 27 * f * f // 2 for f in [b * 2**k for k in range(1, d)]
             )
         ),
-        dict(other=lambda b, d: 3120),
+        dict(only_scale_convs=lambda b, d: sum(10 * b * 2**k for k in range(1, d))),
+        dict(only_wider=lambda b, d: sum(9 * b * b * 4**k for k in range(1, d))),
+        dict(not_doubling=lambda b, d: (d - 1) * (10 * b + 9 * b * b), other=lambda b, d: 3120),
+        dict(level_missing=lambda b, d: parameters(b, d, last=d - 1)),
+        dict(with_bottom=lambda b, d: parameters(b, d, last=d + 1)),
+        dict(with_level_1=partial(parameters, first=0), old_width=partial(parameters, convs=0.5)),
+        dict(both_convs=partial(parameters, convs=2), no_bias=partial(parameters, bias=0)),
     ],
     "two_ways": [
-        dict(swapped=[68, 56], direct=[56, 56], other=[50, 68]),
-        dict(other=[56, 60], coarse_pixels=[7, 68], no_scale_conv=[40, 68]),
-        dict(scale_conv_only=[24, 68], factor_16=[112, 68], factor_4=[28, 68], level_3=[56, 32]),
-        dict(bottom=[56, 140], no_poolings=[56, 61], before_block=[56, 36]),
+        dict(scale_conv_only=[24, 68], no_scale_conv=[40, 68], coarse_pixels=[7, 68]),
+        dict(before_block=[56, 36], no_poolings=[56, 61], factor_16=[112, 68], factor_4=[28, 68]),
+        dict(swapped=[68, 56], level_3=[56, 32], bottom=[56, 140], direct=[56, 56], other=[50, 68]),
+        dict(other=[56, 60]),
     ],
     "safe_share": [
-        dict(one_side=0.8213, one_axis=0.8125, complement=0.3398, tile_128=0.390625, pixels=208**2),
+        dict(wrong_shape="two thirds", complement=0.3398, tile_128=0.390625, one_side=0.8213),
+        dict(one_axis=0.8125, pixels=208**2, percent=66.02, other=0.5),
         dict(percent=66),
-        dict(percent=66.02, other=0.5, wrong_shape="two thirds"),
     ],
 }

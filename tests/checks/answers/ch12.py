@@ -1,5 +1,7 @@
 """Right and wrong answers to the exercises of chapter 12."""
 
+from functools import partial
+
 import numpy as np
 
 
@@ -13,21 +15,31 @@ def rate(step, steps, warmup, peak, start=0.1):
     return peak * cosine((step - warmup) / (steps - warmup))
 
 
-def after_warmup(wrong):
-    """The right warm-up, and something else for the cosine."""
-    return lambda step, steps, warmup, peak: (
-        rate(step, steps, warmup, peak) if step < warmup else wrong(step, steps, warmup, peak)
-    )
+def falling(shape):
+    """The right warm-up, and something else for the cosine, from 0 to 1."""
+
+    def answer(step, steps, warmup, peak):
+        if step < warmup:
+            return rate(step, steps, warmup, peak)
+        return peak * shape((step - warmup) / (steps - warmup))
+
+    return answer
 
 
-def batch_slices(seed, step, n, size):
-    return np.random.default_rng([seed, step]).integers(0, n, size)
+def seeded(by, more=0):
+    """Slices drawn with a seed that is made of seed and step, from ``more`` than n."""
+
+    def answer(seed, step, n, size):
+        return np.random.default_rng(by(seed, step)).integers(0, n + more, size)
+
+    return answer
 
 
-def drawn(seeded, n, size):
-    return np.random.default_rng(seeded).integers(0, n, size)
+def by_pair(seed, step):
+    return [seed, step]
 
 
+batch_slices = seeded(by_pair)
 GENERATOR = np.random.default_rng(0)
 
 
@@ -72,18 +84,6 @@ def falls_off_the_end(steps, validation, patience):
         if i - best == patience:
             return steps[i], steps[best]
     return None
-
-
-def keeps_the_last_at_the_end(steps, validation, patience):
-    return falls_off_the_end(steps, validation, patience) or (steps[-1], steps[-1])
-
-
-def past_the_end(steps, validation, patience):
-    i = best = 0
-    while i - best < patience:
-        i += 1
-        best = i if validation[i] > validation[best] else best
-    return steps[i], steps[best]
 
 
 def best_of(scores, steps):
@@ -132,82 +132,61 @@ RIGHT = {
 }
 WRONG = {
     "rate": [
-        dict(from_zero=lambda s, n, w, p: rate(s, n, w, p, start=0)),
-        dict(cosine_from_step_0=after_warmup(lambda s, n, w, p: p * cosine(s / n))),
-        dict(cosine_too_long=after_warmup(lambda s, n, w, p: p * cosine((s - w) / n))),
-        dict(no_half=after_warmup(lambda s, n, w, p: 2 * rate(s, n, w, p))),
-        dict(no_warmup=lambda s, n, w, p: p * cosine(s / n)),
         dict(
-            degrees=after_warmup(lambda s, n, w, p: p * (1 + np.cos(180 * (s - w) / (n - w))) / 2)
+            cosine_from_step_0=lambda s, n, w, p: p * cosine(s / n) if s >= w else rate(s, n, w, p)
         ),
-        dict(linear=after_warmup(lambda s, n, w, p: p * (n - s) / (n - w))),
-        dict(upside_down=after_warmup(lambda s, n, w, p: p * cosine((n - s) / (n - w)))),
-        dict(no_pi=after_warmup(lambda s, n, w, p: p * cosine((s - w) / (n - w) / np.pi))),
-        dict(below_zero=after_warmup(lambda s, n, w, p: p * np.cos(np.pi * (s - w) / (n - w)))),
-        dict(half_done=after_warmup(lambda s, n, w, p: None), other=lambda s, n, w, p: p),
-        dict(flat_warmup=lambda s, n, w, p: p / 10 if s < w else rate(s, n, w, p)),
+        dict(fixed=lambda s, n, w, p: 0.0001 + (p - 0.0001) * s / w if s < w else rate(s, n, w, p)),
         dict(overshoots=lambda s, n, w, p: p / 10 + p * s / w if s < w else rate(s, n, w, p)),
+        dict(flat_warmup=lambda s, n, w, p: p / 10 if s < w else rate(s, n, w, p)),
+        dict(cosine_too_long=lambda s, n, w, p: rate(s, n + w * (s >= w), w, p)),
+        dict(half_done=lambda s, n, w, p: rate(s, n, w, p) if s < w else None),
+        dict(fixed=lambda s, n, w, p: rate(s, 100, w, p) if s < 100 else 0.0),
+        dict(divided_by_warmup=lambda s, n, w, p: rate(s, n, w, p) + 0 / w),
+        dict(degrees=falling(lambda part: (1 + np.cos(180 * part)) / 2)),
+        dict(below_zero=falling(lambda part: np.cos(np.pi * part)), other=lambda s, n, w, p: p),
+        dict(zero_warmup=lambda s, n, w, p: rate(s, n, w or 20, p)),
+        dict(upside_down=falling(lambda part: cosine(1 - part)), from_zero=partial(rate, start=0)),
+        dict(no_pi=falling(lambda part: cosine(part / np.pi))),
+        dict(no_half=falling(lambda part: 2 * cosine(part)), linear=falling(lambda part: 1 - part)),
+        dict(no_warmup=lambda s, n, w, p: p * cosine(s / n), wrong_shape=lambda s, n, w, p: "fast"),
         dict(fixed=lambda s, n, w, p: rate(s, n, w, 0.001)),
         dict(fixed=lambda s, n, w, p: rate(s, n, 20, p)),
-        dict(fixed=lambda s, n, w, p: rate(s, 100, w, p) if s < 100 else 0.0),
-        dict(fixed=lambda s, n, w, p: 0.0001 + (p - 0.0001) * s / w if s < w else rate(s, n, w, p)),
-        dict(divided_by_warmup=lambda s, n, w, p: rate(s, n, w, p) + 0 / w),
-        dict(zero_warmup=lambda s, n, w, p: rate(s, n, w or 20, p)),
-        dict(wrong_shape=lambda s, n, w, p: "fast"),
     ],
     "batch_slices": [
+        dict(never=lambda seed, step, n, size: 2 * batch_slices(seed, step, (n + 1) // 2, size)),
+        dict(never_first=lambda seed, step, n, size: batch_slices(seed, step, n - 1, size) + 1),
+        dict(repeated=lambda seed, step, n, size: [batch_slices(seed, step, n, 1)[0]] * size),
+        dict(wrong_shape=lambda seed, step, n, size: batch_slices(seed, step, n, size) / 2),
+        dict(out_of_range=lambda seed, step, n, size: batch_slices(seed, step, 30, size)),
+        dict(fixed_size=lambda seed, step, n, size: batch_slices(seed, step, n, 4)),
         dict(remembers=lambda seed, step, n, size: GENERATOR.integers(0, n, size)),
-        dict(
-            seed_only=lambda seed, step, n, size: np.random.default_rng(seed).integers(0, n, size)
-        ),
-        dict(
-            sum=lambda seed, step, n, size: np.random.default_rng(seed + step).integers(0, n, size)
-        ),
-        dict(
-            step_only=lambda seed, step, n, size: np.random.default_rng(step).integers(0, n, size)
-        ),
-        dict(product=lambda seed, step, n, size: drawn(seed * step, n, size)),
-        dict(never_last=lambda seed, step, n, size: drawn([seed, step], n - 1, size)),
-        dict(never_first=lambda seed, step, n, size: drawn([seed, step], n - 1, size) + 1),
-        dict(never=lambda seed, step, n, size: 2 * drawn([seed, step], n // 2 + n % 2, size)),
-        dict(out_of_range=lambda seed, step, n, size: drawn([seed, step], n + 1, size)),
-        dict(out_of_range=lambda seed, step, n, size: drawn([seed, step], 30, size)),
-        dict(fixed_size=lambda seed, step, n, size: drawn([seed, step], n, 4)),
-        dict(shared=lambda seed, step, n, size: drawn(1000 * seed + step, n, size)),
-        dict(shared=lambda seed, step, n, size: drawn(seed + 100 * step, n, size)),
-        dict(wrong_shape=lambda seed, step, n, size: (n - 1) * drawn([seed, step], n, size) / n),
-        dict(
-            repeated=lambda seed, step, n, size: [
-                int(drawn([seed, step], n, 1)[0]) for _ in range(size)
-            ]
-        ),
-        dict(wrong_shape=lambda seed, step, n, size: [step]),
+        dict(shared=seeded(lambda seed, step: 1000 * seed + step), out_of_range=seeded(by_pair, 1)),
+        dict(shared=seeded(lambda seed, step: seed + 100 * step), never_last=seeded(by_pair, -1)),
         dict(wrong_shape=lambda seed, step, n, size: "slices"),
+        dict(product=seeded(lambda seed, step: seed * step)),
+        dict(wrong_shape=lambda seed, step, n, size: [step]),
+        dict(sum=seeded(lambda seed, step: seed + step), seed_only=seeded(lambda seed, step: seed)),
+        dict(step_only=seeded(lambda seed, step: step)),
     ],
     "stopped": [
-        dict(late=lambda s, v, p: stopped(s, v, p, start=1)),
-        dict(early=lambda s, v, p: stopped(s, v, p, start=-1)),
-        dict(ties=lambda s, v, p: stopped(s, v, p, better=np.greater_equal)),
-        dict(never_resets=lambda s, v, p: stopped(s, v, p, reset=False)),
-        dict(from_the_last=from_the_last, whole_history=whole_history, asks_first=asks_first),
-        dict(peeked=lambda s, v, p: (stopped(s, v, p)[0], best_of(v, s))),
-        dict(never_stops=lambda s, v, p: (s[-1], best_of(v, s))),
-        dict(keeps_the_end=lambda s, v, p: stopped(s, v, p)[:1] * 2),
-        dict(in_steps=lambda s, v, p: stopped(s, v, 1)),
-        dict(lowest=lambda s, v, p: stopped(s, v, p, better=np.less)),
-        dict(index=lambda s, v, p: stopped(range(len(s)), v, p)),
-        dict(score=lambda s, v, p: (stopped(s, v, p)[0], stopped(v, v, p)[1])),
-        dict(swapped=lambda s, v, p: stopped(s, v, p)[::-1]),
-        dict(end_alone=lambda s, v, p: stopped(s, v, p)[0]),
-        dict(kept_alone=lambda s, v, p: stopped(s, v, p)[1], past_the_end=falls_off_the_end),
-        dict(to_the_end=keeps_the_last_at_the_end, past_the_end=past_the_end),
-        dict(fixed=lambda s, v, p: stopped(s, v, 3)),
         dict(to_the_end=lambda s, v, p: stopped([20 * (i + 1) for i in range(len(s))], v, p)),
-        dict(fixed=lambda s, v, p: (180, 120) if p == 3 else (40, 30)),
-        dict(other=lambda s, v, p: (s[0], s[0]), wrong_shape=lambda s, v, p: "never"),
+        dict(past_the_end=lambda s, v, p: falls_off_the_end(s, v, p) or s[len(s)]),
+        dict(to_the_end=lambda s, v, p: falls_off_the_end(s, v, p) or s[-1:] * 2),
+        dict(score=lambda s, v, p: (stopped(s, v, p)[0], stopped(v, v, p)[1])),
+        dict(peeked=lambda s, v, p: (stopped(s, v, p)[0], best_of(v, s)), asks_first=asks_first),
+        dict(fixed=lambda s, v, p: (180, 120) if p == 3 else (40, 30), from_the_last=from_the_last),
+        dict(keeps_the_end=lambda s, v, p: stopped(s, v, p)[:1] * 2, whole_history=whole_history),
+        dict(never_stops=lambda s, v, p: (s[-1], best_of(v, s)), early=partial(stopped, start=-1)),
+        dict(index=lambda s, v, p: stopped(range(len(s)), v, p), past_the_end=falls_off_the_end),
+        dict(ties=partial(stopped, better=np.greater_equal), wrong_shape=lambda s, v, p: "never"),
+        dict(swapped=lambda s, v, p: stopped(s, v, p)[::-1], other=lambda s, v, p: (s[0], s[0])),
+        dict(kept_alone=lambda s, v, p: stopped(s, v, p)[1], late=partial(stopped, start=1)),
+        dict(end_alone=lambda s, v, p: stopped(s, v, p)[0], fixed=lambda s, v, p: stopped(s, v, 3)),
+        dict(never_resets=partial(stopped, reset=False), in_steps=lambda s, v, p: stopped(s, v, 1)),
+        dict(lowest=partial(stopped, better=np.less)),
     ],
     "computed_steps": [
-        dict(nothing_lost=350, first_only=400, score_counts=387, only_lost=87, from_the_kill=363),
-        dict(from_scratch=837, other=12),
+        dict(from_the_kill=363, nothing_lost=350, score_counts=387, from_scratch=837, only_lost=87),
+        dict(first_only=400, other=12),
     ],
 }

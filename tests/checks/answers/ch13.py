@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -74,78 +75,65 @@ RIGHT = {
 }
 WRONG = {
     "paired": [
-        dict(by_place=lambda a, b: [y - x for x, y in zip(a.values(), b.values(), strict=True)]),
         dict(
             by_sorted_place=lambda a, b: [
                 b[y] - a[x] for x, y in zip(sorted(a), sorted(b), strict=True)
             ]
         ),
-        dict(sign=lambda a, b: [-v for v in paired(a, b)]),
-        dict(missing_as_zero=lambda a, b: [b.get(f, 0) - a.get(f, 0) for f in range(5)]),
-        dict(mean=lambda a, b: np.mean(paired(a, b))),
         dict(
             difference_of_means=lambda a, b: np.mean(list(b.values())) - np.mean(list(a.values()))
         ),
-        dict(order_of_first=lambda a, b: [b[f] - a[f] for f in a if f in b]),
-        dict(order_of_second=lambda a, b: [b[f] - a[f] for f in b if f in a]),
+        dict(by_place=lambda a, b: [y - x for x, y in zip(a.values(), b.values(), strict=True)]),
         dict(zero_lost=lambda a, b: [b[f] - a[f] for f in sorted(a) if a.get(f) and b.get(f)]),
-        dict(zero_lost_first=lambda a, b: [b[f] - a[f] for f in sorted(b) if a.get(f)]),
+        dict(missing_as_zero=lambda a, b: [b.get(f, 0) - a.get(f, 0) for f in range(5)]),
         dict(zero_lost_second=lambda a, b: [b[f] - a[f] for f in sorted(a) if b.get(f)]),
-        dict(missing_fold=differences_of_all),
+        dict(zero_lost_first=lambda a, b: [b[f] - a[f] for f in sorted(b) if a.get(f)]),
         dict(set_order=lambda a, b: [b[f] - a[f] for f in a.keys() & b.keys()]),
-        dict(by_size=lambda a, b: sorted(paired(a, b))),
+        dict(order_of_second=lambda a, b: [b[f] - a[f] for f in b if f in a]),
+        dict(order_of_first=lambda a, b: [b[f] - a[f] for f in a if f in b]),
+        dict(sign=lambda a, b: [-v for v in paired(a, b)], mean=lambda a, b: np.mean(paired(a, b))),
+        dict(by_size=lambda a, b: sorted(paired(a, b)), missing_fold=differences_of_all),
     ],
     "interval": [
-        dict(normal=lambda a, b: interval(a, b, 1.96)),
+        dict(unpaired=lambda a, b: stats.ttest_ind(b, a, equal_var=False).confidence_interval()),
+        dict(fixed_n=lambda a, b: interval(a, b, stats.t.ppf(0.975, 5) * (len(a) / 6) ** 0.5)),
+        dict(unpaired_pooled=lambda a, b: stats.ttest_ind(b, a).confidence_interval()),
+        dict(reach=lambda a, b: ((b - a).mean(), interval(a, b)[1] - (b - a).mean())),
+        dict(one_sided=lambda a, b: interval(a, b, stats.t.ppf(0.95, len(a) - 1))),
+        dict(reversed=lambda a, b: interval(a, b, stats.t.ppf(0.025, len(a) - 1))),
+        dict(fixed_factor=lambda a, b: interval(a, b, stats.t.ppf(0.975, 5))),
+        dict(degrees=lambda a, b: interval(a, b, stats.t.ppf(0.975, len(a)))),
+        dict(five_folds=lambda a, b: interval(a, b, stats.t.ppf(0.975, 4))),
         dict(normal=lambda a, b: interval(a, b, stats.norm.ppf(0.975))),
         dict(five_folds_rounded=lambda a, b: interval(a, b, 2.776)),
-        dict(five_folds=lambda a, b: interval(a, b, stats.t.ppf(0.975, 4))),
-        dict(fixed_factor=lambda a, b: interval(a, b, stats.t.ppf(0.975, 5))),
-        dict(fixed_n=lambda a, b: interval(a, b, stats.t.ppf(0.975, 5) * (len(a) / 6) ** 0.5)),
-        dict(one_sided=lambda a, b: interval(a, b, stats.t.ppf(0.95, len(a) - 1))),
-        dict(degrees=lambda a, b: interval(a, b, stats.t.ppf(0.975, len(a)))),
-        dict(population_sd=lambda a, b: interval(a, b, ddof=0)),
-        dict(without_root_n=lambda a, b: interval(a, b, root=False)),
-        dict(sign=lambda a, b: interval(b, a)),
-        dict(unpaired=lambda a, b: stats.ttest_ind(b, a, equal_var=False).confidence_interval()),
-        dict(unpaired_pooled=lambda a, b: stats.ttest_ind(b, a).confidence_interval()),
-        dict(reversed=lambda a, b: interval(a, b)[::-1]),
-        dict(reversed=lambda a, b: interval(a, b, stats.t.ppf(0.025, len(a) - 1))),
-        dict(reach=lambda a, b: ((b - a).mean(), interval(a, b)[1] - (b - a).mean())),
-        dict(wrong_shape=lambda a, b: (b - a).mean()),
+        dict(without_root_n=partial(interval, root=False), population_sd=partial(interval, ddof=0)),
+        dict(reversed=lambda a, b: interval(a, b)[::-1], normal=lambda a, b: interval(a, b, 1.96)),
+        dict(wrong_shape=lambda a, b: (b - a).mean(), sign=lambda a, b: interval(b, a)),
     ],
     "pencil": [
-        dict(variance=(2, 3.5, True), population_sd=(2, 2.8**0.5, True)),
-        dict(sign_lost=(2.4, float(np.std([3, 1, 2, 4, 2], ddof=1)), False)),
-        dict(sum=(10, 3.5**0.5, True)),
         dict(mean_deviation=(2, float(np.mean(np.abs(np.array([3, -1, 2, 4, 2]) - 2))), True)),
-        dict(standard_error=(2, 0.84, True), unit=(0.02, 0.0187, True)),
-        dict(not_a_bool=(2, 1.871, (-0.32, 4.32)), conclusion=(2, 1.871, False)),
-        dict(quoted=(2, 1.871, "True")),
-        dict(quoted=(2, 1.871, "False"), other=(2.5, 1.871, True)),
-        dict(other=(2, 1.2345, True), wrong_shape=("two", 1.871, True)),
-        dict(wrong_shape=2),
-        dict(wrong_shape=(2, 1.871)),
+        dict(sign_lost=(2.4, float(np.std([3, 1, 2, 4, 2], ddof=1)), False), wrong_shape=2),
+        dict(not_a_bool=(2, 1.871, (-0.32, 4.32)), population_sd=(2, 2.8**0.5, True)),
+        dict(wrong_shape=("two", 1.871, True), standard_error=(2, 0.84, True)),
+        dict(conclusion=(2, 1.871, False), quoted=(2, 1.871, "False"), unit=(0.02, 0.0187, True)),
+        dict(quoted=(2, 1.871, "True"), sum=(10, 3.5**0.5, True), other=(2.5, 1.871, True)),
+        dict(variance=(2, 3.5, True), other=(2, 1.2345, True), wrong_shape=(2, 1.871)),
     ],
     "best_of": [
-        dict(fixed_k=lambda s, k: best_of(s, 2), mean=lambda s, k: np.mean(s)),
-        dict(median=lambda s, k: np.median([max(c) for c in itertools.combinations(s, k)])),
-        dict(median_of_scores=lambda s, k: np.median(s)),
-        dict(mean=lambda s, k: np.mean([np.median(c) for c in itertools.combinations(s, k)])),
-        dict(best_of_all=lambda s, k: max(s)),
         dict(
             with_replacement=lambda s, k: np.mean([max(c) for c in itertools.product(s, repeat=k)])
         ),
-        dict(with_itself=lambda s, k: np.mean([max(c) for c in with_itself(s, k)])),
-        dict(top_k=lambda s, k: np.mean(sorted(s)[-k:]), first_k=lambda s, k: max(s[:k])),
+        dict(mean=lambda s, k: np.mean([np.median(c) for c in itertools.combinations(s, k)])),
+        dict(median=lambda s, k: np.median([max(c) for c in itertools.combinations(s, k)])),
         dict(worst=lambda s, k: np.mean([min(c) for c in itertools.combinations(s, k)])),
+        dict(with_itself=lambda s, k: np.mean([max(c) for c in with_itself(s, k)])),
+        dict(median_of_scores=lambda s, k: np.median(s), fixed_k=lambda s, k: best_of(s, 2)),
+        dict(top_k=lambda s, k: np.mean(sorted(s)[-k:]), best_of_all=lambda s, k: max(s)),
+        dict(first_k=lambda s, k: max(s[:k]), mean=lambda s, k: np.mean(s)),
     ],
     "reading": [
-        dict(does_not_follow={"a", "c"}),
-        dict(does_not_follow={"b"}),
-        dict(does_not_follow={"c", "d", "e"}, empty=set(), missing_c={"e"}, missing_e={"c"}),
-        dict(letters={"f"}, wrong_shape="c, e"),
-        dict(wrong_shape="ce"),
-        dict(wrong_shape=3),
+        dict(does_not_follow={"c", "d", "e"}, wrong_shape="c, e", missing_c={"e"}, missing_e={"c"}),
+        dict(does_not_follow={"a", "c"}, wrong_shape="ce", letters={"f"}, empty=set()),
+        dict(does_not_follow={"b"}, wrong_shape=3),
     ],
 }

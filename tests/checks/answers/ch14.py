@@ -10,69 +10,49 @@ def up(n):
     return -(-n // 16) * 16
 
 
-def working_size(rows, columns, pixel_nm):
-    zoom = pixel_nm / 4
-    return zoom, up(round(rows * zoom)), up(round(columns * zoom))
+def sized(whole=round, padded=up):
+    """A function that gives the working size, with its two roundings."""
+
+    def answer(rows, columns, pixel_nm):
+        zoom = pixel_nm / 4
+        return zoom, *(padded(whole(side * zoom)) for side in (rows, columns))
+
+    return answer
 
 
-def inverse(rows, columns, pixel_nm):
-    return 4 / pixel_nm, up(round(rows * 4 / pixel_nm)), up(round(columns * 4 / pixel_nm))
+working_size = sized()
 
 
-def rounded_down(rows, columns, pixel_nm):
-    zoom = pixel_nm / 4
-    return zoom, round(rows * zoom) // 16 * 16, round(columns * zoom) // 16 * 16
+def at_each_pixel(choose):
+    """A function that makes each pixel of a line of the weights and values of tiles there."""
+
+    def answer(tiles, starts, weight, length):
+        line = []
+        for at in range(length):
+            covering = [
+                (weight[at - start], tile[at - start])
+                for tile, start in zip(tiles, starts, strict=True)
+                if 0 <= at - start < len(tile)
+            ]
+            weights, values = np.transpose(covering)
+            line.append(choose(weights, values))
+        return line
+
+    return answer
 
 
-def nearest(rows, columns, pixel_nm):
-    zoom = pixel_nm / 4
-    return zoom, *(round(round(side * zoom) / 16) * 16 for side in (rows, columns))
-
-
-def no_padding(rows, columns, pixel_nm):
-    return pixel_nm / 4, round(rows * pixel_nm / 4), round(columns * pixel_nm / 4)
-
-
-def padded_first(rows, columns, pixel_nm):
-    zoom = pixel_nm / 4
-    return zoom, round(up(rows) * zoom), round(up(columns) * zoom)
-
-
-def one_more_at_16(rows, columns, pixel_nm):
-    zoom = pixel_nm / 4
-    return zoom, (round(rows * zoom) // 16 + 1) * 16, (round(columns * zoom) // 16 + 1) * 16
-
-
-def by_int(rows, columns, pixel_nm):
-    zoom = pixel_nm / 4
-    return zoom, up(int(rows * zoom)), up(int(columns * zoom))
-
-
-def by_ceil(rows, columns, pixel_nm):
-    zoom = pixel_nm / 4
-    return zoom, up(math.ceil(rows * zoom)), up(math.ceil(columns * zoom))
-
-
-def straight_up(rows, columns, pixel_nm):
-    zoom = pixel_nm / 4
-    return [zoom, *(math.ceil(side * zoom / 16) * 16 for side in (rows, columns))]
-
-
-def blend(tiles, starts, weight, length, divide=True):
+def blend(tiles, starts, weight, length):
     total, summed = np.zeros(length), np.zeros(length)
     for tile, start in zip(tiles, starts, strict=True):
         total[start : start + len(tile)] += weight * tile
         summed[start : start + len(tile)] += weight
-    return total / summed if divide else total
-
-
-def in_place(tiles, starts, weight, length):
-    total, summed = np.zeros(length), np.zeros(length)
-    for tile, start in zip(tiles, starts, strict=True):
-        tile *= weight
-        total[start : start + len(tile)] += tile
-        summed[start : start + len(tile)] += weight
     return total / summed
+
+
+def tiles_in_place(tiles, starts, weight, length):
+    line = blend(tiles, starts, weight, length)
+    tiles[0] *= weight
+    return line
 
 
 def weight_in_place(tiles, starts, weight, length):
@@ -80,44 +60,17 @@ def weight_in_place(tiles, starts, weight, length):
     return blend(tiles, starts, weight, length)
 
 
-def last_wins(tiles, starts, weight, length):
-    line = np.zeros(length)
-    for tile, start in zip(tiles, starts, strict=True):
-        line[start : start + len(tile)] = tile
-    return line
-
-
-def by_count(tiles, starts, weight, length):
-    ones = [np.ones(len(t)) for t in tiles]
-    return blend(tiles, starts, weight, length, False) / blend(ones, starts, 1, length, False)
-
-
-def largest(tiles, starts, weight, length):
-    line = np.zeros(length)
-    for tile, start in zip(tiles, starts, strict=True):
-        line[start : start + len(tile)] = np.maximum(line[start : start + len(tile)], tile)
-    return line
-
-
-def heaviest(tiles, starts, weight, length):
-    line = np.zeros(length)
-    for at in range(length):
-        on = [
-            (weight[at - s], t[at - s])
-            for t, s in zip(tiles, starts, strict=True)
-            if s <= at < s + len(t)
-        ]
-        line[at] = max(on)[1]
-    return line
-
-
-def not_weighted(tiles, starts, weight, length):
-    ones = [np.ones(len(t)) for t in tiles]
-    return blend(tiles, starts, 1, length, False) / blend(ones, starts, weight, length, False)
-
-
 def average_flip(predict, image):
     return (predict(image) + predict(image[:, ::-1])[:, ::-1]) / 2
+
+
+def first_where(holds):
+    """The first threshold at which something is true of the shares from there on."""
+
+    def answer(cuts, largest, slack):
+        return next((cut for k, cut in enumerate(cuts) if holds(largest[k:], slack)), 0)
+
+    return answer
 
 
 def steady(cuts, largest, slack):
@@ -126,31 +79,12 @@ def steady(cuts, largest, slack):
             return cut
 
 
-def first_calm(cuts, largest, slack):
-    return next(c for c, a, b in zip(cuts, largest, largest[1:], strict=False) if a - b <= slack)
-
-
-def end_of_first_calm(cuts, largest, slack):
-    return next(
-        c for c, a, b in zip(cuts[1:], largest, largest[1:], strict=False) if a - b <= slack
-    )
-
-
-def every_step(cuts, largest, slack):
-    falls = -np.diff(largest)
-    return next(cut for k, cut in enumerate(cuts) if (falls[k:] <= slack).all())
-
-
-def against_the_last(cuts, largest, slack):
-    return next(c for c, one in zip(cuts, largest, strict=True) if one - largest[-1] <= slack)
-
-
-def from_the_second(cuts, largest, slack):
-    return steady(cuts[1:], largest[1:], slack)
+def pixels(labels):
+    return np.bincount(labels.ravel())[1:]
 
 
 def cell_areas(labels, pixel_nm):
-    return np.bincount(labels.ravel())[1:] * (pixel_nm / 1000) ** 2
+    return pixels(labels) * (pixel_nm / 1000) ** 2
 
 
 def padded(rows, columns, pixel_nm):
@@ -166,21 +100,6 @@ def working_size_by_halves(rows, columns, pixel_nm):
             side += 1
         sizes.append(side)
     return [zoom, *sizes]
-
-
-def covering(tiles, starts, weight, at):
-    """Weight and value of each tile at a pixel."""
-    for tile, start in zip(tiles, starts, strict=True):
-        if 0 <= at - start < len(tile):
-            yield weight[at - start], tile[at - start]
-
-
-def blend_pixel_by_pixel(tiles, starts, weight, length):
-    line = []
-    for at in range(length):
-        weights, values = zip(*covering(tiles, starts, weight, at), strict=True)
-        line.append(np.average(values, weights=weights))
-    return line
 
 
 def blend_by_matrix(tiles, starts, weight, length):
@@ -213,20 +132,6 @@ def in_numpy(cuts, largest, slack):
     return np.array(cuts)[np.array(largest) - still <= slack][:1]
 
 
-def relative(cuts, largest, slack):
-    for k, cut in enumerate(cuts):
-        if (largest[k] - min(largest[k:])) / largest[k] <= slack:
-            return cut
-
-
-def first_below(cuts, largest, slack):
-    """Never looks at the last threshold."""
-    for k, cut in enumerate(cuts[:-1]):
-        if largest[k] - min(largest[k + 1 :]) <= slack:
-            return cut
-    return 0
-
-
 def all_that_hold(cuts, largest, slack):
     return [cut for k, cut in enumerate(cuts) if largest[k] - min(largest[k:]) <= slack]
 
@@ -241,64 +146,69 @@ def areas_by_loop(labels, pixel_nm):
 
 RIGHT = {
     "working_size": [working_size, working_size_by_halves, padded],
-    "blend": [blend, blend_pixel_by_pixel, blend_by_matrix],
+    "blend": [blend, blend_by_matrix, at_each_pixel(lambda w, v: np.average(v, weights=w))],
     "average_flip": [average_flip, average_flip_by_numpy, average_flip_by_loop],
     "steady": [steady, from_the_end, in_numpy],
     "cell_areas": [cell_areas, regions, areas_by_loop],
 }
 WRONG = {
     "working_size": [
-        dict(inverse=inverse, rounded_down=rounded_down, nearest=nearest, no_padding=no_padding),
-        dict(padded_first=padded_first, always_one_more=one_more_at_16, cut=by_int, ceil=by_ceil),
-        dict(ceil=straight_up, other=lambda r, c, nm: (1, *working_size(r, c, nm)[1:])),
-        dict(other=lambda r, c, nm: (nm / 4, 464, working_size(r, c, nm)[2])),
-        dict(wrong_shape=lambda r, c, nm: working_size(r, c, nm)[1:]),
-        dict(wrong_shape=lambda r, c, nm: ("a", "b", "c")),
-        dict(nested=lambda r, c, nm: (nm / 4, working_size(r, c, nm)[1:])),
+        dict(padded_first=lambda r, c, nm: sized(padded=int)(up(r), up(c), nm), cut=sized(int)),
         dict(zoom_last=lambda r, c, nm: (*working_size(r, c, nm)[1:], nm / 4)),
+        dict(other=lambda r, c, nm: (nm / 4, 464, working_size(r, c, nm)[2])),
+        dict(nested=lambda r, c, nm: (nm / 4, working_size(r, c, nm)[1:]), ceil=sized(math.ceil)),
+        dict(always_one_more=sized(padded=lambda n: (n // 16 + 1) * 16)),
+        dict(other=lambda r, c, nm: (1, *working_size(r, c, nm)[1:]), no_padding=sized(padded=int)),
+        dict(wrong_shape=lambda r, c, nm: working_size(r, c, nm)[1:]),
+        dict(inverse=lambda r, c, nm: working_size(r, c, 16 / nm)),
+        dict(ceil=sized(float, lambda n: math.ceil(n / 16) * 16)),
+        dict(nearest=sized(padded=lambda n: round(n / 16) * 16)),
+        dict(rounded_down=sized(padded=lambda n: n // 16 * 16)),
+        dict(wrong_shape=lambda r, c, nm: ("a", "b", "c")),
     ],
     "blend": [
-        dict(in_place=in_place),
-        dict(in_place=weight_in_place),
-        dict(not_divided=lambda t, s, w, n: blend(t, s, w, n, divide=False)),
-        dict(plain_mean=lambda t, s, w, n: blend(t, s, np.ones(3), n), last_tile_wins=last_wins),
-        dict(divided_by_count=by_count, largest=largest, heaviest=heaviest),
-        dict(not_weighted=not_weighted),
-        dict(normalised_tiles=lambda t, s, w, n: blend(t, s, w / w.sum(), n, False)),
+        dict(divided_by_count=at_each_pixel(lambda w, v: (w * v).mean()), in_place=weight_in_place),
+        dict(not_weighted=at_each_pixel(lambda w, v: v.sum() / w.sum()), in_place=tiles_in_place),
+        dict(normalised_tiles=at_each_pixel(lambda w, v: w @ v / 1.75)),
+        dict(heaviest=at_each_pixel(lambda w, v: v[w.argmax()])),
+        dict(last_tile_wins=at_each_pixel(lambda w, v: v[-1])),
+        dict(plain_mean=at_each_pixel(lambda w, v: v.mean())),
+        dict(not_divided=at_each_pixel(lambda w, v: w @ v)),
+        dict(largest=at_each_pixel(lambda w, v: v.max())),
     ],
     "average_flip": [
+        dict(image_flipped_after=lambda f, x: (f(x) + f(x)[:, ::-1]) / 2),
+        dict(both_axes=lambda f, x: (f(x) + np.flip(f(np.flip(x)))) / 2, no_flip=lambda f, x: f(x)),
+        dict(half_of_one=lambda f, x: f(x) + f(x[:, ::-1])[:, ::-1] / 2),
         dict(not_turned_back=lambda f, x: (f(x) + f(x[:, ::-1])) / 2),
         dict(other_axis=lambda f, x: (f(x) + f(x[::-1])[::-1]) / 2),
-        dict(both_axes=lambda f, x: (f(x) + np.flip(f(np.flip(x)))) / 2),
-        dict(half_of_one=lambda f, x: f(x) + f(x[:, ::-1])[:, ::-1] / 2),
-        dict(sum=lambda f, x: f(x) + f(x[:, ::-1])[:, ::-1], no_flip=lambda f, x: f(x)),
+        dict(sum=lambda f, x: f(x) + f(x[:, ::-1])[:, ::-1]),
         dict(flip_only=lambda f, x: f(x[:, ::-1])[:, ::-1]),
-        dict(image_flipped_after=lambda f, x: (f(x) + f(x)[:, ::-1]) / 2),
     ],
     "steady": [
-        dict(first_plateau=first_calm, first_plateau_end=end_of_first_calm),
-        dict(largest_fall=lambda c, x, s: c[int(np.diff(x).argmin()) + 1], single_steps=every_step),
-        dict(last_value=against_the_last, smallest=lambda c, x, s: c[int(np.argmin(x))]),
-        dict(smallest=lambda c, x, s: steady(c, x, 0), highest=lambda c, x, s: c[-1]),
-        dict(highest=lambda c, x, s: all_that_hold(c, x, s)[-1]),
-        dict(index=lambda c, x, s: list(c).index(steady(c, x, s))),
+        dict(first_plateau_end=lambda c, x, s: c[np.argmax(-np.diff(x) <= s) + 1]),
+        dict(other=first_where(lambda x, s: x[0] - min(x[1:], default=-1) <= s)),
+        dict(single_steps=first_where(lambda x, s: (-np.diff(x) <= s).all())),
+        dict(relative=first_where(lambda x, s: (x[0] - min(x)) / x[0] <= s), several=all_that_hold),
+        dict(largest_fall=lambda c, x, s: c[np.argmin(np.diff(x)) + 1]),
+        dict(first_plateau=first_where(lambda x, s: x[0] - x[1] <= s)),
         dict(share=lambda c, x, s: x[list(c).index(steady(c, x, s))]),
-        dict(slack_ignored=lambda c, x, s: steady(c, x, 0.02), level=from_the_second),
-        dict(other=first_below, several=all_that_hold, relative=relative),
+        dict(last_value=first_where(lambda x, s: x[0] - x[-1] <= s), highest=lambda c, x, s: c[-1]),
+        dict(index=lambda c, x, s: list(c).index(steady(c, x, s))),
+        dict(highest=lambda c, x, s: all_that_hold(c, x, s)[-1]),
+        dict(slack_ignored=lambda c, x, s: steady(c, x, 0.02)),
+        dict(level=lambda c, x, s: steady(c[1:], x[1:], s)),
+        dict(smallest=lambda c, x, s: c[np.argmin(x)]),
+        dict(smallest=lambda c, x, s: steady(c, x, 0)),
     ],
     "cell_areas": [
+        dict(background_kept=lambda x, nm: np.append([0] * (0 not in x), cell_areas(x, nm))),
         dict(membrane_counted=lambda x, nm: np.bincount(x.ravel()) * (nm / 1000) ** 2),
-        dict(side_not_squared=lambda x, nm: np.bincount(x.ravel())[1:] * nm / 1000),
-        dict(nanometres=lambda x, nm: np.bincount(x.ravel())[1:] * nm**2),
-        dict(nm_to_um_once=lambda x, nm: np.bincount(x.ravel())[1:] * nm**2 / 1000),
-        dict(
-            first_dropped=lambda x, nm: np.unique(x, return_counts=True)[1][1:] * (nm / 1000) ** 2
-        ),
-        dict(
-            background_kept=lambda x, nm: np.bincount(x.ravel())[0 in x[2:3] :] * (nm / 1000) ** 2
-        ),
-        dict(fixed_4=lambda x, nm: np.bincount(x.ravel())[1:] * 16 / 1e6),
-        dict(count_squared=lambda x, nm: (np.bincount(x.ravel())[1:] * nm / 1000) ** 2),
-        dict(pixels=lambda x, nm: np.bincount(x.ravel())[1:]),
+        dict(first_dropped=lambda x, nm: cell_areas(x, nm)[0 not in x :]),
+        dict(count_squared=lambda x, nm: (pixels(x) * nm / 1000) ** 2),
+        dict(side_not_squared=lambda x, nm: pixels(x) * nm / 1000, pixels=lambda x, nm: pixels(x)),
+        dict(nm_to_um_once=lambda x, nm: pixels(x) * nm**2 / 1000),
+        dict(nanometres=lambda x, nm: pixels(x) * nm**2),
+        dict(fixed_4=lambda x, nm: pixels(x) * 16 / 1e6),
     ],
 }
