@@ -9,51 +9,44 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference_scores as reference
+from PIL import Image
 from scipy import ndimage
 
 from damunet_lite import metrics
 from damunet_lite.metrics import (
     THRESHOLDS,
     StackScores,
-    accuracy,
-    confusion,
-    dice,
     label_cells,
-    precision,
-    recall,
     score_stack,
     segmentation_score,
     thin_borders,
     trivial_baselines,
 )
 
-TRUTH = [1, 1, 1, 0, 2, 2, 2]
-ROW, CLAIM = [[1, 1, 1, 0], [0, 0, 0, 0]], [[True, False, False, True], [False] * 4]
 PARTS = ("v_rand", "v_rand_split", "v_rand_merge", "v_info", "v_info_split", "v_info_merge")
+PERFECT = dict.fromkeys(PARTS, 1)
+TRUTH = [1, 1, 1, 0, 2, 2, 2]
 
 
-def as_dict(score):
-    return {name: getattr(score, name) for name in PARTS}
+def scores_of(truth, proposal):
+    """The six segmentation scores of labels, as a dict."""
+    return vars(segmentation_score(truth, proposal))
 
 
 def slice_scores(truth, probability, thresholds, thin=True):
     """The six segmentation scores of one slice, a dict for each threshold."""
     scores = score_stack(np.asarray(truth)[None], np.asarray(probability)[None], thresholds, thin)
-    columns = range(len(thresholds))
-    return [{name: getattr(scores, name)[0, k] for name in PARTS} for k in columns]
+    return [{name: getattr(scores, name)[0, k] for name in PARTS} for k in range(len(thresholds))]
 
 
 @pytest.fixture(scope="module")
 def isbi_membranes():
     """The 30 true masks, [30, 512, 512] bool, membrane = True."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "isbi2012"
-    folder = Path(os.environ.get("DAMUNET_DATA") or beside)
-    labels = folder / "train" / "label"
+    labels = Path(os.environ.get("DAMUNET_DATA") or beside) / "train" / "label"
     if not labels.is_dir():
-        pytest.skip(f"no ISBI 2012 labels in {folder}; set DAMUNET_DATA to the stack's folder")
-    image = pytest.importorskip("PIL.Image")
-    masks = [np.asarray(image.open(labels / f"{index}.png")) for index in range(30)]
-    return np.stack(masks) == 0
+        pytest.skip(f"no ISBI 2012 labels in {labels}; set DAMUNET_DATA to the stack's folder")
+    return np.stack([np.asarray(Image.open(labels / f"{index}.png")) == 0 for index in range(30)])
 
 
 def voronoi_membranes(size, cells, seed):
@@ -69,14 +62,12 @@ def voronoi_membranes(size, cells, seed):
 
 def perturbed_probability(membrane, seed):
     """Blurred and noisy membrane probability: gaps in some borders, false specks in cells."""
-    rng = np.random.default_rng(seed)
-    noisy = membrane + rng.normal(0, 0.5, membrane.shape)
+    noisy = membrane + np.random.default_rng(seed).normal(0, 0.5, membrane.shape)
     return np.clip(ndimage.gaussian_filter(noisy, 1.5), 0, 1).astype(np.float32)
 
 
-def random_labels(seed, shape=(24, 31), density=0.3):
-    rng = np.random.default_rng(seed)
-    return label_cells(rng.random(shape) < density)
+def random_labels(seed, density=0.3):
+    return label_cells(np.random.default_rng(seed).random((24, 31)) < density)
 
 
 def differing_neighbours(labels):
@@ -86,6 +77,8 @@ def differing_neighbours(labels):
 
 
 # ---------------------------------------------------------------- pixel scores
+
+ROW, CLAIM = [[1, 1, 1, 0], [0, 0, 0, 0]], [[True, False, False, True], [False] * 4]
 
 
 @pytest.mark.parametrize(
@@ -101,123 +94,75 @@ def differing_neighbours(labels):
     ],
 )
 def test_pixel_scores_by_hand(truth, prediction, positive, counts, scores):
-    assert confusion(truth, prediction, positive) == counts
-    found = [score(truth, prediction, positive) for score in (dice, recall, precision)]
-    assert found == pytest.approx(scores)
-    assert accuracy(truth, prediction, positive) == (counts[0] + counts[3]) / sum(counts)
+    assert metrics.confusion(truth, prediction, positive) == counts
+    for score, wanted in zip(("dice", "recall", "precision"), scores, strict=True):
+        assert getattr(metrics, score)(truth, prediction, positive) == pytest.approx(wanted), score
+    wanted = (counts[0] + counts[3]) / sum(counts)
+    assert metrics.accuracy(truth, prediction, positive) == wanted
 
 
-# ---------------------------------------------------------------- golden rows
+# ---------------------------------------------------------------- segmentation scores
+
+
+def parts(v_rand, v_info, **others):
+    return {"v_rand": v_rand, "v_info": v_info, **others}
+
+
+# sizes 2, 1, 3 against 3, 3: sum p^2 = 14/36, sum t^2 = 18/36
+SPLIT_ENTROPY = math.log2(6) - (2 * math.log2(2) + 3 * math.log2(3)) / 6
+SPLIT = {"v_rand_split": 14 / 18, "v_rand_merge": 1, "v_info_split": 1 / SPLIT_ENTROPY}
+# true cells of 2, 2 and 4 pixels, the first two joined: sum p^2 = 24/64, sum s^2 = 32/64
+MERGE = {"v_rand_split": 1, "v_rand_merge": 24 / 32, "v_info_split": 1, "v_info_merge": 1 / 1.5}
 
 
 @pytest.mark.parametrize(
-    ("proposal", "v_rand", "v_info"),
+    ("truth", "proposal", "wanted"),
     [
-        ([1, 1, 1, 0, 2, 2, 2], 1.0, 1.0),
-        ([1, 1, 1, 1, 1, 1, 1], 0.666667, 0.0),
-        ([1, 1, 0, 0, 2, 2, 2], 0.875, 0.813290),
-        ([1, 0, 0, 0, 0, 2, 2], 0.615385, 0.615076),
-        ([1, 1, 3, 0, 2, 2, 2], 0.875, 0.813290),
-        ([0, 0, 0, 0, 0, 0, 0], 0.5, 0.557886),
+        (TRUTH, [1, 1, 1, 0, 2, 2, 2], PERFECT),
+        (TRUTH, [1, 1, 1, 1, 1, 1, 1], parts(0.666667, 0)),
+        (TRUTH, [1, 1, 0, 0, 2, 2, 2], parts(0.875, 0.813290)),
+        (TRUTH, [1, 0, 0, 0, 0, 2, 2], parts(0.615385, 0.615076)),
+        (TRUTH, [1, 1, 3, 0, 2, 2, 2], parts(0.875, 0.813290, v_info_merge=1, **SPLIT)),
+        (TRUTH, [0, 0, 0, 0, 0, 0, 0], parts(0.5, 0.557886)),
+        ([1, 1, 2, 2, 3, 3, 3, 3], [1, 1, 1, 1, 2, 2, 2, 2], MERGE),
+        # one cell in both is perfect although the entropies are 0
+        ([1, 1, 0], [4, 4, 4], PERFECT),
+        # what is proposed on true membrane does not count
+        ([1, 1, 0, 0, 0, 2, 2], [5, 5, 5, 6, 7, 7, 7], PERFECT),
+        # zeros of the truth are left out, those of the proposal are not: 3 and 1 against 4
+        ([1, 1, 1, 0], [1, 1, 1, 1], {"v_rand": 1}),
+        ([1, 1, 1, 1], [1, 1, 1, 0], {"v_rand": 20 / 26}),
     ],
 )
-def test_golden_rows(proposal, v_rand, v_info):
-    assert metrics.v_rand(TRUTH, proposal) == pytest.approx(v_rand, abs=5e-7)
-    assert metrics.v_info(TRUTH, proposal) == pytest.approx(v_info, abs=5e-7)
-    plain = reference.segmentation_scores(TRUTH, proposal)
-    assert plain["v_rand"] == pytest.approx(v_rand, abs=5e-7)
-    assert plain["v_info"] == pytest.approx(v_info, abs=5e-7)
-
-
-def test_a_split_lowers_only_the_split_scores():
-    # proposed sizes 2, 1, 3; true sizes 3, 3: sum p^2 = 14/36, sum t^2 = 18/36
-    score = segmentation_score(TRUTH, [1, 1, 3, 0, 2, 2, 2])
-    assert score.v_rand_split == pytest.approx(14 / 18)
-    assert score.v_rand_merge == 1.0
-    h_proposal = math.log2(6) - (2 * math.log2(2) + 3 * math.log2(3)) / 6
-    assert score.v_info_split == pytest.approx(1 / h_proposal)
-    assert score.v_info_merge == pytest.approx(1.0)
-
-
-def test_a_merge_lowers_only_the_merge_scores():
-    # true cells of 2, 2 and 4 pixels, the first two joined: sum p^2 = 24/64, sum s^2 = 32/64
-    score = segmentation_score([1, 1, 2, 2, 3, 3, 3, 3], [1, 1, 1, 1, 2, 2, 2, 2])
-    assert score.v_rand_split == 1.0
-    assert score.v_rand_merge == pytest.approx(24 / 32)
-    assert score.v_info_split == pytest.approx(1.0)
-    assert score.v_info_merge == pytest.approx(1.0 / 1.5)
-
-
-def test_one_cell_in_both_is_perfect_although_the_entropies_are_zero():
-    assert as_dict(segmentation_score([1, 1, 0], [4, 4, 4])) == dict.fromkeys(PARTS, 1.0)
-
-
-def test_what_is_proposed_on_true_membrane_does_not_count():
-    truth = np.array([1, 1, 0, 0, 0, 2, 2])
-    whole = segmentation_score(truth, np.array([5, 5, 5, 6, 7, 7, 7]))
-    assert as_dict(whole) == dict.fromkeys(PARTS, 1.0)
-
-
-# ---------------------------------------------------------------- properties of the scores
+def test_rows_by_hand(truth, proposal, wanted):
+    for found in (scores_of(truth, proposal), reference.segmentation_scores(truth, proposal)):
+        assert {name: found[name] for name in wanted} == pytest.approx(wanted, abs=5e-7)
+    assert metrics.v_rand(truth, proposal) == scores_of(truth, proposal)["v_rand"]
+    assert metrics.v_info(truth, proposal) == scores_of(truth, proposal)["v_info"]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_scores_equal_the_plain_definition_on_random_labels(seed):
+def test_scores_equal_the_plain_definition_whatever_the_labels_are_called(seed):
     rng = np.random.default_rng(seed)
     truth, proposal = rng.integers(0, 6, (2, 200))
     expected = reference.segmentation_scores(truth.tolist(), proposal.tolist())
-    assert as_dict(segmentation_score(truth, proposal)) == pytest.approx(expected, abs=1e-12)
-
-
-def test_permuting_labels_changes_nothing():
-    truth, proposal = random_labels(0), random_labels(1)
-    rng = np.random.default_rng(2)
-    new_truth = np.concatenate([[0], 1 + rng.permutation(truth.max())])[truth]
-    new_proposal = np.concatenate([[0], 1 + rng.permutation(proposal.max())])[proposal]
-    expected = as_dict(segmentation_score(truth, proposal))
-    assert as_dict(segmentation_score(new_truth, new_proposal)) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint64])
-def test_number_type_and_size_of_labels_change_nothing(dtype):
-    truth, proposal = random_labels(0), random_labels(1)
-    assert max(truth.max(), proposal.max()) < 128
-    expected = as_dict(segmentation_score(truth, proposal))
-    assert as_dict(segmentation_score(truth.astype(dtype), proposal.astype(dtype))) == expected
-    huge = truth.astype(np.int64) * 2**40, proposal.astype(np.int64) * 2**50
-    assert as_dict(segmentation_score(*huge)) == pytest.approx(expected)
-
-
-def test_swapping_arguments_swaps_split_and_merge_where_no_label_is_zero():
-    rng = np.random.default_rng(3)
-    first, second = rng.integers(1, 7, (2, 300))
-    there, back = segmentation_score(first, second), segmentation_score(second, first)
-    assert there.v_rand == pytest.approx(back.v_rand)
-    assert there.v_info == pytest.approx(back.v_info)
-    assert there.v_rand_split == pytest.approx(back.v_rand_merge)
-    assert there.v_info_split == pytest.approx(back.v_info_merge)
-    assert there.v_rand_split != pytest.approx(there.v_rand_merge)
-
-
-def test_only_zeros_of_the_truth_are_left_out():
-    first, second = [1, 1, 1, 1], [1, 1, 1, 0]
-    assert metrics.v_rand(second, first) == 1.0
-    # sizes 3 and 1 against 4: sum p^2 = sum s^2 = 10/16, sum t^2 = 1
-    assert metrics.v_rand(first, second) == pytest.approx(20 / 26)
+    assert scores_of(truth, proposal) == pytest.approx(expected, abs=1e-12)
+    names, others = (np.concatenate([[0], 1 + rng.permutation(5)]) for _ in range(2))
+    assert scores_of(names[truth], others[proposal]) == pytest.approx(expected, abs=1e-12)
+    for dtype in (np.uint8, np.int16, np.uint64):
+        assert scores_of(truth.astype(dtype), proposal.astype(dtype)) == pytest.approx(expected)
+    assert scores_of(truth * 2**40, proposal * 2**50) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_total_is_the_harmonic_mean_of_its_parts(seed):
-    score = segmentation_score(random_labels(seed), random_labels(seed + 10))
-    assert score.v_rand == pytest.approx(2 / (1 / score.v_rand_split + 1 / score.v_rand_merge))
-    assert score.v_info == pytest.approx(2 / (1 / score.v_info_split + 1 / score.v_info_merge))
-
-
-def test_perfect_prediction_scores_one():
-    membrane = voronoi_membranes(48, 12, seed=0)
-    scores = score_stack(membrane[None], membrane[None].astype(float), thresholds=[0.5])
-    for name in (*PARTS, "accuracy", "dice_cell", "dice_membrane", "recall", "precision"):
-        assert getattr(scores, name)[0, 0] == 1.0, name
+def test_a_score_is_the_harmonic_mean_of_parts_that_change_places_with_the_arguments(seed):
+    first, second = np.random.default_rng(seed).integers(1, 7, (2, 300))
+    there, back = scores_of(first, second), scores_of(second, first)
+    for name in ("v_rand", "v_info"):
+        split, merge = there[f"{name}_split"], there[f"{name}_merge"]
+        assert there[name] == pytest.approx(2 / (1 / split + 1 / merge))
+        assert (back[f"{name}_merge"], back[f"{name}_split"]) == pytest.approx((split, merge))
+        assert split != pytest.approx(merge)
 
 
 # ---------------------------------------------------------------- cells and lines
@@ -226,12 +171,9 @@ def test_perfect_prediction_scores_one():
 def test_label_cells_separates_cells_that_touch_at_a_corner():
     labels = label_cells(np.array([[1, 1, 0], [0, 0, 1], [1, 0, 1]]))
     np.testing.assert_array_equal(labels, [[1, 1, 0], [0, 0, 2], [3, 0, 2]])
-
-
-@pytest.mark.parametrize("density", [0.3, 0.6, 0.9])
-def test_label_cells_equals_a_flood_fill(density):
-    cell = np.random.default_rng(4).random((30, 40)) < density
-    np.testing.assert_array_equal(label_cells(cell), reference.flood_fill_labels(cell.tolist()))
+    for density in (0.3, 0.6, 0.9):
+        cell = np.random.default_rng(4).random((30, 40)) < density
+        np.testing.assert_array_equal(label_cells(cell), reference.flood_fill_labels(cell.tolist()))
 
 
 @pytest.mark.parametrize(
@@ -246,30 +188,25 @@ def test_label_cells_equals_a_flood_fill(density):
         ([[0, 0, 1, 0, 2, 0]], [[1, 1, 1, 0, 2, 2]]),
         # touching at a corner is no contact: both shared neighbours become line
         ([[1, 0], [0, 2]], [[1, 0], [0, 2]]),
+        # one cell grows over everything; where there is none, the flood makes one segment
+        ([[0, 0, 0], [0, 9, 0]], [[9, 9, 9], [9, 9, 9]]),
+        ([[0, 0, 0], [0, 0, 0]], [[1, 1, 1], [1, 1, 1]]),
     ],
 )
 def test_thin_borders_by_hand(labels, thinned):
     np.testing.assert_array_equal(thin_borders(np.array(labels)), thinned)
-
-
-def test_one_cell_grows_over_everything_and_no_cell_is_flooded_into_one_segment():
-    nothing = np.zeros((5, 7), int)
-    np.testing.assert_array_equal(thin_borders(nothing), np.ones((5, 7)))
-    one = nothing.copy()
-    one[2, 3] = 9
-    np.testing.assert_array_equal(thin_borders(one), np.full((5, 7), 9))
+    np.testing.assert_array_equal(reference.grow_in_rounds(labels), thinned)
 
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("density", [0.02, 0.2, 0.5])
 def test_thinned_cells_are_connected_and_parted_by_lines_that_cannot_shrink(seed, density):
-    labels = random_labels(seed, density=density)
+    labels = random_labels(seed, density)
     thinned = thin_borders(labels)
     np.testing.assert_array_equal(thinned, reference.grow_in_rounds(labels.tolist()))
     np.testing.assert_array_equal(thinned[labels != 0], labels[labels != 0])
     assert differing_neighbours(thinned) == 0
-    for label in range(1, labels.max() + 1):
-        assert label_cells(thinned == label).max() == 1
+    assert all(label_cells(thinned == n).max() == 1 for n in range(1, labels.max() + 1))
     for row, column in np.argwhere(thinned == 0):
         around = {int(thinned[r, c]) for r, c in reference.neighbours(row, column, *thinned.shape)}
         assert len(around - {0}) != 1
@@ -287,10 +224,8 @@ def test_the_rule_for_ties_hardly_moves_the_scores():
     membrane = voronoi_membranes(96, 25, seed=5)
     truth = label_cells(~membrane)
     proposal = label_cells(perturbed_probability(membrane, seed=5) < 0.4)
-    rounds = segmentation_score(truth, thin_borders(proposal))
-    queue = segmentation_score(truth, np.array(reference.grow_from_queue(proposal.tolist())))
-    assert rounds.v_rand == pytest.approx(queue.v_rand, abs=2e-3)
-    assert rounds.v_info == pytest.approx(queue.v_info, abs=2e-3)
+    queue = scores_of(truth, np.array(reference.grow_from_queue(proposal.tolist())))
+    assert scores_of(truth, thin_borders(proposal)) == pytest.approx(queue, abs=2e-3)
 
 
 # ---------------------------------------------------------------- thresholds and stacks
@@ -303,15 +238,6 @@ def test_thresholds_are_the_challenges_running_sums_of_tenths():
         sums.append(total)
     assert THRESHOLDS.tolist() == sums
     assert THRESHOLDS[[3, 8, 10]].tolist() == [0.30000000000000004, 0.7999999999999999, 1 - 2**-53]
-
-
-def test_a_constant_map_scores_like_all_cell_at_every_threshold():
-    membrane = voronoi_membranes(32, 6, seed=3)
-    (expected,) = slice_scores(membrane, np.zeros(membrane.shape), [0.5])
-    assert 0 < expected["v_rand"] < 1
-    for value in (0, 0.3, 0.5, 1):
-        for score in slice_scores(membrane, np.full(membrane.shape, value), THRESHOLDS):
-            assert score == expected
 
 
 @pytest.mark.parametrize(
@@ -336,17 +262,29 @@ def test_thresholds_and_thinning_by_hand(probability, threshold, thin, v_rand, v
     assert (score["v_rand"], score["v_info"]) == pytest.approx((v_rand, v_info), abs=5e-7)
 
 
+def test_a_constant_map_scores_like_all_cell_at_every_threshold_and_the_truth_scores_one():
+    membrane = voronoi_membranes(32, 6, seed=3)
+    (expected,) = slice_scores(membrane, np.zeros(membrane.shape), [0.5])
+    assert 0 < expected["v_rand"] < 1
+    for value in (0, 0.3, 0.5, 1):
+        for score in slice_scores(membrane, np.full(membrane.shape, value), THRESHOLDS):
+            assert score == expected
+    perfect = score_stack(membrane[None], membrane[None].astype(float), [0.5]).to_dict()
+    assert all(perfect.pop(name) == [[1.0]] for name in perfect.copy() if name != "thresholds")
+
+
 def test_stack_scores_equal_the_plain_definition_on_a_generated_stack():
     membranes = np.stack([voronoi_membranes(48, 14, seed) for seed in (6, 7)])
     probabilities = np.stack([perturbed_probability(m, 8) for m in membranes])
     scores = score_stack(membranes, probabilities)
-    for index, (truth, probability) in enumerate(zip(membranes, probabilities, strict=True)):
-        for column, threshold in enumerate(THRESHOLDS):
-            expected = reference.scores_at_threshold(
-                truth.tolist(), probability.tolist(), threshold
-            )
-            got = {name: getattr(scores, name)[index, column] for name in PARTS}
-            assert got == pytest.approx(expected, abs=1e-9), (index, threshold)
+    for index, column in np.ndindex(scores.v_rand.shape):
+        given = membranes[index].tolist(), probabilities[index].tolist(), THRESHOLDS[column]
+        got = {name: getattr(scores, name)[index, column] for name in PARTS}
+        wanted = reference.scores_at_threshold(*given)
+        assert got == pytest.approx(wanted, abs=1e-9), (index, column)
+    # a trailing channel axis changes nothing
+    deep = score_stack(membranes[..., None].astype(np.float32), probabilities[..., None])
+    assert deep.to_dict() == scores.to_dict()
 
 
 def test_pixel_scores_of_a_stack_are_means_over_slices():
@@ -354,36 +292,30 @@ def test_pixel_scores_of_a_stack_are_means_over_slices():
     truth = np.array([[[1, 0, 0, 0]], [[1, 0, 0, 0]]])
     prediction = np.array([[[1, 0, 0, 0]], [[1, 1, 1, 0]]], float)
     scores = score_stack(truth, prediction, thresholds=[0.5])
-    np.testing.assert_allclose(scores.dice_membrane, [[1.0], [0.5]])
-    np.testing.assert_allclose(scores.dice_cell, [[1.0], [0.5]])
-    np.testing.assert_allclose(scores.accuracy, [[1.0], [0.5]])
-    np.testing.assert_allclose(scores.recall, [[1.0], [1.0]])
-    np.testing.assert_allclose(scores.precision, [[1.0], [1 / 3]])
-    row = scores.row(0.5)
-    assert row["dice_membrane"] == row["dice_cell"] == row["accuracy"] == 0.75
-
-
-def test_a_trailing_channel_axis_changes_nothing():
-    membrane = voronoi_membranes(32, 6, seed=9)[None]
-    probability = perturbed_probability(membrane[0], 9)[None]
-    flat = score_stack(membrane, probability, [0.4, 0.6])
-    deep = score_stack(membrane[..., None].astype(np.float32), probability[..., None], [0.4, 0.6])
-    assert flat.to_dict() == deep.to_dict()
+    second = {
+        "dice_membrane": 0.5,
+        "dice_cell": 0.5,
+        "accuracy": 0.5,
+        "recall": 1,
+        "precision": 1 / 3,
+    }
+    for name, value in second.items():
+        np.testing.assert_allclose(getattr(scores, name), [[1.0], [value]])
+    assert scores.row(0.5)["dice_membrane"] == 0.75
 
 
 def test_exact_labels_replace_the_components_of_the_mask():
     # one component in the mask, two cells in truth
-    membrane, labels = np.zeros((1, 1, 4)), np.array([[[1, 1, 2, 2]]])
-    probability = np.zeros((1, 1, 4))
-    assert score_stack(membrane, probability, [0.5]).v_rand[0, 0] == 1.0
-    exact = score_stack(membrane, probability, [0.5], truth_labels=labels)
+    empty, labels = np.zeros((1, 1, 4)), np.array([[[1, 1, 2, 2]]])
+    assert score_stack(empty, empty, [0.5]).v_rand[0, 0] == 1.0
+    exact = score_stack(empty, empty, [0.5], truth_labels=labels)
     assert exact.v_rand[0, 0] == pytest.approx(2 * 8 / (8 + 16))
 
 
 @pytest.fixture
 def made_up_scores():
     """Two slices, three thresholds; V_rand is best at 0.5, V_info at 0.7."""
-    base = {name: np.zeros((2, 3)) for name in (*PARTS, *metrics.TABLE_COLUMNS[:3], "recall")}
+    base = {name: np.zeros((2, 3)) for name in (*PARTS, "dice_cell", "dice_membrane", "recall")}
     base |= {
         "precision": np.full((2, 3), 0.25),
         "v_rand": np.array([[0.9, 0.8, 0.1], [0.1, 0.6, 0.5]]),
@@ -394,56 +326,44 @@ def made_up_scores():
     return StackScores(thresholds=np.array([0.3, 0.5, 0.7]), **base)
 
 
-def test_each_score_has_its_own_best_threshold_of_the_mean_over_slices(made_up_scores):
+def test_row_reads_every_score_at_its_threshold(made_up_scores):
     assert made_up_scores.best_v_rand() == (0.5, pytest.approx(0.7))
     assert made_up_scores.best_v_info() == (0.7, pytest.approx(0.4))
-
-
-def test_row_reads_every_score_at_its_threshold(made_up_scores):
     row = made_up_scores.row(0.3, 0.7)
-    assert row == pytest.approx(
-        {"accuracy": 0.8, "dice_cell": 0, "dice_membrane": 0, "v_rand": 0.5, "v_info": 0.4}
-    )
     assert tuple(row) == metrics.TABLE_COLUMNS
+    assert list(row.values()) == pytest.approx([0.8, 0, 0, 0.5, 0.4])
     names = ("v_rand_merge", "v_info", "accuracy", "precision")
-    wanted = dict(zip(names, (0.6, 0.2, 0.2, 0.25), strict=True))
-    assert made_up_scores.row(0.5, pixel_threshold=0.7, columns=names) == pytest.approx(wanted)
-
-
-def test_row_refuses_a_threshold_that_was_not_scored(made_up_scores):
+    row = made_up_scores.row(0.5, pixel_threshold=0.7, columns=names)
+    assert row == pytest.approx(dict(zip(names, (0.6, 0.2, 0.2, 0.25), strict=True)))
     with pytest.raises(ValueError, match=r"v_rand_threshold is 0\.4, wanted one of \[0\.3, 0\.5"):
         made_up_scores.row(0.4)
 
 
-def test_scores_survive_json(made_up_scores):
-    back = StackScores.from_dict(json.loads(json.dumps(made_up_scores.to_dict())))
-    assert back.to_dict() == made_up_scores.to_dict()
+def test_scores_survive_json_and_are_read_under_their_former_names(made_up_scores):
+    scores = json.loads(json.dumps(made_up_scores.to_dict()))
+    back = StackScores.from_dict(scores)
+    assert back.to_dict() == scores
     assert back.best_v_rand() == made_up_scores.best_v_rand()
-
-
-def test_from_dict_refuses_what_to_dict_never_gave(made_up_scores):
-    scores = made_up_scores.to_dict()
     former = {"sensitivity" if name == "recall" else name: v for name, v in scores.items()}
     for old, new in (("rand", "v_rand"), ("information", "v_info")):
         former = {name.replace(new, old): v for name, v in former.items()}
     assert {"rand", "information_merge", "sensitivity"} < former.keys()
     assert StackScores.from_dict(former).to_dict() == scores
-    with pytest.raises(ValueError, match=r"has \['V'\], but not \['v_rand'\]"):
-        StackScores.from_dict({"V" if name == "v_rand" else name: v for name, v in scores.items()})
-    with pytest.raises(ValueError, match=r"precision has shape \(2, 1\), wanted \(2, 3\)"):
-        StackScores.from_dict(scores | {"precision": [[1], [2]]})
-    with pytest.raises(ValueError, match=r"v_rand has shape \(2, 3\), wanted \[N, 1\]"):
-        StackScores.from_dict(scores | {"thresholds": [0.5]})
+    renamed = {"V" if name == "v_rand" else name: v for name, v in scores.items()}
+    for wrong, message in (
+        (renamed, r"has \['V'\], but not \['v_rand'\]"),
+        (scores | {"precision": [[1], [2]]}, r"precision has shape \(2, 1\), wanted \(2, 3\)"),
+        (scores | {"thresholds": [0.5]}, r"v_rand has shape \(2, 3\), wanted \[N, 1\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            StackScores.from_dict(wrong)
 
 
 def test_trivial_baselines_by_hand():
-    truth = np.array([[[0, 0, 0, 1, 0, 0, 0]]])
-    rows = trivial_baselines(truth)
-    one_segment = {"v_rand": 2 / 3, "v_info": 0}
-    wanted = {"accuracy": 6 / 7, "dice_cell": 12 / 13, "dice_membrane": 0, **one_segment}
-    assert rows["all cell"] == pytest.approx(wanted)
-    wanted = {"accuracy": 1 / 7, "dice_cell": 0, "dice_membrane": 2 / 8, **one_segment}
-    assert rows["all membrane"] == pytest.approx(wanted)
+    rows = trivial_baselines(np.array([[[0, 0, 0, 1, 0, 0, 0]]]))
+    wanted = {"all cell": (6 / 7, 12 / 13, 0), "all membrane": (1 / 7, 0, 2 / 8)}
+    for name, pixel in wanted.items():
+        assert tuple(rows[name].values()) == pytest.approx((*pixel, 2 / 3, 0))
 
 
 def test_a_512_pixel_slice_is_scored_at_all_thresholds_in_under_two_thirds_of_a_second():
@@ -459,57 +379,54 @@ def test_a_512_pixel_slice_is_scored_at_all_thresholds_in_under_two_thirds_of_a_
 
 
 @pytest.mark.parametrize(
-    ("call", "message"),
+    ("function", "arguments", "message"),
     [
-        (lambda: dice([0, 255], [0, 1]), r"truth holds 255 \(1 such values\), wanted only 0 and 1"),
-        (lambda: dice([0, 1], [0, 0.5]), r"prediction holds 0\.5 .*wanted only 0 and 1"),
-        (lambda: dice([0, 1], [0, 1 + 2e-6]), r"prediction holds 1\.000002 .*wanted only 0 and 1"),
-        (lambda: dice([0, 1], [0, math.nan]), r"prediction holds nan .*wanted only 0 and 1"),
-        (lambda: dice([0, 1], [0, 1, 1]), r"prediction has shape \(3,\), wanted \(2,\) like truth"),
-        (lambda: dice([], []), r"truth has shape \(0,\), wanted at least one pixel"),
-        (lambda: dice(["a"], ["b"]), r"truth has dtype <U1, wanted 0/1"),
-        (lambda: accuracy([0], [0], "cells"), r"positive is 'cells', wanted one of \('membrane'"),
-        (lambda: label_cells(np.zeros(3)), r"cell has shape \(3,\), wanted \[H, W\]"),
-        (lambda: label_cells(np.full((2, 2), 255)), r"cell holds 255"),
-        (lambda: thin_borders(np.zeros((1, 2, 3), int)), r"labels has shape \(1, 2, 3\), wanted"),
-        (lambda: thin_borders(np.full((2, 2), 2**31)), r"labels holds 2147483648, wanted"),
-        (lambda: metrics.v_rand([1.0], [1]), r"truth_labels has dtype float64, wanted integers"),
-        (lambda: metrics.v_rand([1], [-1]), r"proposal_labels holds -1 .*wanted integers >= 0"),
-        (lambda: metrics.v_rand([1], [1, 2]), r"proposal_labels has shape \(2,\), wanted \(1,\)"),
-        (lambda: metrics.v_rand([0, 0], [1, 2]), r"truth_labels is 0 everywhere, wanted"),
-        (lambda: trivial_baselines(np.full((1, 2, 2), 2)), r"truth_membranes holds 2"),
+        ("dice", ([0, 255], [0, 1]), r"truth holds 255 \(1 such values\), wanted only 0 and 1"),
+        ("dice", ([0, 1], [0, 0.5]), r"prediction holds 0\.5 .*wanted only 0 and 1"),
+        ("dice", ([0, 1], [0, 1 + 2e-6]), r"prediction holds 1\.000002 .*wanted only 0 and 1"),
+        ("dice", ([0, 1], [0, math.nan]), r"prediction holds nan .*wanted only 0 and 1"),
+        ("dice", ([0, 1], [0, 1, 1]), r"prediction has shape \(3,\), wanted \(2,\) like truth"),
+        ("dice", ([], []), r"truth has shape \(0,\), wanted at least one pixel"),
+        ("dice", (["a"], ["b"]), r"truth has dtype <U1, wanted 0/1"),
+        ("accuracy", ([0], [0], "cells"), r"positive is 'cells', wanted one of \('membrane'"),
+        ("label_cells", ([1, 0, 0],), r"cell has shape \(3,\), wanted \[H, W\]"),
+        ("label_cells", ([[255]],), r"cell holds 255"),
+        ("thin_borders", ([[[0, 0]]],), r"labels has shape \(1, 1, 2\), wanted"),
+        ("thin_borders", ([[2**31]],), r"labels holds 2147483648, wanted"),
+        ("v_rand", ([1.0], [1]), r"truth_labels has dtype float64, wanted integers"),
+        ("v_rand", ([1], [-1]), r"proposal_labels holds -1 .*wanted integers >= 0"),
+        ("v_rand", ([1], [1, 2]), r"proposal_labels has shape \(2,\), wanted \(1,\)"),
+        ("v_rand", ([0, 0], [1, 2]), r"truth_labels is 0 everywhere, wanted"),
+        ("trivial_baselines", ([[[2]]],), r"truth_membranes holds 2"),
     ],
 )
-def test_bad_input_is_refused_with_argument_value_and_wanted(call, message):
+def test_bad_input_is_refused_with_argument_value_and_wanted(function, arguments, message):
     with pytest.raises(ValueError, match=message):
-        call()
+        getattr(metrics, function)(*arguments)
 
 
 EMPTY = np.zeros((1, 2, 2))
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("name", "value", "message"),
     [
-        ({"membrane_probabilities": EMPTY * math.nan}, "has values from nan to nan, wanted .0, 1"),
-        ({"membrane_probabilities": EMPTY - 0.1}, "from -0.1 to -0.1, wanted .0, 1.: logits"),
-        ({"membrane_probabilities": EMPTY + 1 + 2e-6}, "membrane_probabilities .* 1.000002"),
-        ({"membrane_probabilities": np.zeros((2, 2, 2))}, r"shape \(2, 2, 2\), wanted \(1, 2, 2\)"),
-        ({"membrane_probabilities": np.zeros((8, 9, 3))}, r"\(8, 9, 3\), wanted .*: colour"),
-        ({"thresholds": [0.5, 1.5]}, r"thresholds is \[0\.5, 1\.5\], wanted one or more numbers"),
-        ({"thresholds": []}, r"thresholds is \[\]"),
-        ({"truth_membranes": EMPTY + 255}, "truth_membranes holds 255.0"),
-        (
-            {"truth_membranes": np.zeros((2, 2))},
-            r"truth_membranes has shape \(2, 2\), wanted .N, H",
-        ),
-        ({"truth_membranes": np.zeros((1, 8, 9, 3))}, "truth_membranes has shape .*: colour"),
-        ({"truth_labels": np.ones((1, 2, 3), int)}, r"truth_labels has shape \(1, 2, 3\), wanted"),
+        ("membrane_probabilities", EMPTY * math.nan, "has values from nan to nan, wanted .0, 1"),
+        ("membrane_probabilities", EMPTY - 0.1, "from -0.1 to -0.1, wanted .0, 1.: logits"),
+        ("membrane_probabilities", EMPTY + 1 + 2e-6, "membrane_probabilities .* 1.000002"),
+        ("membrane_probabilities", np.zeros((2, 2, 2)), r"\(2, 2, 2\), wanted \(1, 2, 2\)"),
+        ("membrane_probabilities", np.zeros((8, 9, 3)), r"\(8, 9, 3\), wanted .*: colour"),
+        ("thresholds", [0.5, 1.5], r"thresholds is \[0\.5, 1\.5\], wanted one or more numbers"),
+        ("thresholds", [], r"thresholds is \[\]"),
+        ("truth_membranes", EMPTY + 255, "truth_membranes holds 255.0"),
+        ("truth_membranes", EMPTY[0], r"truth_membranes has shape \(2, 2\), wanted .N, H"),
+        ("truth_membranes", np.zeros((1, 8, 9, 3)), "truth_membranes has shape .*: colour"),
+        ("truth_labels", np.ones((1, 2, 3), int), r"truth_labels has shape \(1, 2, 3\), wanted"),
     ],
 )
-def test_a_stack_that_cannot_be_scored_is_refused(change, message):
+def test_a_stack_that_cannot_be_scored_is_refused(name, value, message):
     with pytest.raises(ValueError, match=message):
-        score_stack(**({"truth_membranes": EMPTY, "membrane_probabilities": EMPTY} | change))
+        score_stack(**{"truth_membranes": EMPTY, "membrane_probabilities": EMPTY, name: value})
 
 
 # ---------------------------------------------------------------- the ISBI 2012 labels
@@ -518,12 +435,10 @@ def test_a_stack_that_cannot_be_scored_is_refused(change, message):
 def test_isbi_baselines(isbi_membranes):
     rows = trivial_baselines(isbi_membranes)
     row = rows["all cell"]
-    names = ("accuracy", "dice_cell", "dice_membrane", "v_rand", "v_info")
-    found = [row[name] for name in names]
-    assert found == pytest.approx([0.780, 0.876, 0, 0.078, 0], abs=5e-4)
+    assert tuple(row) == ("accuracy", "dice_cell", "dice_membrane", "v_rand", "v_info")
+    assert list(row.values()) == pytest.approx([0.780, 0.876, 0, 0.078, 0], abs=5e-4)
     # the black sheet, as the challenge's own code scores it
-    assert rows["all membrane"]["v_rand"] == row["v_rand"]
-    assert rows["all membrane"]["v_info"] == 0
+    assert (rows["all membrane"]["v_rand"], rows["all membrane"]["v_info"]) == (row["v_rand"], 0)
     first = trivial_baselines(isbi_membranes[:1])["all membrane"]
     assert (first["v_rand"], first["v_info"]) == (pytest.approx(0.0578, abs=5e-5), 0)
     last = trivial_baselines(isbi_membranes[24:])["all cell"]
@@ -540,15 +455,6 @@ def test_isbi_scores_equal_the_plain_definition(isbi_membranes, index, threshold
     assert expected["v_rand"] < 0.9999
 
 
-def test_isbi_rule_for_ties_moves_the_scores_by_less_than_a_thousandth(isbi_membranes):
-    truth = label_cells(~isbi_membranes[5])
-    proposal = label_cells(perturbed_probability(isbi_membranes[5], seed=5) < 0.4)
-    rounds = segmentation_score(truth, thin_borders(proposal))
-    queue = segmentation_score(truth, np.array(reference.grow_from_queue(proposal.tolist())))
-    assert rounds.v_rand == pytest.approx(queue.v_rand, abs=1e-3)
-    assert rounds.v_info == pytest.approx(queue.v_info, abs=1e-3)
-
-
 def test_isbi_true_cells_shrunk_by_one_pixel_grow_back(isbi_membranes):
     dilated = np.stack([ndimage.binary_dilation(membrane) for membrane in isbi_membranes])
     for membrane, wider in zip(isbi_membranes, dilated, strict=True):
@@ -559,6 +465,3 @@ def test_isbi_true_cells_shrunk_by_one_pixel_grow_back(isbi_membranes):
     # labelled anew, thin necks part: a few slices fall to .997, the stack's mean stays above
     scores = score_stack(isbi_membranes, dilated.astype(float), thresholds=[0.5])
     assert scores.best_v_rand()[1] >= 0.999
-    assert (
-        score_stack(isbi_membranes[:3], isbi_membranes[:3].astype(float), [0.5]).v_rand.min() == 1
-    )
