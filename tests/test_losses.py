@@ -1,6 +1,8 @@
 """Tests of the losses: hand-worked values, finite gradients, properties, errors."""
 
+import functools
 import itertools
+import json
 
 import keras
 import numpy as np
@@ -14,12 +16,13 @@ from damunet_lite.losses import DiceLoss, FocalTverskyLoss, TverskyLoss, check_m
 Y = np.array([[1, 1, 1, 0], [0, 0, 0, 0]], "float32")
 P = np.array([[0.9, 0.4, 0.6, 0.2], [0.1, 0.3, 0, 0]], "float32")
 
+SWAPPED = functools.partial(TverskyLoss, 0.3, 0.7)
 LOSSES = {
     "tversky": TverskyLoss,
-    "focal .5": lambda **options: FocalTverskyLoss(exponent=0.5, **options),
+    "focal .5": functools.partial(FocalTverskyLoss, exponent=0.5),
     "focal .75": FocalTverskyLoss,
-    "focal 1": lambda **options: FocalTverskyLoss(exponent=1, **options),
-    "focal 2": lambda **options: FocalTverskyLoss(exponent=2, **options),
+    "focal 1": functools.partial(FocalTverskyLoss, exponent=1),
+    "focal 2": functools.partial(FocalTverskyLoss, exponent=2),
     "dice": DiceLoss,
 }
 
@@ -36,18 +39,14 @@ def value(loss, y=Y, p=P):
     [
         (TverskyLoss, 0, 0.333333),
         (TverskyLoss, 1, 0.246753),
+        (SWAPPED, 0, 0.283019),
+        (SWAPPED, 1, 0.205479),
         (FocalTverskyLoss, 0, 0.438691),
         (FocalTverskyLoss, 1, 0.350104),
     ],
 )
 def test_pooled_over_the_batch(loss, smooth, expected):
     assert value(loss(smooth=smooth, pooling="batch")) == pytest.approx(expected, abs=1e-6)
-
-
-@pytest.mark.parametrize(("smooth", "expected"), [(0, 0.283019), (1, 0.205479)])
-def test_pooled_with_the_weights_swapped(smooth, expected):
-    loss = TverskyLoss(fn_weight=0.3, fp_weight=0.7, smooth=smooth, pooling="batch")
-    assert value(loss) == pytest.approx(expected, abs=1e-6)
 
 
 def test_each_image_for_itself():
@@ -73,6 +72,54 @@ def test_which_weight_goes_with_which_error():
     assert value(missed, p, y) == pytest.approx(0.3 / 1.3, abs=1e-6)
 
 
+def test_a_soft_target_is_not_what_the_loss_likes_best():
+    # TP 1.875, FN = FP = .625 at the target itself; TP 2.25, FN .25, FP .75 at the other one.
+    y = np.array([[0.25, 0.5, 0.75, 0, 1]], "float32")
+    loss = TverskyLoss(smooth=0)
+    assert value(loss, y, y) == pytest.approx(1 - 1.875 / 2.5, abs=1e-6)
+    assert value(loss, y, np.array([[0.0, 1, 1, 0, 1]])) == pytest.approx(0.4 / 2.65, abs=1e-6)
+
+
+# All weight on image 0, on its pixels 0 and 2. Per image the weights are relative to that image's
+# mean, 1, so each pixel counts twice: TP 3, FN 1. In the batch the mean is 1/2: TP 6, FN 2.
+MAP = np.array([[2, 0, 2, 0], [0, 0, 0, 0]], "float32")
+
+
+@pytest.mark.parametrize(
+    ("pooling", "weight", "expected"),
+    [
+        ("image", [2, 0], 0.222520),  # (2 x .222520 + 0 x .107143) / 2 images
+        ("image", [[2] * 4, [0] * 4], 0.222520),
+        ("image", MAP, (1 - 4 / 4.7) / 2),
+        ("image", 3 * MAP, 3 * (1 - 4 / 4.7) / 2),
+        ("batch", [1, 1], 0.246753),
+        ("batch", [2, 0], 1 - 4.8 / 6.46),  # TP 3.8, FN 2.2, FP .4
+        ("batch", [0, 2], 1 - 1 / 1.24),  # FP .8
+        ("batch", [[2] * 4, [0] * 4], 1 - 4.8 / 6.46),
+        ("batch", MAP, (1 - 7 / 8.4) / 2),
+    ],
+)
+def test_sample_weight_counts(pooling, weight, expected):
+    weight = np.array(weight, "float32")
+    loss = TverskyLoss(pooling=pooling)
+    assert float(loss(Y, P, sample_weight=weight)) == pytest.approx(expected, abs=1e-6)
+    if weight.ndim == 2:  # as images [N, H, W, 1], the map without its last axis
+        y, p = (a.reshape(2, 2, 2, 1) for a in (Y, P))
+        found = float(loss(y, p, sample_weight=weight.reshape(2, 2, 2)))
+        assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (1, 4), (2, 1), (2, 4, 1), ()])
+def test_weights_that_cannot_be_used_are_refused(shape):
+    with pytest.raises(ValueError, match=r"sample_weight has shape .*, wanted \[N\] or .*\(2, 4\)"):
+        TverskyLoss()(Y, P, sample_weight=np.ones(shape))
+
+
+def test_negative_weights_are_refused():
+    with pytest.raises(ValueError, match="sample_weight holds -1.0, wanted numbers >= 0"):
+        TverskyLoss()(Y, P, sample_weight=np.array([1.0, -1.0]))
+
+
 def test_slope_of_the_pooled_loss():
     # dTI/dp of a membrane pixel is (D - TP (1 - w_fn)) / D^2, of a cell pixel -TP w_fp / D^2.
     tp, fp, fn = 1.9, 0.6, 1.1
@@ -86,25 +133,30 @@ def test_slope_of_the_pooled_loss():
 # --- finite everywhere ----------------------------------------------------------------------
 
 
-def gradient(loss, y, p, dtype="float32"):
+def gradient(loss, y, p, dtype="float32", compiled=False):
     """Value of the loss and its gradient by the prediction, on the backend of this process."""
-    y = ops.cast(ops.convert_to_tensor(y), dtype)
-    p = ops.cast(ops.convert_to_tensor(p), dtype)
+    y, p = (ops.cast(ops.convert_to_tensor(array), dtype) for array in (y, p))
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        with tf.GradientTape() as tape:
-            tape.watch(p)
-            result = loss(y, p)
-        slope = tape.gradient(result, p)
+        def step(p):
+            with tf.GradientTape() as tape:
+                tape.watch(p)
+                result = loss(y, p)
+            return result, tape.gradient(result, p)
+
+        result, slope = tf.function(step)(p) if compiled else step(p)
     elif backend == "jax":
         import jax
 
-        result, slope = jax.value_and_grad(lambda prediction: loss(y, prediction))(p)
+        step = jax.value_and_grad(lambda prediction: loss(y, prediction))
+        result, slope = jax.jit(step)(p) if compiled else step(p)
     else:
+        import torch
+
         p.requires_grad_(True)
-        result = loss(y, p)
+        result = (torch.compile(loss, backend="eager") if compiled else loss)(y, p)
         result.backward()
         slope = p.grad
     number = ops.convert_to_numpy(ops.cast(result, "float32"))
@@ -231,10 +283,42 @@ def test_poolings_agree_on_one_image(pair):
     assert value(TverskyLoss(), y, p) == pytest.approx(value(TverskyLoss(pooling="batch"), y, p))
 
 
-def test_sample_weights_weigh_the_images():
-    # (2 x .222520 + 0 x .107143) / 2 images.
-    loss = TverskyLoss()(Y, P, sample_weight=np.array([2.0, 0.0], "float32"))
-    assert float(loss) == pytest.approx(0.222520, abs=1e-6)
+# --- predictions outside [0, 1] -------------------------------------------------------------
+
+ROW = np.zeros((1, 8, 8, 1), "float32")
+ROW[:, 3] = 1
+
+
+@pytest.mark.parametrize("make", [TverskyLoss, FocalTverskyLoss, DiceLoss])
+@pytest.mark.parametrize("bad", [-1.0, -2e-6, 1 + 2e-6, 7.0])
+def test_logits_are_refused(make, bad):
+    with pytest.raises(ValueError, match=r"y_pred has values from .*outside \[0, 1\]: logits\?"):
+        make()(ROW, np.where(ROW == 1, 0.5, bad))
+
+
+def test_rounding_is_forgiven():
+    y, p = ROW * (1 + 2.4e-7), np.where(ROW == 1, 1 + 5e-7, -5e-7)
+    for make in LOSSES.values():
+        assert value(make(), y, p) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "far", "expected"),
+    [
+        (TverskyLoss, -1, 1 - 1 / 6.6),  # TP 0, FN 8
+        (TverskyLoss, 2, 1 - 9 / 25.8),  # TP 8, FP 56
+        (FocalTverskyLoss, -1, (1 - 1 / 6.6) ** 0.75),
+        (DiceLoss, -1, 1 - 1 / 5),
+        (DiceLoss, 2, 1 - 9 / 37),
+    ],
+)
+def test_compiled_step_clips_and_leads_back(make, far, expected):
+    number, slope = gradient(make(), ROW, np.full_like(ROW, far), compiled=True)
+    assert number == pytest.approx(expected, abs=1e-6)
+    inwards = slope[ROW == 1] < 0 if far < 0 else slope[ROW == 0] > 0
+    assert inwards.all()
+    # The other pixels are right already: nothing leads them further out.
+    assert not slope[(0 if far < 0 else 1) == ROW].any()
 
 
 # --- errors ---------------------------------------------------------------------------------
@@ -242,8 +326,9 @@ def test_sample_weights_weigh_the_images():
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "float32"])
 def test_mask_of_255_is_refused(dtype):
-    with pytest.raises(ValueError, match=r"y_true .*255.*, wanted .*\[0, 1\].*divide"):
-        TverskyLoss()((Y * 255).astype(dtype), P)
+    for make in LOSSES.values():
+        with pytest.raises(ValueError, match=r"y_true .*255.*, wanted .*\[0, 1\].*divide"):
+            make()((Y * 255).astype(dtype), P)
 
 
 @pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
@@ -253,12 +338,6 @@ def test_mask_outside_its_range_is_refused(bad):
     for call in (check_mask, lambda mask: tversky_index(mask, P), lambda mask: DiceLoss()(mask, P)):
         with pytest.raises(ValueError, match="y_true has values from .*, wanted"):
             call(y)
-
-
-def test_mask_of_255_is_refused_by_every_loss():
-    for make in LOSSES.values():
-        with pytest.raises(ValueError, match="y_true"):
-            make()(255 * Y, P)
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (1, 4), (4, 2), (2, 4, 1), (8,)])
@@ -323,14 +402,10 @@ def test_configuration_survives_a_round_trip(loss):
         )
 
 
-def test_round_trip_keeps_every_argument():
-    config = FocalTverskyLoss(0.6, 0.2, 0.5, 0.25, "batch", 1e-4).get_config()
-    expected = {
-        "fn_weight": 0.6,
-        "fp_weight": 0.2,
-        "exponent": 0.5,
-        "smooth": 0.25,
-        "pooling": "batch",
-        "epsilon": 1e-4,
-    }
-    assert expected.items() <= config.items()
+def test_configuration_keeps_every_argument_as_plain_numbers():
+    given = {"fn_weight": 0.5, "fp_weight": 0.25, "exponent": 2, "smooth": 3, "epsilon": 0.125}
+    config = FocalTverskyLoss(
+        **{name: np.float32(number) for name, number in given.items()}, pooling="batch"
+    ).get_config()
+    assert {**given, "pooling": "batch"}.items() <= json.loads(json.dumps(config)).items()
+    assert TverskyLoss(smooth=np.int64(2)).get_config()["smooth"] == 2
