@@ -82,7 +82,8 @@ def score_table(runs: pd.DataFrame, answers: pd.DataFrame, networks: Sequence[st
     grouped = pd.concat([answers, own]).groupby("network", sort=False)
     table = grouped[SCORES].agg(read.spread).rename(columns=SCORE_NAMES)
     table["folds"] = grouped.fold.agg(read.folds_in_words)
-    table = table.reindex(["all cell", "all membrane", *networks]).astype(object).fillna("?")
+    table = table.reindex(["all cell", "all membrane", *networks]).astype(object)
+    table = table.where(table.notna(), "?")
     return table.rename_axis("network").reset_index()
 
 
@@ -149,7 +150,8 @@ def report(content: dict[str, Any]) -> str:
     texts = [_HEAD]
 
     def add(title: str, table: pd.DataFrame) -> None:
-        text = read.markdown(table.astype(object).fillna("")) if len(table) else "No run yet.\n"
+        written = table.astype(object).where(table.notna(), "")
+        text = read.markdown(written) if len(table) else "No run yet.\n"
         texts.append(f"{title}\n\n{text}")
 
     for width, part in TABLES.items():
