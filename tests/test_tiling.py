@@ -3,15 +3,8 @@
 import numpy as np
 import pytest
 
-from damunet_lite.tiling import (
-    TiledAxis,
-    as_network_input,
-    dihedral,
-    gaussian_window,
-    padded_length,
-    tile_starts,
-    undo_dihedral,
-)
+from damunet_lite import tiling
+from damunet_lite.tiling import TiledAxis, as_network_input, dihedral, tile_starts, undo_dihedral
 
 
 @pytest.mark.parametrize(
@@ -45,18 +38,18 @@ def test_tiles_cover_the_axis_overlap_enough_and_weigh_one_together(overlap):
 
 
 def test_window_is_a_gaussian_of_an_eighth_of_the_tile():
-    window = gaussian_window(17)
+    window = tiling.gaussian_window(17)
     assert window[8] == 1
     assert window[8 + 2] == pytest.approx(np.exp(-0.5 * (2 / (17 / 8)) ** 2))
     np.testing.assert_array_equal(window, window[::-1])
-    assert (gaussian_window(1024) > 0).all()
+    assert (tiling.gaussian_window(1024) > 0).all()
 
 
 def test_an_axis_shorter_than_its_tile_goes_on_as_in_a_mirror():
     axis = TiledAxis(3, 8, 0.5)
     assert (axis.padded, axis.starts) == (8, [0])
     assert axis.pixels(0).tolist() == [0, 1, 2, 1, 0, 1, 2, 1]
-    assert [padded_length(n) for n in (1, 16, 17)] == [16, 16, 32]
+    assert [tiling.padded_length(n) for n in (1, 16, 17)] == [16, 16, 32]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +58,7 @@ def test_an_axis_shorter_than_its_tile_goes_on_as_in_a_mirror():
         (tile_starts, (0, 4, 0.5), "length is 0, wanted an integer >= 1"),
         (tile_starts, (9, 0, 0.5), "tile is 0"),
         (tile_starts, (9, 4, 1), "overlap is 1, wanted a share of the tile"),
-        (gaussian_window, (0,), "tile is 0"),
+        (tiling.gaussian_window, (0,), "tile is 0"),
         (dihedral, (np.zeros((2, 2)), 8), "k is 8, wanted an integer, 0 to 7"),
         (undo_dihedral, (np.zeros((2, 2)), -1), "k is -1"),
     ],
