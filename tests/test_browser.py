@@ -274,7 +274,7 @@ def say_cbam(s):
 def say_supervision(s):
     mask = unpack(s["mask"], s["shape"])
     figure = live.SupervisionTargets(mask=mask, rule=s["rule"], decay=s["decay"])
-    cells = list(figure._cells().values())
+    cells = [count for _, _, count in figure._heads()]
     rule = s["rule"].replace("_", " ")
     first = 1 / sum(s["decay"] ** k for k in range(4))
     return [
