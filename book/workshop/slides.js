@@ -19,6 +19,13 @@
     }
   }
 
+  function place(image) {
+    const box = image.closest("section > div");
+    const words = box.querySelectorAll(":scope > p:not(.kind), :scope > pre").length;
+    const widest = words > 1 ? 2.3 : 1.9;
+    if (words && image.naturalWidth < widest * image.naturalHeight) box.classList.add("beside");
+  }
+
   function show(index, focus) {
     now = Math.max(0, Math.min(slides.length - 1, index));
     slides.forEach((slide, i) => {
@@ -108,6 +115,9 @@
   brief.onclick = toggleBrief;
   presenter.onclick = openPresenter;
   window.addEventListener("hashchange", () => show(Number(location.hash.slice(1)) - 1 || 0, true));
+  for (const image of document.querySelectorAll("section > div > figure > img")) {
+    image.decode().then(() => { place(image); fit(); });
+  }
   for (const event of ["resize", "load"]) window.addEventListener(event, fit);
   root.classList.add("js");
   show(Number(location.hash.slice(1)) - 1 || 0);

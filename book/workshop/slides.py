@@ -180,20 +180,35 @@ def _share_a_slide(last: Slide, piece: Slide) -> bool:
 
 
 def _lesson(chapter: Chapter) -> Iterator[Slide]:
-    """What lies between the goals and the exercises, piece by piece."""
-    heading = chapter.title
+    """What lies between the goals and the exercises, piece by piece.
+
+    Text that leads from one cell to the next comes with the next: its first sentences on the slide,
+    all of it in the notes.
+    """
+    heading, bridge = chapter.title, ""
     code_cells = 0
     for cell in chapter.notebook.cells[1:]:
         part = role(cell).get("role")
         if cell.cell_type == "code":
             code_cells += 1
             if code_cells > 1 and part is None and heading not in CLOSING:
-                yield from _code(cell, heading, opening=code_cells == 2)
+                for piece in _code(cell, heading, opening=code_cells == 2):
+                    yield _led(piece, bridge)
+                    bridge = ""
         elif part != "task":
             for title, text in split_headings(without_details(cell.source)):
                 heading = title or heading
-                if heading not in CLOSING:
-                    yield from _prose(heading, bool(title), text)
+                pieces = [] if heading in CLOSING else list(_prose(heading, bool(title), text))
+                yield from pieces
+                bridge = "" if pieces or heading in CLOSING else text or bridge
+
+
+def _led(piece: Slide, text: str) -> Slide:
+    if not text:
+        return piece
+    lead = Markup("") if piece.kind else render(_lead(text.split("\n\n")[0]))  # live ones are tall
+    lines = piece.lines + LEAD * bool(lead)
+    return replace(piece, body=lead + piece.body, notes=render(text) + piece.notes, lines=lines)
 
 
 def _prose(heading: str, opens: bool, text: str) -> Iterator[Slide]:
