@@ -138,7 +138,7 @@ def checker(right: str = "", **messages: str) -> Callable[[Callable], Callable[.
                 return Verdict(False, _answers.sentence(text), end.mistake)
             except Exception:  # an answer of a form that the checker did not foresee
                 wanted = (inspect.getdoc(function) or "").split("\n")[0]
-                return Verdict(False, _FORM.format(wanted), WRONG_SHAPE)
+                return Verdict(False, _FORM.format(wanted.replace("``", "`")), WRONG_SHAPE)
             return Verdict(True, said or right)
 
         checked.messages = messages  # type: ignore[attr-defined]

@@ -17,35 +17,34 @@ def pooled(x):
     return flat.mean(axis=0), flat.max(axis=0)
 
 
+def summed(x):
+    return x.sum(axis=(0, 1)), x.max(axis=(0, 1))
+
+
 def network(v, squeeze, excite):
     return relu(v @ squeeze) @ excite
 
 
-def both(x, squeeze, excite):
-    mean, maximum = pooled(x)
-    return network(mean, squeeze, excite) + network(maximum, squeeze, excite)
-
-
-def sigmoids_added(x, s, e):
-    return sum(sigmoid(network(v, s, e)) for v in pooled(x))
-
-
-def paths(x, squeeze, excite):
-    return [sigmoid(network(v, squeeze, excite)) for v in pooled(x)]
-
-
-def over_channels(x, squeeze, excite):
-    pools = x.mean(-1), x.max(-1)
-    return sigmoid(sum(network(v, squeeze, excite) for v in pools))
+def combined(combine, pools=pooled):
+    """A function that puts together what the network says of the mean and of the maximum."""
+    return lambda x, s, e: combine(*(network(v, s, e) for v in pools(x)))
 
 
 def pixels(x, mean_weight, maximum_weight):
     return mean_weight * x.mean(axis=2) + maximum_weight * x.max(axis=2)
 
 
-def parameters(c, r, k):
-    hidden = c // r
-    return (c + 1) * hidden + (hidden + 1) * c + 2 * k**2
+def counted(hidden=lambda c, r: c // r, networks=1, biases=1, maps=2):
+    """Parameters of a CBAM, with its hidden units counted in some way."""
+
+    def answer(c, r, k):
+        h = hidden(c, r)
+        return networks * (2 * c * h + biases * (h + c)) + maps * k * k
+
+    return answer
+
+
+parameters = counted()
 
 
 def weights_by_matrix(x, squeeze, excite):
@@ -76,7 +75,7 @@ def parameters_by_layer(channels, reduction, kernel_size):
 
 
 RIGHT = {
-    "channel_weights": [lambda x, s, e: sigmoid(both(x, s, e)), weights_by_matrix, weights_by_loop],
+    "channel_weights": [combined(lambda a, m: sigmoid(a + m)), weights_by_matrix, weights_by_loop],
     "pixel_weights": [lambda x, a, m: sigmoid(pixels(x, a, m)), pixels_by_matrix, pixels_by_loop],
     "cbam_parameters": [parameters, parameters_by_layer, lambda c, r, k: [parameters(c, r, k)]],
     "reordered_kernel": [
@@ -88,23 +87,21 @@ RIGHT = {
 WRONG = {
     "channel_weights": [
         dict(
-            sum_for_mean=lambda x, s, e: sigmoid(
-                network(x.sum((0, 1)), s, e) + network(x.max((0, 1)), s, e)
-            )
+            over_channels=combined(lambda a, m: sigmoid(a + m), lambda x: (x.mean(-1), x.max(-1)))
         ),
-        dict(
-            relu_at_the_end=lambda x, s, e: sigmoid(sum(relu(network(v, s, e)) for v in pooled(x)))
-        ),
-        dict(pooled_first=lambda x, s, e: sigmoid(network(sum(pooled(x)), s, e)), logits=both),
-        dict(maximum_only=lambda x, s, e: sigmoid(network(pooled(x)[1], s, e))),
-        dict(mean_only=lambda x, s, e: sigmoid(network(pooled(x)[0], s, e))),
-        dict(sigmoid_twice=lambda x, s, e: sigmoid(sigmoid(both(x, s, e)))),
-        dict(sigmoids_multiplied=lambda *a: np.prod(paths(*a), axis=0)),
-        dict(sigmoids_averaged=lambda *a: np.mean(paths(*a), axis=0), over_channels=over_channels),
-        dict(weighted_map=lambda x, s, e: x * sigmoid(both(x, s, e))),
+        dict(sigmoid_of_sigmoids=combined(lambda a, m: sigmoid(sigmoid(a) + sigmoid(m)))),
+        dict(sigmoids_averaged=combined(lambda a, m: (sigmoid(a) + sigmoid(m)) / 2)),
+        dict(pooled_first=lambda x, s, e: sigmoid(network(sum(pooled(x)), s, e))),
+        dict(sigmoids_multiplied=combined(lambda a, m: sigmoid(a) * sigmoid(m))),
+        dict(relu_at_the_end=combined(lambda a, m: sigmoid(relu(a) + relu(m)))),
+        dict(sigmoids_added=combined(lambda a, m: sigmoid(a) + sigmoid(m))),
+        dict(weighted_map=lambda x, *rest: x * weights_by_matrix(x, *rest)),
+        dict(sigmoid_twice=combined(lambda a, m: sigmoid(sigmoid(a + m))), logits=combined(np.add)),
+        dict(sum_for_mean=combined(lambda a, m: sigmoid(a + m), summed)),
         dict(no_relu=lambda x, s, e: sigmoid(sum(pooled(x)) @ s @ e)),
-        dict(sigmoid_of_sigmoids=lambda *a: sigmoid(sum(paths(*a))), sigmoids_added=sigmoids_added),
-        dict(averaged=lambda *a: sigmoid(both(*a) / 2)),
+        dict(averaged=combined(lambda a, m: sigmoid((a + m) / 2))),
+        dict(maximum_only=combined(lambda a, m: sigmoid(m))),
+        dict(mean_only=combined(lambda a, m: sigmoid(a))),
     ],
     "pixel_weights": [
         dict(over_pixels=lambda x, a, m: sigmoid(a * pooled(x)[0] + m * pooled(x)[1])),
@@ -114,17 +111,13 @@ WRONG = {
         dict(swapped=lambda x, a, m: sigmoid(pixels(x, m, a))),
     ],
     "cbam_parameters": [
-        dict(kernel_for_every_channel=lambda c, r, k: parameters(c, r, k) + (c - 2) * k * k),
-        dict(hidden_is_reduction=lambda c, r, k: (2 * c + 1) * r + c + 2 * k * k),
-        dict(not_rounded=lambda c, r, k: 2 * c * c / r + c / r + c + 2 * k * k),
-        dict(two_networks=lambda c, r, k: 2 * parameters(c, r, k) - 2 * k * k),
-        dict(rounded_up=lambda c, r, k: parameters(c, c / round(c / r), k)),
-        dict(side_not_squared=lambda c, r, k: parameters(c, r, 0) + 2 * k),
-        dict(rounded_up=lambda c, r, k: parameters(c, r, k) + 2 * c + 1),
-        dict(one_layer=lambda c, r, k: (c + 1) * (c // r) + 2 * k * k),
-        dict(no_bias=lambda c, r, k: 2 * c * (c // r) + 2 * k * k),
+        dict(kernel_for_every_channel=lambda c, r, k: counted(maps=c)(c, r, k)),
+        dict(side_not_squared=lambda c, r, k: parameters(c, r, 0) + 2 * k, one_map=counted(maps=1)),
+        dict(one_layer=lambda c, r, k: (c + 1) * (c // r) + 2 * k * k, no_bias=counted(biases=0)),
         dict(spatial_bias=lambda c, r, k: parameters(c, r, k) + 1),
-        dict(one_map=lambda c, r, k: parameters(c, r, k) - k * k),
+        dict(rounded_up=counted(lambda c, r: round(c / r)), two_networks=counted(networks=2)),
+        dict(hidden_is_reduction=counted(lambda c, r: r), not_rounded=counted(lambda c, r: c / r)),
+        dict(rounded_up=counted(lambda c, r: -(-c // r))),
         dict(fixed=lambda c, r, k: parameters(c, 8, k)),
     ],
     "reordered_kernel": [

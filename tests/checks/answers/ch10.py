@@ -25,17 +25,18 @@ def blocks(image):
     return image.reshape(len(image) // 2, 2, -1, 2)
 
 
-def tiled(image):
-    return image.reshape(2, len(image) // 2, 2, -1).mean((0, 2))
-
-
 def square_only(image):
     half = len(image) // 2
     return image.reshape(half, 2, half, 2).mean((1, 3))
 
 
-def mean_over(*axes):
-    return pyramid_by(lambda image: blocks(image).mean(axes))
+def reduced(reduce, axes=(1, 3)):
+    return pyramid_by(lambda image: reduce(blocks(image), axis=axes))
+
+
+def then(change, more=0):
+    """A right pyramid, with more levels, and then something else made of it."""
+    return lambda image, levels: change(pyramid(image, levels + more))
 
 
 def factors_of_two(image, levels):
@@ -91,24 +92,18 @@ RIGHT = {
 }
 WRONG = {
     "pyramid": [
-        dict(factor_two_always=lambda image, levels: [image] + [halve(image)] * (levels - 1)),
-        dict(not_from_the_copy=lambda image, levels: [image, halve(image), image[::4, ::4]]),
-        dict(columns_only=pyramid_by(lambda image: (image[:, ::2] + image[:, 1::2]) / 2), raised=3),
-        dict(shapes=lambda image, levels: [image, halve(image), halve(image[:4])]),
-        dict(begins_halved=lambda image, levels: pyramid(image, levels + 1)[1:]),
-        dict(rows_only=pyramid_by(lambda image: (image[::2] + image[1::2]) / 2)),
-        dict(one_level_more=lambda image, levels: pyramid(image, levels + 1)),
-        dict(one_level_less=lambda image, levels: pyramid(image, levels - 1)),
-        dict(no_original=lambda image, levels: pyramid(image, levels)[1:], tiles=pyramid_by(tiled)),
-        dict(maximum=pyramid_by(lambda image: blocks(image).max((1, 3)))),
-        dict(reversed=lambda image, levels: pyramid(image, levels)[::-1]),
-        dict(minimum=pyramid_by(lambda image: blocks(image).min((1, 3)))),
-        dict(other_corner=pyramid_by(lambda image: image[1::2, 1::2]), not_doubling=factors_of_two),
-        dict(sum=pyramid_by(lambda image: blocks(image).sum((1, 3))), wrong_axes=mean_over(0, 2)),
-        dict(levels_ignored=lambda image, levels: pyramid(image, 3)),
-        dict(strided=pyramid_by(lambda image: image[::2, ::2]), raised=lambda image, levels: 1 / 0),
-        dict(wrong_shape=lambda image, levels: image, squares_only=pyramid_by(sides_swapped)),
-        dict(shapes=lambda image, levels: [image], squares_only=pyramid_by(square_only)),
+        dict(tiles=pyramid_by(lambda x: x.reshape(2, len(x) // 2, 2, -1).mean((0, 2))), raised=3),
+        dict(columns_only=pyramid_by(lambda x: (x[:, ::2] + x[:, 1::2]) / 2), sum=reduced(np.sum)),
+        dict(not_from_the_copy=then(lambda p: [*p[:2], p[0][::4, ::4]]), maximum=reduced(np.max)),
+        dict(rows_only=pyramid_by(lambda x: (x[::2] + x[1::2]) / 2), one_level_less=then(list, -1)),
+        dict(levels_ignored=lambda image, levels: pyramid(image, 3), one_level_more=then(list, 1)),
+        dict(factor_two_always=then(lambda p: p[:2] + p[1:2]), wrong_axes=reduced(np.mean, (0, 2))),
+        dict(other_corner=pyramid_by(lambda x: x[1::2, 1::2]), raised=lambda image, levels: 1 / 0),
+        dict(shapes=then(lambda p: [*p[:2], p[1][:2]]), strided=pyramid_by(lambda x: x[::2, ::2])),
+        dict(begins_halved=then(lambda p: p[1:], 1), squares_only=pyramid_by(sides_swapped)),
+        dict(squares_only=pyramid_by(square_only), no_original=then(lambda p: p[1:])),
+        dict(reversed=then(lambda p: p[::-1]), wrong_shape=then(lambda p: p[0])),
+        dict(shapes=then(lambda p: p[:1]), not_doubling=factors_of_two, minimum=reduced(np.min)),
     ],
     "dips": [
         dict(share_in_percent=[37.5, 25], smaller_piece=[0.09, 0.03], same_as_best=[0.09, 0.09]),

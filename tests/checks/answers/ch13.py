@@ -24,7 +24,9 @@ def best_of(scores, k):
     return np.mean([max(choice) for choice in itertools.combinations(scores, k)])
 
 
-with_itself = itertools.combinations_with_replacement
+def chosen(pick, choices=itertools.combinations, average=np.mean):
+    """What someone picks of each choice, on average."""
+    return lambda scores, k: average([pick(choice) for choice in choices(scores, k)])
 
 
 def paired_by_loop(first, second):
@@ -48,10 +50,6 @@ def interval_by_scipy(first, second):
     return list(stats.t.interval(0.95, len(d) - 1, d.mean(), stats.sem(d)))
 
 
-def best_of_ordered(scores, k):
-    return np.mean([max(choice) for choice in itertools.permutations(scores, k)])
-
-
 def best_by_ranks(scores, k):
     """Each score times the number of choices in which it is the best."""
     ordered = sorted(scores)
@@ -59,17 +57,10 @@ def best_by_ranks(scores, k):
     return best / math.comb(len(scores), k)
 
 
-def differences_of_all(a, b):
-    return [b[fold] - a[fold] for fold in a]
-
-
-with_itself = itertools.combinations_with_replacement
-
-
 RIGHT = {
     "paired": [paired, paired_by_loop, paired_by_pandas],
     "interval": [interval, interval_by_test, interval_by_scipy],
-    "best_of": [best_of, best_of_ordered, best_by_ranks],
+    "best_of": [best_of, chosen(max, itertools.permutations), best_by_ranks],
     "pencil": [(2, 3.5**0.5, True), [2.0, 1.87, np.True_], (np.array([2.0]), 1.871, True)],
     "reading": [{"c", "e"}, ["E", "C"], ("c)", "e)")],
 }
@@ -91,8 +82,9 @@ WRONG = {
         dict(set_order=lambda a, b: [b[f] - a[f] for f in a.keys() & b.keys()]),
         dict(order_of_second=lambda a, b: [b[f] - a[f] for f in b if f in a]),
         dict(order_of_first=lambda a, b: [b[f] - a[f] for f in a if f in b]),
+        dict(missing_fold=lambda a, b: [b[fold] - a[fold] for fold in a]),
         dict(sign=lambda a, b: [-v for v in paired(a, b)], mean=lambda a, b: np.mean(paired(a, b))),
-        dict(by_size=lambda a, b: sorted(paired(a, b)), missing_fold=differences_of_all),
+        dict(by_size=lambda a, b: sorted(paired(a, b))),
     ],
     "interval": [
         dict(unpaired=lambda a, b: stats.ttest_ind(b, a, equal_var=False).confidence_interval()),
@@ -101,14 +93,14 @@ WRONG = {
         dict(reach=lambda a, b: ((b - a).mean(), interval(a, b)[1] - (b - a).mean())),
         dict(one_sided=lambda a, b: interval(a, b, stats.t.ppf(0.95, len(a) - 1))),
         dict(reversed=lambda a, b: interval(a, b, stats.t.ppf(0.025, len(a) - 1))),
-        dict(fixed_factor=lambda a, b: interval(a, b, stats.t.ppf(0.975, 5))),
         dict(degrees=lambda a, b: interval(a, b, stats.t.ppf(0.975, len(a)))),
-        dict(five_folds=lambda a, b: interval(a, b, stats.t.ppf(0.975, 4))),
-        dict(normal=lambda a, b: interval(a, b, stats.norm.ppf(0.975))),
-        dict(five_folds_rounded=lambda a, b: interval(a, b, 2.776)),
+        dict(fixed_factor=partial(interval, factor=stats.t.ppf(0.975, 5))),
+        dict(five_folds=partial(interval, factor=stats.t.ppf(0.975, 4))),
+        dict(normal=partial(interval, factor=stats.norm.ppf(0.975))),
+        dict(five_folds_rounded=partial(interval, factor=2.776), sign=lambda a, b: interval(b, a)),
         dict(without_root_n=partial(interval, root=False), population_sd=partial(interval, ddof=0)),
-        dict(reversed=lambda a, b: interval(a, b)[::-1], normal=lambda a, b: interval(a, b, 1.96)),
-        dict(wrong_shape=lambda a, b: (b - a).mean(), sign=lambda a, b: interval(b, a)),
+        dict(reversed=lambda a, b: interval(a, b)[::-1], wrong_shape=lambda a, b: (b - a).mean()),
+        dict(normal=partial(interval, factor=1.96)),
     ],
     "pencil": [
         dict(mean_deviation=(2, float(np.mean(np.abs(np.array([3, -1, 2, 4, 2]) - 2))), True)),
@@ -120,16 +112,13 @@ WRONG = {
         dict(variance=(2, 3.5, True), other=(2, 1.2345, True), wrong_shape=(2, 1.871)),
     ],
     "best_of": [
-        dict(
-            with_replacement=lambda s, k: np.mean([max(c) for c in itertools.product(s, repeat=k)])
-        ),
-        dict(mean=lambda s, k: np.mean([np.median(c) for c in itertools.combinations(s, k)])),
-        dict(median=lambda s, k: np.median([max(c) for c in itertools.combinations(s, k)])),
-        dict(worst=lambda s, k: np.mean([min(c) for c in itertools.combinations(s, k)])),
-        dict(with_itself=lambda s, k: np.mean([max(c) for c in with_itself(s, k)])),
+        dict(with_replacement=chosen(max, lambda s, k: itertools.product(s, repeat=k))),
+        dict(with_itself=chosen(max, itertools.combinations_with_replacement), worst=chosen(min)),
+        dict(top_k=lambda s, k: np.mean(sorted(s)[-k:]), median=chosen(max, average=np.median)),
         dict(median_of_scores=lambda s, k: np.median(s), fixed_k=lambda s, k: best_of(s, 2)),
-        dict(top_k=lambda s, k: np.mean(sorted(s)[-k:]), best_of_all=lambda s, k: max(s)),
-        dict(first_k=lambda s, k: max(s[:k]), mean=lambda s, k: np.mean(s)),
+        dict(first_k=lambda s, k: max(s[:k]), best_of_all=lambda s, k: max(s)),
+        dict(mean=lambda s, k: np.mean(s)),
+        dict(mean=chosen(np.median)),
     ],
     "reading": [
         dict(does_not_follow={"c", "d", "e"}, wrong_shape="c, e", missing_c={"e"}, missing_e={"c"}),
