@@ -1,0 +1,391 @@
+"""Image files: what they are read as, what is refused and told, what is written, damaged files."""
+
+import logging
+import random
+import re
+import struct
+import warnings
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from damunet_lite import images
+
+ROWS, COLUMNS = np.mgrid[:24, :36]
+GREY = (128 + 60 * np.sin(ROWS / 3) + 60 * np.cos(COLUMNS / 4)).astype(np.uint8)
+STACK = np.stack([GREY, GREY[::-1], GREY[:, ::-1], 255 - GREY, GREY // 2 + 60])
+WIDE = GREY.astype(np.uint16) * 257
+EQUAL, COLOUR = np.dstack([GREY] * 3), np.dstack([GREY, GREY, 255 - GREY])
+
+
+def tiff(pixels, **options):
+    return ".tif", lambda path: tifffile.imwrite(path, pixels, **options)
+
+
+def pillow(pixels, suffix=".tif", mode=None, **options):
+    def write(path):
+        picture, *more = map(Image.fromarray, pixels if isinstance(pixels, list) else [pixels])
+        if more:
+            options.update(save_all=True, append_images=more)
+        (picture.convert(mode) if mode else picture).save(path, **options)
+
+    return suffix, write
+
+
+def pyramid(inside):
+    def write(path):
+        with tifffile.TiffWriter(path) as file:
+            file.write(GREY, subifds=int(inside))
+            file.write(GREY[::2, ::2].copy(), subfiletype=1)
+
+    return ".tif", write
+
+
+def numpy_file(pixels):
+    return ".npy", lambda path: np.save(path, pixels)
+
+
+WHITE_IS_ZERO = (255 - GREY, 65535 - WIDE, 1 - GREY / 255)
+GREYS = (GREY, WIDE, WIDE.astype(np.int32), (GREY / 255).astype(np.float32), EQUAL)
+PICTURES = {
+    "plain": tiff(GREY),
+    "big-endian": tiff(WIDE, byteorder=">"),
+    "BigTIFF": tiff(WIDE, bigtiff=True, compression="zlib", predictor=2),
+    "tiles": tiff(WIDE, tile=(16, 16), compression="lzma"),
+    "pyramid": pyramid(True),
+    "pyramid of pages": pyramid(False),
+    "equal colours": tiff(EQUAL, photometric="rgb"),
+    "planes": tiff(EQUAL.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"),
+    "palette": tiff(GREY, photometric="palette", colormap=np.tile(np.arange(256) * 257, (3, 1))),
+    "LZW, white is zero": pillow(GREY, compression="tiff_lzw", tiffinfo={262: 0}),
+    "PNG with a palette": pillow(GREY, ".png", "P"),
+    "PNG, opaque": pillow(np.dstack([EQUAL, GREY | 255]), ".png"),
+    "PNG of grey and alpha": pillow(np.dstack([GREY, GREY | 255]), ".png"),
+    "PNG in 16 bit": pillow(WIDE, ".png"),
+    "PGM in 16 bit": pillow(WIDE, ".pgm"),
+    "JPEG": pillow(GREY, ".jpg", quality=95),
+    "JPEG in colours": pillow(EQUAL, ".jpg", quality=95),
+    "JPEG inside": pillow(GREY, compression="jpeg"),
+    **{f"white is zero {i}": tiff(a, photometric=0) for i, a in enumerate(WHITE_IS_ZERO)},
+    **{f"LZW {i}": pillow(a, compression="tiff_lzw") for i, a in enumerate(GREYS)},
+    **{suffix: pillow(GREY, suffix) for suffix in (".png", ".bmp", ".gif")},
+    **{f"npy {a.shape}": numpy_file(a) for a in (GREY, EQUAL / 255, GREY[None, :, :, None])},
+}
+STACKS = {
+    "pages": tiff(STACK),
+    "bare pages": tiff(STACK, metadata=None),
+    "ImageJ": tiff(STACK, imagej=True, metadata={"axes": "ZYX"}),
+    "times": tiff(STACK, imagej=True, metadata={"axes": "TYX"}),
+    "one page that declares five": tiff(STACK, truncate=True),
+    "OME": tiff(STACK, ome=True, metadata={"axes": "ZYX"}),
+    **{f"Pillow, {how}": pillow(list(STACK), compression=how) for how in ("raw", "tiff_lzw")},
+    **{f"npy of slices {a.ndim}": numpy_file(a) for a in (STACK, STACK[..., None] / 255)},
+}
+
+
+def saved(tmp_path, kind):
+    suffix, write = kind
+    path = tmp_path / f"file{suffix}"
+    write(path)
+    return path
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [(kind, GREY) for kind in PICTURES.values()] + [(kind, STACK) for kind in STACKS.values()],
+    ids=[*PICTURES, *STACKS],
+)
+def test_one_picture_in_every_kind_of_file(tmp_path, kind, wanted):
+    path = saved(tmp_path, kind)
+    image = images.read_image(path)
+    assert image.dtype == np.float32
+    assert image.shape == wanted.shape
+    lossy = path.suffix == ".jpg" or kind is PICTURES["JPEG inside"]
+    np.testing.assert_allclose(image, wanted / 255, atol=0.06 if lossy else 0.001)
+    info = images.read_info(path)
+    assert (info.shape, info.slices) == (wanted.shape, wanted.shape[0] if wanted.ndim == 3 else 1)
+    assert info.pixel_nm is None
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "wanted"),
+    [
+        ([0, 51, 255], np.uint8, [0, 0.2, 1]),
+        ([0, 13107, 65535], np.uint16, [0, 0.2, 1]),
+        ([-128, -77, 127], np.int8, [0, 0.2, 1]),
+        ([-32768, -19661, 32767], np.int16, [0, 0.2, 1]),
+        ([0, 13107, 65535], np.uint32, [0, 0.2, 1]),
+        ([0, 13107, 65535], np.int64, [0, 0.2, 1]),
+        ([0, 0.5, 1], np.float16, [0, 0.5, 1]),
+        ([0, 0.2, 1 + 1e-7], np.float64, [0, 0.2, 1]),
+        ([0, 1, 1], bool, [0, 1, 1]),
+    ],
+)
+@pytest.mark.parametrize("kind", [tiff, numpy_file])
+@pytest.mark.filterwarnings("ignore::damunet_lite.images.ImageNote")
+def test_full_scale_is_that_of_the_type(tmp_path, kind, values, dtype, wanted):
+    path = saved(tmp_path, kind(np.array([values] * 2, dtype)))
+    np.testing.assert_allclose(images.read_image(path), [wanted] * 2, rtol=1e-6)
+    assert images.read_info(path).dtype == dtype
+
+
+# 123/456 on the screen, by TIFF's numbers 1 to 8
+TURNS = ["123/456", "321/654", "654/321", "456/123", "14/25/36", "41/52/63", "63/52/41", "36/25/14"]
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+@pytest.mark.parametrize("wanted", TURNS)
+def test_orientation_is_applied(tmp_path, wanted, compression):
+    pixels = np.array([[1, 2, 3], [4, 5, 6]], np.uint8) * 40
+    options = {"compression": compression, "tiffinfo": {274: TURNS.index(wanted) + 1}}
+    image = images.read_image(saved(tmp_path, pillow(pixels, **options)))
+    rows = [[int(number) / 255 * 40 for number in row] for row in wanted.split("/")]
+    np.testing.assert_allclose(image, rows, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (tiff(GREY.astype(np.float32)), "values from 8.0 to 247.0, wanted 0 to 1; divide"),
+        (tiff(np.full((9, 9), np.nan, np.float32)), "values from nan"),
+        (tiff(WIDE.astype(np.uint32) * 2), "wanted 0 to 65535"),
+        (tiff(COLOUR, photometric="rgb"), "channels that differ"),
+        (numpy_file(COLOUR), "channels that differ"),
+        (pillow(COLOUR, ".jpg", "CMYK"), "channels that differ"),
+        (tiff(STACK, imagej=True, metadata={"axes": "CYX"}), "channels that differ"),
+        (pillow(np.dstack([GREY] * 4), ".png"), "alpha"),
+        (pillow(np.dstack([GREY] * 2), ".png"), "alpha"),
+        (tiff(STACK[None].repeat(2, 0), imagej=True, metadata={"axes": "TZYX"}), "axes TZYX"),
+        (pillow([GREY, GREY[:9]]), "2 kinds of images"),
+        (pillow([GREY, 255 - GREY], ".gif"), "2 pictures, wanted one"),
+        (numpy_file(np.zeros(5)), "cannot be read"),
+        (numpy_file(np.zeros((0, 5))), "cannot be read"),
+        (numpy_file(np.array([[1j]])), "wanted grey values"),
+        (numpy_file(np.array([[{}]])), "cannot be read"),
+        ((".tif", lambda path: path.write_bytes(b"")), "no image"),
+        ((".png", lambda path: path.write_text("no image")), "no image"),
+        ((".png", lambda path: path.mkdir()), "Is a directory"),
+        ((".png", lambda path: None), "No such file"),
+    ],
+)
+def test_what_would_have_to_be_guessed_is_refused(tmp_path, kind, words):
+    path, largest = saved(tmp_path, kind), Image.MAX_IMAGE_PIXELS
+    with pytest.raises(images.ImageError, match=words) as caught:
+        images.read_image(path)
+    assert re.fullmatch(f"{re.escape(str(path))} [^\n]+", str(caught.value))
+    assert largest == Image.MAX_IMAGE_PIXELS  # other programs' settings are left alone
+    assert logging.getLogger("tifffile").filters == []
+
+
+def with_bar(pixels, value):
+    pixels = pixels.copy()
+    pixels[-4:] = value
+    return pixels
+
+
+@pytest.mark.parametrize(
+    ("pixels", "word"),
+    [
+        (GREY.astype(np.uint16) * 16, "dark"),  # twelve bits
+        (with_bar(GREY.astype(np.uint16) * 16, 65535), "dark"),  # with a scale bar
+        (with_bar(GREY // 5 + 100, 0), "pale"),
+        (np.full_like(GREY, 100), "pale"),
+        (255 - GREY, None),  # only the answer of a network shows that it is inverted
+        (with_bar(GREY, 255), None),
+        (GREY > 99, None),
+    ],
+)
+def test_few_grey_values_are_told(tmp_path, pixels, word):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        images.read_image(saved(tmp_path, tiff(pixels)))
+    assert [note.category for note in caught] == [images.ImageNote] * bool(word)
+    assert all(f"is {word}" in str(note.message) for note in caught)
+    assert all(note.filename == __file__ for note in caught)
+
+
+# --- pixel sizes and writing ----------------------------------------------------------------
+
+
+def ome(x, y, unit):
+    sizes = {"PhysicalSizeX": x, "PhysicalSizeY": y}
+    units = {f"{name}Unit": unit for name in sizes if unit}
+    return tiff(GREY, ome=True, metadata={"axes": "YX", **sizes, **units})
+
+
+def imagej(resolution, unit):
+    return tiff(GREY, imagej=True, resolution=(resolution,) * 2, metadata={"unit": unit})
+
+
+@pytest.mark.parametrize(
+    ("kind", "pixel_nm"),
+    [
+        (imagej(125, "um"), 8),
+        (imagej(250, "\\u00B5m"), 4),
+        (imagej(0.25, "nm"), 4),
+        (imagej(0.25, "pixel"), None),
+        (ome(4, 4, "nm"), 4),
+        (ome(0.005, 0.005, None), 5),  # micrometres where no unit is said
+        (tiff(GREY, resolution=(2.5e6, 2.5e6), resolutionunit="centimeter"), 4),
+        (tiff(GREY, resolution=(72, 72), resolutionunit="inch"), None),  # a screen's
+        (pillow(GREY, ".png", dpi=(6.35e6, 6.35e6)), 4),
+        (pillow(GREY, ".jpg", dpi=(300, 300)), None),
+        (pillow(GREY, compression="tiff_lzw", resolution=5.08e6, resolution_unit=2), 5),
+    ],
+)
+def test_pixel_size_is_read(tmp_path, kind, pixel_nm):
+    found = images.read_info(saved(tmp_path, kind)).pixel_nm
+    assert found == (pixel_nm and pytest.approx(pixel_nm, rel=1e-5))
+
+
+def test_pixels_that_are_not_square_have_no_size(tmp_path):
+    with pytest.warns(images.ImageNote, match="4 by 8 nm, not square"):
+        assert images.read_info(saved(tmp_path, ome(4, 8, "nm"))).pixel_nm is None
+
+
+@pytest.mark.parametrize("pixel_nm", [None, 4, 3.7])
+@pytest.mark.parametrize(
+    ("pixels", "stored", "full"),
+    [
+        (GREY, GREY, 255),
+        (WIDE, WIDE, 65535),
+        (STACK / 255, (STACK / 255).astype(np.float32), 1),
+        (GREY > 99, 255 * (GREY > 99).astype(np.uint8), 1),
+    ],
+)
+def test_an_image_that_is_written_comes_back(tmp_path, pixels, stored, full, pixel_nm):
+    images.write_image(tmp_path / "a.tif", pixels, pixel_nm)
+    info = images.read_info(tmp_path / "a.tif")
+    assert (info.pixel_nm, info.shape, info.dtype) == (pixel_nm, pixels.shape, stored.dtype)
+    np.testing.assert_allclose(images.read_image(tmp_path / "a.tif"), pixels / full, rtol=1e-6)
+    with Image.open(tmp_path / "a.tif") as picture:  # another reader, and what ImageJ looks at
+        np.testing.assert_array_equal(picture, stored[0] if stored.ndim == 3 else stored)
+        assert ("unit=um" in picture.tag_v2[270]) is (pixel_nm is not None)
+        if pixel_nm:
+            assert float(picture.tag_v2[282]) == pytest.approx(1000 / pixel_nm, rel=1e-6)
+
+
+@pytest.mark.parametrize("pixel_nm", [None, 3.7])
+@pytest.mark.parametrize(("factor", "dtype"), [(1, np.uint16), (300, np.int32)])
+def test_labels_that_are_written_come_back(tmp_path, factor, dtype, pixel_nm):
+    labels = STACK.astype(int) * factor
+    images.write_labels(tmp_path / "a.TIFF", labels, pixel_nm)
+    np.testing.assert_array_equal(images.read_labels(tmp_path / "a.TIFF"), labels)
+    info = images.read_info(tmp_path / "a.TIFF")
+    assert (info.pixel_nm, info.dtype) == (pixel_nm, dtype)
+
+
+@pytest.mark.parametrize(
+    ("write", "arguments", "said"),
+    [
+        (images.write_image, ("a.png", GREY), "path is 'a.png'"),
+        (images.write_image, ("a.tif", GREY * 2.0), "image has values"),
+        (images.write_image, ("a.tif", GREY.astype(int)), "image has dtype int64"),
+        (images.write_image, ("a.tif", GREY[0]), r"image has shape \(36,\)"),
+        (images.write_image, ("a.tif", GREY, 0), "pixel_nm is 0"),
+        (images.write_labels, ("a.tif", np.full((2, 2), 2**31)), "labels holds 2147483648"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(tmp_path, monkeypatch, write, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=said):
+        write(*arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- masks and labels -----------------------------------------------------------------------
+
+MASK = np.array([[1, 0, 0, 0], [1, 0, 0, 0]], bool)
+
+
+@pytest.mark.parametrize("most", [True, np.uint8(255), np.uint16(65535), 1.0])
+@pytest.mark.parametrize("kind", [tiff, numpy_file])
+def test_masks_of_either_polarity(tmp_path, kind, most):
+    path = saved(tmp_path, kind(MASK * most))
+    np.testing.assert_array_equal(images.read_mask(path, "membrane"), MASK)
+    np.testing.assert_array_equal(images.read_mask(path, "cell"), ~MASK)
+    assert images.read_mask(path, "cell").dtype == np.float32
+    with pytest.raises(images.ImageError, match="25% of it are bright, most likely membrane: say"):
+        images.read_mask(path)
+    with pytest.raises(ValueError, match="mask_is is 'labels'"):
+        images.read_mask(path, "labels")
+    with pytest.warns(images.ImageNote, match="one cell, number .*; a mask is read by"):
+        images.read_labels(path)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.uint64, np.float32])
+def test_labels_are_numbers(tmp_path, dtype):
+    numbers = np.array([[0, 7, 7], [200, 3, 0]])
+    for kind in (
+        tiff(numbers.astype(dtype)),
+        tiff(numbers.astype(dtype), photometric="miniswhite"),
+        pillow(numbers.astype(np.uint8), ".png", "P"),
+    ):
+        labels = images.read_labels(saved(tmp_path, kind))
+        assert labels.dtype == np.int32
+        np.testing.assert_array_equal(labels, numbers)
+    labels = images.read_labels(saved(tmp_path, numpy_file(numbers * 2**40)))
+    assert (labels.dtype, labels[1, 0]) == (np.int64, 200 * 2**40)
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "words"),
+    [
+        *[(images.read_labels, v, "wanted whole numbers") for v in (-1.0, 0.5, 2.0**63, np.nan)],
+        (images.read_mask, 3.0, "holds 4 values from 0.0 to 3.0, wanted a mask of two"),
+    ],
+)
+def test_what_is_no_mask_or_label_image_is_refused(tmp_path, read, value, words):
+    with pytest.raises(images.ImageError, match=words):
+        read(saved(tmp_path, numpy_file(np.array([[0, 1], [2, value]]))))
+
+
+# --- damaged files --------------------------------------------------------------------------
+
+
+def damages(data, count, rng):
+    """Cut off somewhere, or with bits turned or bytes set in the head, in the tail, anywhere."""
+    for number in range(count):
+        damaged = bytearray(data)
+        if number % 3 == 0:
+            yield damaged[: rng.randrange(len(data))]
+            continue
+        places = [range(min(400, len(data))), range(-min(400, len(data)), 0), range(len(data))]
+        for _ in range(rng.choice((1, 3))):
+            place = rng.choice(rng.choice(places))
+            damaged[place] = rng.choice((0, 255, damaged[place] ^ 1 << rng.randrange(8)))
+        yield damaged
+
+
+@pytest.mark.parametrize("name", [*PICTURES, *STACKS])
+def test_a_damaged_file_is_read_or_refused(tmp_path, name):
+    path = saved(tmp_path, {**PICTURES, **STACKS}[name])
+    data, whole = path.read_bytes(), images.read_image(path)
+    for damaged in damages(data, 12, random.Random(name)):
+        path.write_bytes(damaged)
+        image = said = None
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                images.read_info(path), images.read_labels(path)
+                image = images.read_image(path)
+        except images.ImageError as error:
+            said = str(error)
+        if said is not None:
+            assert re.fullmatch(f"{re.escape(str(path))} [^\n]+", said)
+            continue
+        assert image.dtype == np.float32
+        assert np.all((image >= 0) & (image <= 1))
+        # what was cut off is never a smaller picture, or a stack of fewer slices
+        assert len(damaged) == len(data) or np.array_equal(image, whole)
+
+
+def test_a_header_that_declares_too_much_is_not_believed(tmp_path):
+    path = saved(tmp_path, tiff(GREY, compression="zlib", metadata=None))
+    width = struct.pack("<HHI", 256, 4, 1)
+    head, tail = path.read_bytes().split(width + struct.pack("<I", 36))
+    path.write_bytes(head + width + struct.pack("<I", 20_000_000) + tail)
+    with pytest.raises(images.ImageError, match="declares 480000000 bytes"):
+        images.read_image(path)
