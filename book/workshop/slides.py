@@ -206,7 +206,8 @@ def _lesson(chapter: Chapter) -> Iterator[Slide]:
 def _led(piece: Slide, text: str) -> Slide:
     if not text:
         return piece
-    lead = Markup("") if piece.kind else render(_lead(text.split("\n\n")[0]))  # live ones are tall
+    room = not piece.kind and piece.lines <= FULL  # live figures are tall
+    lead = render(_lead(text.split("\n\n")[0])) if room else Markup("")
     lines = piece.lines + LEAD * bool(lead)
     return replace(piece, body=lead + piece.body, notes=render(text) + piece.notes, lines=lines)
 
@@ -235,31 +236,38 @@ def _lead(paragraph: str) -> str:
 
 
 def _code(cell: NotebookNode, heading: str, opening: bool) -> Iterator[Slide]:
-    """Code with what it printed; of a cell that draws, its figures with what it printed."""
+    """Code with what it printed and its tables; of a cell that draws, its figures."""
     figures, tables, printed = _shown(cell)
-    height = (printed.count("\n") + 1 if printed else 0) + 2 * tables.count("<tr")
-    output = tables
-    if printed and printed.count("\n") < LONGEST_OUTPUT:
-        output = Markup('<pre class="output" tabindex="0">{}</pre>').format(printed) + tables
+    lines = printed.count("\n") + 1 if printed else 0
+    output = Markup("")
+    if printed and lines <= LONGEST_OUTPUT:
+        output = Markup('<pre class="output" tabindex="0">{}</pre>').format(printed)
     source = cell.source.strip()
     length = source.count("\n") + 1
-    below = output if height <= BESIDE_A_FIGURE else Markup("")
+    below = output if lines <= BESIDE_A_FIGURE else Markup("")
     for number, (kind, figure) in enumerate(figures, start=1):
         body = figure + below if number == len(figures) else figure
         yield Slide(heading, body, kind=kind, lines=FULL if kind else FIGURE)
+    rows = [2 * table.count("<tr") for table in tables]
     if not opening and not figures and length <= LONGEST_CODE:
-        code = Markup('<pre tabindex="0"><code>{}</code></pre>').format(source)
-        yield Slide(heading, code + output, lines=length + height, code_only=not tables)
-    elif output and height >= LEAST_ALONE and not (figures and (below or not tables)):
-        yield Slide(heading, output, lines=height)
+        code = Markup('<pre tabindex="0"><code>{}</code></pre>').format(source) + output
+        if tables and length + lines + sum(rows) <= FULL + LONGEST_CODE:
+            code, tables = code + Markup("").join(tables), []
+            yield Slide(heading, code, lines=length + lines + sum(rows))
+        else:
+            yield Slide(heading, code, code_only=True, lines=length + lines)
+    elif output and lines >= LEAST_ALONE and not figures:
+        yield Slide(heading, output, lines=lines)
+    for table, height in zip(tables, rows, strict=False):
+        yield Slide(heading, table, lines=height)
 
 
-def _shown(cell: NotebookNode) -> tuple[list[tuple[str, Markup]], Markup, str]:
+def _shown(cell: NotebookNode) -> tuple[list[tuple[str, Markup]], list[Markup], str]:
     """What a cell shows: figures, each with its kind; tables; printed text."""
     settings = cell.metadata.get("mystnb", {})
     caption = settings.get("figure", {}).get("caption", "")
     alt = settings.get("image", {}).get("alt", "")
-    figures, tables, printed = [], Markup(""), ""
+    figures, tables, printed = [], [], ""
     for output in cell.outputs:
         found = output.get("data", {})
         if is_live(found):
@@ -269,9 +277,9 @@ def _shown(cell: NotebookNode) -> tuple[list[tuple[str, Markup]], Markup, str]:
             picture = found["image/png"].replace("\n", "")
             figures.append(("", FIGURE_FORM.format(alt, picture, caption)))
         elif "text/markdown" in found:
-            tables += render(found["text/markdown"])
+            tables.append(render(found["text/markdown"]))
         elif "text/html" in found:  # tables such as those of pandas
-            tables += Markup(found["text/html"])
+            tables.append(Markup(found["text/html"]))
         elif output.get("name") == "stdout":
             printed += output.text
         elif output.output_type == "execute_result":
