@@ -1,6 +1,8 @@
 """Sweeps: nothing is run twice, nothing is overwritten, records hold what a table needs."""
 
+import contextlib
 import dataclasses
+import io
 import json
 
 import pytest
@@ -32,14 +34,15 @@ def _small_data():
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
+    """A sweep of two runs, its records, and the lines that it printed."""
     place = tmp_path_factory.mktemp("sweep")
     file = place / "sweep.json"
     file.write_text(
         json.dumps([{**SMALL, "label": "tiny", "change": "short"}, SMALL | {"seed": 1}])
     )
-    lines = []
-    paths = sweep.sweep(file, place / "runs", place / "results", False, lines.append)
-    return file, paths, lines
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        paths = sweep.sweep(file, place / "runs", place / "results", False)
+    return file, paths, printed.getvalue().splitlines()
 
 
 def test_each_run_leaves_a_record_with_what_a_table_needs(swept):

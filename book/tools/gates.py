@@ -78,7 +78,7 @@ def read_gates(results: Path) -> dict[str, dict[str, float]]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def keep_worst(run_folder: Path, out: Path, tta: bool | None = None) -> Path:
+def keep_worst(run_folder: Path, out: Path) -> Path:
     """Predict a run's worst test slice again and keep the mask, one bit a pixel.
 
     Parameters
@@ -87,8 +87,6 @@ def keep_worst(run_folder: Path, out: Path, tta: bool | None = None) -> Path:
         Finished run with ``best.keras``.
     out : path
         Folder for ``NAME-sliceK.png``, some ten kilobytes, white = membrane.
-    tta : bool, optional
-        As in the run if not given.
 
     Returns
     -------
@@ -101,7 +99,7 @@ def keep_worst(run_folder: Path, out: Path, tta: bool | None = None) -> Path:
     probability = inference.predict(
         training.load_network(run_folder),
         training.load_stack(config.data).images[place, ..., 0],
-        tta=config.tta if tta is None else tta,
+        tta=config.tta,
         batch_size=1,
     )
     membrane = ~(1 - probability > row["threshold"]["v_rand"])

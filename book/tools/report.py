@@ -4,6 +4,7 @@ python -m book.tools.report [--results DIR] [--out DIR] [--speed] [--worst RUN..
 """
 
 import argparse
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,16 +20,16 @@ from book.tools.plan import RESULTS, plan
 from book.tools.records import RecordError, read_records
 from damunet_lite import training
 
-FOLDS = 5
-#: Parts of the plan that fill the tables, by base filters.
-TABLES = {32: "networks", 16: "narrow"}
-OTHERS = ("cbam", "listing")
-#: What a network is compared with: gates for CBAM, DAMU-Net for the listing.
-COUNTERPARTS = [(network, f"{network}, CBAM") for network in FOUR[1:]] + [
-    ("DAMU-Net", "listing"),
-    ("listing", "listing, gate 3 corrected"),
-]
-_COMPARED = ("v_rand", "v_info", "dice_membrane")
+OTHERS = [*(f"{network}, CBAM" for network in FOUR[1:]), "listing", "listing, gate 3 corrected"]
+_EACH = list(itertools.combinations(FOUR, 2))
+# CBAM is compared with gates, the listing with the DAMU-Net.
+_NEAREST = list(zip([*FOUR[1:], "DAMU-Net", "listing"], OTHERS, strict=True))
+#: Title, base filters, parts of the plan, rows, and the pairs that are compared.
+TABLES = (
+    ("32 base filters", 32, ["networks"], FOUR, _EACH),
+    ("16 base filters", 16, ["narrow"], FOUR, _EACH),
+    ("CBAM and the listing", 32, ["networks", "cbam", "listing"], OTHERS, _NEAREST),
+)
 _HEAD = """# Results
 
 Made by `python -m book.tools.report` from the records beside this folder; do not edit.
@@ -88,7 +89,7 @@ def score_table(runs: pd.DataFrame, answers: pd.DataFrame, networks: Sequence[st
 
 
 def difference_table(
-    runs: pd.DataFrame, score: str, pairs: Sequence[tuple[str, str]] | None = None
+    runs: pd.DataFrame, score: str, pairs: Sequence[tuple[str, str]]
 ) -> pd.DataFrame:
     """Paired differences in words, with the plain and the corrected interval."""
     plain = read.differences(runs, score, pairs)
@@ -96,35 +97,18 @@ def difference_table(
     return pd.DataFrame(
         {
             "difference": plain.second + " - " + plain["first"],
-            "mean": [f"{mean:+.3f}" for mean in plain["mean"]],
-            "95\N{NO-BREAK SPACE}% interval": _ends(plain),
-            "corrected": _ends(corrected),
+            "mean": plain["mean"].map("{:+.3f}".format),
+            "95\N{NO-BREAK SPACE}% interval": [_ends(pair) for pair in plain.itertuples()],
+            "corrected": [_ends(pair) for pair in corrected.itertuples()],
             "folds": [read.folds_in_words(values.index) for values in plain["values"]],
         }
     )
 
 
-def _ends(pairs: pd.DataFrame) -> list[str]:
-    return [
-        f"{pair.low:+.3f} to {pair.high:+.3f}" if len(pair.values) > 1 else "one fold, no interval"
-        for pair in pairs.itertuples()
-    ]
-
-
-def changes(runs: pd.DataFrame) -> pd.DataFrame:
-    """Every run with a change, beside the V_rand of the same network, width and fold without it."""
-    keys = ["network", "base_filters", "fold"]
-    start = runs[(runs.change == "") & (runs.seed == 0)].set_index(keys).v_rand
-    changed = runs[runs.change != ""].join(start.rename("unchanged"), on=keys)
-    return changed[["network", "change", *keys[1:], *SCORES, "unchanged"]]
-
-
-def seeds(runs: pd.DataFrame) -> pd.DataFrame:
-    """Mean ± standard deviation over seeds, wherever a network has several on one fold."""
-    same = runs[runs.change == ""].groupby(["network", "base_filters", "fold"], sort=False)
-    table = same[SCORES].agg(read.spread)
-    table.insert(0, "seeds", same.seed.agg(lambda seed: ", ".join(map(str, sorted(seed)))))
-    return table[same.size() > 1].reset_index()
+def _ends(pair: Any) -> str:
+    if len(pair.values) == 1:
+        return "one fold, no interval"
+    return f"{pair.low:+.3f} to {pair.high:+.3f}"
 
 
 def missing(content: dict[str, Any]) -> dict[str, list[str]]:
@@ -138,7 +122,7 @@ def missing(content: dict[str, Any]) -> dict[str, list[str]]:
 
 def report(content: dict[str, Any]) -> str:
     """All tables as Markdown."""
-    runs, answers = read.runs(content), read.baselines(content)
+    runs, answers, texts = read.runs(content), read.baselines(content), [_HEAD]
     price = read.costs(content)
     price = pd.DataFrame(
         {
@@ -147,59 +131,41 @@ def report(content: dict[str, Any]) -> str:
             "CPU seconds": price.seconds.map("{:.2f}".format),
         }
     )
-    texts = [_HEAD]
-
-    def add(title: str, table: pd.DataFrame) -> None:
-        written = table.astype(object).where(table.notna(), "")
-        text = read.markdown(written) if len(table) else "No run yet.\n"
-        texts.append(f"{title}\n\n{text}")
-
-    for width, part in TABLES.items():
-        own = runs[runs.part == part]
-        table = score_table(own, answers, FOUR).join(price.loc[width], on="network")
-        add(f"## {width} base filters", table)
-        for score in _COMPARED:
-            title = f"### Paired differences, {SCORE_NAMES[score]}, {width} base filters"
-            add(title, difference_table(own, score))
-    others, four = (runs[runs.part.isin(parts)] for parts in (OTHERS, [TABLES[32]]))
-    names = [name for _, name in COUNTERPARTS if name in set(others.network)]
-    table = score_table(others, answers, names).join(price.loc[32], on="network")
-    add("## CBAM and the listing", table)
-    both = pd.concat([four, others])
-    pairs = [pair for pair in COUNTERPARTS if set(pair) <= set(both.network)]
-    for score in _COMPARED:
-        title = f"### CBAM and the listing, paired, {SCORE_NAMES[score]}"
-        add(title, difference_table(both, score, pairs) if pairs else pd.DataFrame())
-    add("## Seeds", seeds(runs).rename(columns=SCORE_NAMES))
-    add("## Changes", changes(runs).rename(columns=SCORE_NAMES))
+    for title, width, parts, networks, pairs in TABLES:
+        own = runs[runs.part.isin(parts) & (runs.base_filters == width)]
+        table = score_table(own[own.network.isin(networks)], answers, networks)
+        table = table.join(price.loc[width], on="network").astype(object)
+        texts.append(f"## {title}\n\n{read.markdown(table.where(table.notna(), ''))}")
+        for score in ("v_rand", "v_info", "dice_membrane"):
+            known = [pair for pair in pairs if set(pair) <= set(own.network)]
+            lines = read.markdown(difference_table(own, score, known))
+            texts.append(f"### {title}: paired differences, {SCORE_NAMES[score]}\n\n{lines}")
     texts.append("## Runs that are missing\n")
-    planned = read.plan(content).groupby("part").size()
     for part, left in missing(content).items():
         names = "\n".join(f"- {name}" for name in left) or "None."
-        texts.append(f"### {part}: {len(left)} of {planned[part]} missing\n\n{names}\n")
+        texts.append(f"### {part}: {len(left)} missing\n\n{names}\n")
     return "\n".join(texts)
 
 
 def short(content: dict[str, Any]) -> str:
     """The article's table, filled: two scores, and what each network gains over the plain U-Net."""
     own = read.runs(content)
-    own = own[own.part == TABLES[32]]
+    own = own[own.part == "networks"]
     table = score_table(own, read.baselines(content), FOUR)
-    gains = difference_table(own, "v_rand").set_index("difference")
-    words = {
-        name.removesuffix(" - U-Net"): f"{gain['mean']} ({gain.iloc[1]})"
-        for name, gain in gains.iterrows()
-        if name.endswith(" - U-Net")
+    gains = {
+        pair.second: f"{pair.mean:+.3f} ({_ends(pair)})"
+        for pair in read.differences(own, "v_rand").itertuples()
+        if pair.first == "U-Net"
     }
-    table["V_rand, more than U-Net"] = table.network.map(words).fillna("")
+    table["V_rand, more than U-Net"] = table.network.map(gains).fillna("")
     columns = ["network", "V_rand", "Dice membrane", "V_rand, more than U-Net"]
     complete = int((own.groupby("fold").network.nunique() == len(FOUR)).sum())
-    number = own.seed.nunique()
-    luck = "one seed" if number == 1 else f"{number} seeds, averaged within a fold"
+    seeds = own.seed.nunique()
+    luck = "one seed" if seeds == 1 else f"{seeds} seeds, averaged within a fold"
     return (
         f"{read.markdown(table[columns])}\n"
-        f"Mean ± standard deviation over {complete} of {FOLDS} folds, 32 base filters, {luck}; "
-        "in brackets the 95\N{NO-BREAK SPACE}% interval of the paired difference. Thresholds come "
+        f"Mean ± standard deviation over {complete} of 5 folds, 32 base filters, {luck}; in "
+        "brackets the 95\N{NO-BREAK SPACE}% interval of the paired difference. Thresholds come "
         "from validation slices.\n"
     )
 
@@ -244,22 +210,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--results", type=Path, default=RESULTS, metavar="DIR", help="folder of records")
     add("--out", type=Path, metavar="DIR", help="folder to write to (default: RESULTS/tables)")
     add("--speed", action="store_true", help="first measure the seconds for an image here")
-    add(
-        "--worst",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="RUN",
-        help="first predict the worst test slice of these run folders again, and keep the masks",
-    )
-    add(
-        "--gates",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="RUN",
-        help="first measure the attention gates of these run folders, and keep their means",
-    )
+    for name, text in (
+        ("--worst", "predict the worst test slice of these run folders again, and keep the masks"),
+        ("--gates", "measure the attention gates of these run folders, and keep their means"),
+    ):
+        add(name, type=Path, nargs="+", default=[], metavar="RUN", help=f"first {text}")
     given = parser.parse_args(arguments)
 
     def work():

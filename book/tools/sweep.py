@@ -12,7 +12,7 @@ import argparse
 import json
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,17 +152,11 @@ def _commit() -> str | None:
     return done.stdout.strip()
 
 
-def sweep(
-    file: Path,
-    runs: Path,
-    results: Path,
-    progress: bool = True,
-    report: Callable[[str], None] = lambda line: None,
-) -> list[Path]:
+def sweep(file: Path, runs: Path, results: Path, progress: bool = True) -> list[Path]:
     """Train the runs of a sweep file one after another; a sweep that was interrupted goes on.
 
     A run whose record exists is never repeated, one that was killed goes on from its last saved
-    state.
+    state. Before each run a line says which it is, and the time left as far as it is known.
 
     Parameters
     ----------
@@ -172,8 +166,6 @@ def sweep(
         Folder of the run folders, and of the records ``<name>.json``.
     progress : bool
         Show the progress bar of each run.
-    report : callable
-        Takes one line before each run: which it is, and the time left as far as it is known.
 
     Returns
     -------
@@ -194,7 +186,7 @@ def sweep(
     seconds: list[float] = []
     for number, name in enumerate(left, start=1):
         config, label = wanted[name]
-        report(f"run {number} of {len(left)}: {name}{_time_left(seconds, len(left))}")
+        print(f"run {number} of {len(left)}: {name}{_time_left(seconds, len(left))}")
         started = time.perf_counter()
         stack = training.load_stack(config.data)
         folder = training.train(config, stack, runs / name, progress)
@@ -227,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
 
     def work():
-        paths = sweep(given.file, given.runs, given.results, not given.quiet, report=print)
+        paths = sweep(given.file, given.runs, given.results, not given.quiet)
         print(f"{len(paths)} records in {given.results}")
 
     return guarded(work, "interrupted; the same command goes on from the last saved state")

@@ -108,7 +108,7 @@ def differences(
     """
     wide = by_fold(runs, score)
     found = []
-    for first, second in pairs or itertools.combinations(wide.columns, 2):
+    for first, second in itertools.combinations(wide.columns, 2) if pairs is None else pairs:
         values = (wide[second] - wide[first]).dropna()
         if len(values):
             low, high = interval(values, overlap=overlap)
