@@ -134,6 +134,17 @@ def test_an_answer_that_is_wrong_in_one_call_alone_does_not_pass(where, place):
         assert not CHECKERS[where](wrong_in(k)), k
 
 
+@pytest.mark.parametrize("where", FUNCTIONS)
+def test_an_answer_that_ignores_its_arguments_does_not_pass(where):
+    first = []
+
+    def remembered(*arguments):
+        first.append(SOLUTIONS[where](*arguments))
+        return first[0]
+
+    assert not CHECKERS[where](remembered)
+
+
 @pytest.mark.parametrize("where", NUMBERS)
 def test_a_number_to_be_predicted_is_not_given_away(where):
     right = SOLUTIONS[where]

@@ -71,11 +71,10 @@ def constant(answer):
 )
 def dice(answer):
     """``answer(truth, prediction)``: Dice of membrane for boolean arrays."""
-    value = run(answer, _TRUTH, _ANSWER)
     both, union = (_TRUTH & _ANSWER).sum(), (_TRUTH | _ANSWER).sum()
     areas = _TRUTH.sum() + _ANSWER.sum()
     compare(
-        value,
+        run(answer, _TRUTH, _ANSWER),
         2 * both / areas,
         "the Dice score",
         tolerance=1e-6,
@@ -92,6 +91,8 @@ def dice(answer):
         brackets=2 * both / _TRUTH.sum() + _ANSWER.sum(),
         not_summed=2 * (_TRUTH & _ANSWER) / areas,
     )
+    value = run(answer, np.eye(2, 3) == 1, np.ones((2, 3)) == 1)
+    compare(value, 4 / 8, "the Dice score of another pair", tolerance=1e-6)
 
 
 @checker(
@@ -112,13 +113,12 @@ def share(answer):
     wanted = 0.878 / (2 - 0.878)
     if within(answer, 2, 100):
         stop("percent")
-    look = "Put it into 2 c / (1 + c): does 0.878 come out?"
     compare(
         answer,
         wanted,
         "the share of cell",
         tolerance=6e-4,
-        look=look,
+        look="Put it into 2 c / (1 + c): does 0.878 come out?",
         is_accuracy=0.878,
         forwards=2 * 0.878 / 1.878,
         membrane_share=1 - wanted,
@@ -149,10 +149,9 @@ def share(answer):
 def merged(answer):
     """``answer(sizes, i, j)``: V_rand when cells i and j of a perfect answer become one."""
     sizes, i, j = [7, 3, 5, 2], 0, 2
-    value = run(answer, list(sizes), i, j)
     true, extra = sum(s * s for s in sizes), 2 * sizes[i] * sizes[j]
     compare(
-        value,
+        run(answer, list(sizes), i, j),
         2 * true / (2 * true + extra),
         "V_rand",
         tolerance=1e-6,

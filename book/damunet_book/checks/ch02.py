@@ -35,6 +35,8 @@ def polarity(answer):
         stop("wrong_shape", got=value.shape, wanted=(*_LABEL.shape, 1))
     if value.dtype != np.float32:
         stop("dtype", got=value.dtype)
+    value = run(answer, _LABEL[:2].T)
+    compare(value, 1 - cell[:2].T[..., None], "the mask of a label of 4 x 2 pixels")
 
 
 @checker(
@@ -51,13 +53,12 @@ def polarity(answer):
 )
 def width(answer):
     """Width at half depth, in nanometres, of the profile printed in the exercise."""
-    look = "Which level lies half-way, how many numbers are below it, how wide is a pixel?"
     compare(
         answer,
         20,
         "the width",
         tolerance=0.5,
-        look=look,
+        look="Which level lies half-way, how many numbers are below it, how wide is a pixel?",
         pixels=5,
         every_darker_pixel=28,
         fence_posts=16,
@@ -86,13 +87,12 @@ def neighbours(answer):
     """Chance that an inner test slice has a training neighbour when 24 of 30 are drawn."""
     if within(answer, 1.7, 100):
         stop("percent")
-    look = "Compute the chance that both neighbours are test slices, and take it from 1."
     compare(
         answer,
         1 - 5 * 4 / (29 * 28),
         "the chance",
         tolerance=1e-3,
-        look=look,
+        look="Compute the chance that both neighbours are test slices, and take it from 1.",
         one_side=24 / 29,
         both=24 * 23 / (29 * 28),
         complement=5 * 4 / (29 * 28),
@@ -185,12 +185,11 @@ def _two_lists(value) -> tuple[np.ndarray, np.ndarray]:
 )
 def symmetries(answer):
     """How many different pictures flips and quarter turns make of one square picture."""
-    look = "Draw an F on a sheet of paper: which of its pictures can you turn into each other?"
     compare(
         answer,
         8,
         "the number",
-        look=look,
+        look="Draw an F on a sheet of paper: which of its pictures can you turn into each other?",
         draws=16,
         turns_only=4,
         without_itself=7,

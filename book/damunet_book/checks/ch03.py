@@ -34,11 +34,10 @@ _COUNTS = (30, 20, 10, 90)  # tp, fp, fn, tn
 )
 def pixel_scores(answer):
     """``answer(tp, fp, fn, tn)``: recall, precision, Dice of membrane, Dice of cell."""
-    value = run(answer, *_COUNTS)
     recall, precision = 30 / 40, 30 / 50
     membrane, cell = 60 / 90, 180 / 210
     compare(
-        value,
+        run(answer, *_COUNTS),
         (recall, precision, membrane, cell),
         "the four scores",
         swapped=(precision, recall, membrane, cell),
@@ -71,13 +70,12 @@ def pixel_scores(answer):
 )
 def count_cells(answer):
     """Numbers of 4- and of 8-connected cells in the mask of the exercise."""
-    look = "Colour one cell after the other, and write down where each of them begins."
     compare(
         answer,
         (5, 2),
         "the two counts",
         tolerance=0.5,
-        look=look,
+        look="Colour one cell after the other, and write down where each of them begins.",
         swapped=(2, 5),
         corners=(2, 2),
         edges=(5, 5),
@@ -136,14 +134,13 @@ def _exchanged() -> float:
 )
 def v_info(answer):
     """``answer(truth, proposal)``: V_info of two rows of labels."""
-    value = run(answer, _TRUTH, _ANSWER)
     inside = _TRUTH != 0
     t, lumped = _TRUTH[inside], _ANSWER[inside]
     apart = lumped.copy()
     apart[lumped == 0] = 100 + np.arange((lumped == 0).sum())
     h_t, h_s, shared = _entropies(t, apart)
     compare(
-        value,
+        run(answer, _TRUTH, _ANSWER),
         _ratio(h_t, h_s, shared),
         "V_info",
         tolerance=1e-6,

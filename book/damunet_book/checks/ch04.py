@@ -67,6 +67,8 @@ def soft_counts(answer):
         by_column=(sum(y * p), sum(y * (1 - p)), sum((1 - y) * p)),
         brackets=(tp, (y * 1 - p).sum(), (1 - y * p).sum()),
     )
+    counts = run(answer, y[:1, :2], p[:1, :2])
+    compare(counts, (1.2, 0.8, 0.0), "(tp, fn, fp) of two membrane pixels")
 
 
 @checker(
@@ -132,12 +134,11 @@ def empty_crop(answer):
     """Exercise 4.3: the Tversky loss of a crop without membrane, predicted 0.01 everywhere."""
     false = 256 * 256 * 0.01
     wanted = 1 - _index(0.0, 0.0, false, 0.7, 0.3, 1.0)
-    look = "FP is a sum over all pixels, each costs 0.3, and smooth stands above and below."
     compare(
         answer,
         wanted,
         "the loss",
-        look=look,
+        look="FP is a sum over all pixels, each costs 0.3, and smooth stands above and below.",
         index=1 - wanted,
         no_smooth=1.0,
         no_weight=1 - _index(0.0, 0.0, false, 1, 1, 1.0),
@@ -172,13 +173,12 @@ def pull_ratio(answer):
     # These two, 14.0 and 13.97, are nearer to each other than answers are asked for.
     old, numerators = (2.85 / top - 0.1) / 0.1, 0.9 / 0.1 * bottom / top
     known(answer, 0.01, old_denominator=old, numerators_of_weights=numerators)
-    look = "Compute D with the new weights, then D/N, then the formula above the exercise."
     compare(
         answer,
         wanted,
         "the ratio",
         tolerance=0.05,
-        look=look,
+        look="Compute D with the new weights, then D/N, then the formula above the exercise.",
         ratio_of_weights=9.0,
         old_weights=4.0,
         upside_down=1 / wanted,

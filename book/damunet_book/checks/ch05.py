@@ -56,13 +56,12 @@ def focal(answer):
 )
 def equal_slope(answer):
     """Exercise 5.2: index at which the slopes of exponents 0.75 and 1 are equal."""
-    look = "Put it into 0.75 (1 - TI)^-0.25: does 1 come out?"
     compare(
         answer,
         1 - 0.75**4,
         "the index",
         tolerance=4e-3,
-        look=look,
+        look="Put it into 0.75 (1 - TI)^-0.25: does 1 come out?",
         distance=0.75**4,
         loss_equal_0=0.0,
         loss_equal_1=1.0,

@@ -41,10 +41,9 @@ def _stamp(
 )
 def same_convolution(answer):
     """``answer(image, kernel)``: cross-correlation with zeros around, output as large as input."""
-    value = run(answer, _IMAGE, _KERNEL)
     zeros = np.pad(_IMAGE, 1)
     compare(
-        value,
+        run(answer, _IMAGE, _KERNEL),
         _slide(zeros, _KERNEL),
         "the filtered image",
         valid=_slide(_IMAGE, _KERNEL),
@@ -56,11 +55,10 @@ def same_convolution(answer):
     )
     darker = _IMAGE - 2.75
     wanted = _slide(np.pad(darker, 1), _KERNEL)
-    what = "the filtered image, with grey values below zero and fractions,"
     compare(
         run(answer, darker, _KERNEL),
         wanted,
-        what,
+        "the filtered image, with grey values below zero and fractions,",
         relu=np.maximum(wanted, 0),
         whole_numbers=wanted.astype(int),
     )
@@ -83,9 +81,8 @@ def same_convolution(answer):
 def enlarge(answer):
     """``answer(values, kernel, stride)``: transposed convolution, overlapping stamps added."""
     values = np.array([[1.0, 2], [3, -1]])
-    value = run(answer, values, _KERNEL, 2)
     compare(
-        value,
+        run(answer, values, _KERNEL, 2),
         _stamp(values, _KERNEL, 2),
         "the enlarged map",
         overwritten=_stamp(values, _KERNEL, 2, add=False),
@@ -95,11 +92,10 @@ def enlarge(answer):
         no_overlap=_stamp(values, _KERNEL, 3),
     )
     wide = np.array([[1.0, 2, -2], [3, -1, 0.5]])
-    what = "the enlarged map of 2 x 3 values, stride 3,"
     compare(
         run(answer, wide, _KERNEL, 3),
         _stamp(wide, _KERNEL, 3),
-        what,
+        "the enlarged map of 2 x 3 values, stride 3,",
         stride_fixed=_stamp(wide, _KERNEL, 3, step=2),
     )
     small = _KERNEL[:2, :2]
@@ -133,13 +129,11 @@ def enlarge(answer):
 def block_parameters(answer):
     """``answer(inputs, filters)``: parameters of a block of twice conv 3 x 3, norm, ReLU."""
     inputs, filters = 5, 7
-    value = run(answer, inputs, filters)
     first, second = 9 * inputs * filters, 9 * filters * filters
-    what = "the number of parameters for 5 inputs and 7 filters"
     compare(
-        value,
+        run(answer, inputs, filters),
         first + second + 8 * filters,
-        what,
+        "the number of parameters for 5 inputs and 7 filters",
         tolerance=0.5,
         no_norm=first + second,
         half_the_norms=first + second + 4 * filters,
@@ -199,10 +193,9 @@ def _field_backwards(layers) -> int:
 def receptive_field(answer):
     """``answer(layers)``: side in pixels of what one output pixel of a chain sees."""
     layers = [(3, 1), (5, 1), (2, 2), (3, 1), (3, 3), (7, 1)]
-    value = run(answer, list(layers))
     whole = 3 + 5 + 2 + 2 * (3 + 3) + 6 * 7
     compare(
-        value,
+        run(answer, list(layers)),
         _field(layers),
         "the receptive field",
         tolerance=0.5,
@@ -244,9 +237,8 @@ def receptive_field(answer):
 def running_share(answer):
     """``answer(momentum, steps)``: share of the true mean that a running mean has reached."""
     momentum, steps = 0.8, 3
-    value = run(answer, momentum, steps)
     compare(
-        value,
+        run(answer, momentum, steps),
         1 - momentum**steps,
         "the share for momentum 0.8 and 3 steps",
         tolerance=1e-6,

@@ -44,11 +44,10 @@ def _relu(values: np.ndarray) -> np.ndarray:
 )
 def coefficients(answer):
     """``answer(theta_x, phi_g, psi, bias)``: coefficients [h, w] of an additive gate."""
-    value = run(answer, _THETA_X, _PHI_G, _PSI, _BIAS)
     wanted = _sigmoid(_relu(_THETA_X + _PHI_G) @ _PSI + _BIAS)
     logits = _relu(_THETA_X + _PHI_G) @ _PSI + _BIAS
     compare(
-        value,
+        run(answer, _THETA_X, _PHI_G, _PSI, _BIAS),
         wanted,
         "the map of coefficients",
         logits=logits,
@@ -66,6 +65,8 @@ def coefficients(answer):
         multiplied=_sigmoid(_relu(_THETA_X * _PHI_G) @ _PSI + _BIAS),
         softmax=np.exp(logits) / np.exp(logits).sum(),
     )
+    value = run(answer, _PHI_G[:1, :1], _THETA_X[:1, :1], np.array([3.0, 1.0]), 0.5)
+    compare(value, _sigmoid(np.array([[5.0]])), "the map of one pixel")
 
 
 @checker(
@@ -95,13 +96,12 @@ def coefficients(answer):
 def double(answer):
     """``answer(row)``: twice as many values by linear interpolation, centres kept."""
     row = np.array([0.1, 0.9, 0.5])
-    value = run(answer, row)
     near = np.repeat(row, 2)
     left = np.concatenate([near[:1], near[:-1]])
     after = np.concatenate([near[1:], near[-1:]])
     wanted = (left + 2 * near + after) / 4
     compare(
-        value,
+        run(answer, row),
         wanted,
         "the doubled row",
         nearest=near,
@@ -144,13 +144,11 @@ def double(answer):
 def gate_parameters(answer):
     """``answer(channels, gate_channels, inter)``: parameters of an attention gate."""
     channels, gate_channels, inter = 5, 11, 7
-    value = run(answer, channels, gate_channels, inter)
     wanted = 4 * channels * inter + inter + gate_channels * inter + inter + inter + 1
-    what = "the number of parameters for (5, 11, 7)"
     compare(
-        value,
+        run(answer, channels, gate_channels, inter),
         wanted,
-        what,
+        "the number of parameters for (5, 11, 7)",
         tolerance=0.5,
         theta_one_by_one=wanted - 3 * channels * inter,
         no_bias=wanted - 2 * inter - 1,
@@ -183,9 +181,8 @@ def gate_parameters(answer):
 def compensate(answer):
     """``answer(kernel, factor)``: kernel after the gate that undoes a rescaled map."""
     kernel, factor = np.array([[0.5, -1.0], [2.0, 0.25]]), 0.4
-    value = run(answer, kernel, factor)
     compare(
-        value,
+        run(answer, kernel, factor),
         kernel / factor,
         "the kernel",
         multiplied=kernel * factor,

@@ -49,10 +49,9 @@ def _mlp(pooled: np.ndarray, relu: bool = True) -> np.ndarray:
 )
 def channel_weights(answer):
     """``answer(x, squeeze, excite)``: channel weights [C] of a map [H, W, C], no biases."""
-    value = run(answer, _FEATURES, _SQUEEZE, _EXCITE)
     mean, maximum = _FEATURES.mean(axis=(0, 1)), _FEATURES.max(axis=(0, 1))
     compare(
-        value,
+        run(answer, _FEATURES, _SQUEEZE, _EXCITE),
         _sigmoid(_mlp(mean) + _mlp(maximum)),
         "the channel weights",
         sigmoids_added=_sigmoid(_mlp(mean)) + _sigmoid(_mlp(maximum)),
@@ -71,6 +70,9 @@ def channel_weights(answer):
         logits=_mlp(mean) + _mlp(maximum),
         relu_at_the_end=_sigmoid(np.maximum(_mlp(mean), 0) + np.maximum(_mlp(maximum), 0)),
     )
+    small = np.ones((2, 1, 1))
+    value = run(answer, small, np.array([[2.0]]), np.array([[0.5]]))
+    compare(value, _sigmoid(np.array([2.0])), "the weight of a single channel")
 
 
 def _spatial(features: np.ndarray, mean_weight: float, maximum_weight: float) -> np.ndarray:
@@ -92,12 +94,11 @@ def _spatial(features: np.ndarray, mean_weight: float, maximum_weight: float) ->
 def pixel_weights(answer):
     """``answer(x, mean_weight, maximum_weight)``: weights [H, W], a 1 x 1 kernel."""
     mean_weight, maximum_weight = 1.5, -0.75
-    value = run(answer, _FEATURES, mean_weight, maximum_weight)
     mean, maximum = _FEATURES.mean(axis=(0, 1)), _FEATURES.max(axis=(0, 1))
     logits = mean_weight * _FEATURES.mean(axis=-1) + maximum_weight * _FEATURES.max(axis=-1)
     total = _FEATURES.sum(axis=-1)
     compare(
-        value,
+        run(answer, _FEATURES, mean_weight, maximum_weight),
         _sigmoid(logits),
         "the pixel weights",
         over_pixels=_sigmoid(mean_weight * mean + maximum_weight * maximum),
@@ -134,11 +135,10 @@ def pixel_weights(answer):
 def cbam_parameters(answer):
     """``answer(channels, reduction, kernel_size)``: parameters of one CBAM."""
     channels, reduction, side = 22, 8, 5
-    value = run(answer, channels, reduction, side)
     hidden = channels // reduction
     channel, spatial = 2 * channels * hidden + hidden + channels, 2 * side * side
     compare(
-        value,
+        run(answer, channels, reduction, side),
         channel + spatial,
         "the number of parameters",
         tolerance=0.3,
@@ -184,9 +184,8 @@ def cbam_parameters(answer):
 def reordered_kernel(answer):
     """``answer(kernel)``: kernel [k, k, 2, 1] of a maximum-first version, made mean-first."""
     kernel = np.arange(18.0).reshape(3, 3, 2, 1) ** 1.5
-    value = run(answer, kernel)
     compare(
-        value,
+        run(answer, kernel),
         kernel[:, :, ::-1],
         "the kernel",
         unchanged=kernel,
@@ -200,3 +199,5 @@ def reordered_kernel(answer):
         transposed=kernel.transpose(1, 0, 2, 3),
         negated=-kernel,
     )
+    larger = np.arange(50.0).reshape(5, 5, 2, 1)
+    compare(run(answer, larger), larger[:, :, ::-1], "the kernel of 5 x 5")

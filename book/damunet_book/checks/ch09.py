@@ -75,13 +75,12 @@ def chain_pulls(answer):
 )
 def equal_pull(answer):
     """Exercise 9.2: weight of the companions that pulls alike at all layers, in a chain of 0.8."""
-    look = "Write the rule for one layer, with -1 on both sides."
     compare(
         answer,
         0.2,
         "alpha",
         tolerance=1e-6,
-        look=look,
+        look="Write the rule for one layer, with -1 on both sides.",
         weight=0.8,
         negative=-0.2,
         from_the_example=0.5,

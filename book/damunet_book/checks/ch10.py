@@ -179,11 +179,10 @@ def extra_parameters(answer):
     own, wider = _extra(4, 3)
     first = 10 * 4, 9 * 4 * 4
     bottom = 10 * 32, 9 * 32 * 32
-    what = "the number for 4 filters, depth 3"
     compare(
         run(answer, 4, 3),
         own + wider,
-        what,
+        "the number for 4 filters, depth 3",
         only_scale_convs=own,
         only_wider=wider,
         no_bias=own * 9 // 10 + wider,
@@ -254,13 +253,12 @@ def safe_share(answer):
     """Exercise 10.5: share of a 256 x 256 tile that no border can reach, with a reach of 24."""
     if within(answer, 65.5, 66.5):
         stop("percent")
-    look = "The safe part is a square: how long is its side?"
     compare(
         answer,
         (208 / 256) ** 2,
         "the share",
         tolerance=4e-3,
-        look=look,
+        look="The safe part is a square: how long is its side?",
         one_side=(232 / 256) ** 2,
         one_axis=208 / 256,
         complement=1 - (208 / 256) ** 2,

@@ -155,7 +155,6 @@ def changed_parts(answer):
 def unused(answer):
     """Exercise 11.4: parameters of the listing that the main map never reads."""
     wanted = _LISTING - _MAIN_ONLY
-    look = "Add up conv6, conv7, conv8 and the three side heads, and nothing else."
     if within(answer, 0, 100.001):
         stop("share")
     compare(
@@ -163,7 +162,7 @@ def unused(answer):
         wanted,
         "the number of parameters",
         tolerance=0.5,
-        look=look,
+        look="Add up conv6, conv7, conv8 and the three side heads, and nothing else.",
         kept=_MAIN_ONLY,
         main_branch=wanted + _CONV9 + 33,
         conv9=wanted + _CONV9,
@@ -190,13 +189,12 @@ def rival_filters(answer):
     """Exercise 11.5: first-level filters of the U-Net that is nearest to the DAMU-Net in size."""
     if within(answer, 33.6, 33.99) or within(answer, 34.01, 34.4):
         stop("not_whole")
-    look = "How do the parameters grow when all channels do? You need 13 % more of them."
     compare(
         answer,
         34,
         "the number of filters",
         tolerance=1e-2,
-        look=look,
+        look="How do the parameters grow when all channels do? You need 13 % more of them.",
         linear=36,
         unchanged=32,
         doubled=64,

@@ -249,13 +249,12 @@ def stopped(answer):
 )
 def computed_steps(answer):
     """Exercise 12.4: steps computed in all by a run of 350 that was killed twice."""
-    look = "Draw a line for each of the three starts: from which state, and up to where?"
     compare(
         answer,
         437,
         "the number of steps",
         tolerance=0.5,
-        look=look,
+        look="Draw a line for each of the three starts: from which state, and up to where?",
         nothing_lost=350,
         score_counts=387,
         only_lost=87,

@@ -108,7 +108,6 @@ def blend(answer):
     tiles = [np.array([0.2, 0.4, 0.95]), np.array([0.9, 0.4, 0.5]), np.array([0.3, 0.8, 0.7])]
     starts, weight, length = [0, 2, 3], np.array([0.5, 1.0, 0.25]), 6
     given, weights = [t.copy() for t in tiles], weight.copy()
-    value = run(answer, given, list(starts), weights, length, fresh=False)
     last, count, largest, heaviest = np.zeros((4, length))
     reached = np.zeros(length)
     for tile, start in zip(tiles, starts, strict=True):
@@ -120,7 +119,7 @@ def blend(answer):
                 reached[at], heaviest[at] = one, value_there
     summed = _blended(tiles, starts, weight, length, divide=False)
     compare(
-        value,
+        run(answer, given, list(starts), weights, length, fresh=False),
         _blended(tiles, starts, weight, length),
         "the blended line",
         not_divided=summed,
@@ -135,6 +134,8 @@ def blend(answer):
     )
     if not (np.array_equal(given, tiles) and np.array_equal(weights, weight)):
         stop("in_place")
+    value = run(answer, [np.ones(2), np.zeros(2)], [1, 0], np.array([0.5, 1.5]), 3)
+    compare(value, [0, 1 / 4, 1], "the line of two tiles")
 
 
 @checker(
@@ -161,11 +162,10 @@ def average_flip(answer):
         rows, columns = np.indices(picture.shape)
         return picture**2 * (1 + columns + 2 * rows) / 5
 
-    value = run(answer, network, image)
     plain, mirrored = network(image), network(image[:, ::-1])
     upside = network(image[::-1])
     compare(
-        value,
+        run(answer, network, image),
         (plain + mirrored[:, ::-1]) / 2,
         "the average",
         not_turned_back=(plain + mirrored) / 2,
@@ -177,6 +177,9 @@ def average_flip(answer):
         flip_only=mirrored[:, ::-1],
         image_flipped_after=(plain + plain[:, ::-1]) / 2,
     )
+    other = image.T
+    good = (network(other) + network(other[:, ::-1])[:, ::-1]) / 2
+    compare(run(answer, network, other), good, "the average for another image")
 
 
 @checker(
@@ -250,11 +253,10 @@ def steady(answer):
 def cell_areas(answer):
     """``answer(labels, pixel_nm)``: area of cell 1, 2, ... in square micrometres."""
     pixel_nm = 250.0
-    value = run(answer, _LABELS, pixel_nm)
     pixels = np.bincount(_LABELS.ravel())
     side = pixel_nm / 1000
     compare(
-        value,
+        run(answer, _LABELS, pixel_nm),
         pixels[1:] * side**2,
         "the areas",
         membrane_counted=pixels * side**2,
@@ -265,10 +267,9 @@ def cell_areas(answer):
         count_squared=(pixels[1:] * side) ** 2,
         pixels=pixels[1:],
     )
-    value = run(answer, _NO_BACKGROUND, pixel_nm)
     areas = np.bincount(_NO_BACKGROUND.ravel())[1:] * side**2
     compare(
-        value,
+        run(answer, _NO_BACKGROUND, pixel_nm),
         areas,
         "the areas for labels without a 0",
         first_dropped=areas[1:],
