@@ -147,7 +147,8 @@ def _train(arguments: argparse.Namespace) -> None:
     options = {k: given[k] for k in ("attention", "base_filters") if k in given}
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     settings = {name: value for name, value in given.items() if name in names}
-    settings["network_options"] = {**settings.get("network_options", {}), **options}
+    if options:
+        settings["network_options"] = {**settings.get("network_options", {}), **options}
     config = TrainConfig(**settings)
     training = _training()
     stack = training.load_stack(config.data)
