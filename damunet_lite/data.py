@@ -10,6 +10,7 @@ Cardona et al. (2010), PLoS Biology 8(10), doi:10.1371/journal.pbio.1000502.
 Arganda-Carreras et al. (2015), Frontiers in Neuroanatomy 9:142, doi:10.3389/fnana.2015.00142.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +42,6 @@ ISBI_SOURCE = (
     "generating or testing non-commercial segmentation software"
 )
 REGISTRY_FILE = Path(__file__).with_name("isbi2012_sha256.txt")
-DOWNLOAD_THREADS = 6
 DOWNLOAD_RETRIES = 2
 
 
@@ -210,7 +210,6 @@ def fetch(
         ...
     damunet_lite.data.DataError: /nowhere/train/image/0.png: No such file or directory; ...
     """
-    _part_files(part)
     named = folder or os.environ.get("DAMUNET_DATA")
     if named:
         root = Path(named).expanduser()
@@ -291,7 +290,7 @@ def _download(part: Part, cache: Path, url: str) -> None:
     try:
         for name in names:  # made beforehand: pooch's threads would race to make them
             (cache / name).parent.mkdir(parents=True, exist_ok=True)
-        with _quiet_pooch(), ThreadPoolExecutor(DOWNLOAD_THREADS) as pool:
+        with _quiet_pooch(), ThreadPoolExecutor(6) as pool:
             jobs = pool.map(remote.fetch, names)
             list(tqdm(jobs, total=len(names), desc=f"ISBI 2012 {part}", unit="file"))
     except (OSError, ValueError) as error:
@@ -308,13 +307,14 @@ def _download(part: Part, cache: Path, url: str) -> None:
 @contextmanager
 def _quiet_pooch() -> Iterator[None]:
     """Silence pooch's line per file: the progress bar says it already."""
-    logger = pooch.get_logger()
-    # Not setLevel: this logger stands outside logging's tree and keeps what it once cached.
-    before, logger.disabled = logger.disabled, True
+    # A filter of its own for each call: two downloads at once do not leave the logger silent. Not
+    # setLevel: this logger stands outside logging's tree and keeps what it once cached.
+    logger, silent = pooch.get_logger(), logging.Filter("nobody")
+    logger.addFilter(silent)
     try:
         yield
     finally:
-        logger.disabled = before
+        logger.removeFilter(silent)
 
 
 # --- folds -----------------------------------------------------------------------------

@@ -5,13 +5,11 @@ imports the package, SciPy or scikit-image. Slow on purpose: clarity is all that
 """
 
 import math
-from collections import Counter, deque
-
-NEIGHBOURS = ((-1, 0), (0, -1), (0, 1), (1, 0))
+from collections import Counter
 
 
 def neighbours(row, column, height, width):
-    for down, right in NEIGHBOURS:
+    for down, right in ((-1, 0), (0, -1), (0, 1), (1, 0)):
         if 0 <= row + down < height and 0 <= column + right < width:
             yield row + down, column + right
 
@@ -72,35 +70,6 @@ def grow_in_rounds(labels):
             for r, c in neighbours(*pixel, height, width)
             if not grown[r][c] and not line[r][c]
         }
-    return grown
-
-
-def grow_from_queue(labels):
-    """Grow labels first in, first out: other ties than `grow_in_rounds`, equal distances."""
-    height, width = len(labels), len(labels[0])
-    grown = [list(row) for row in labels]
-    line = [[False] * width for _ in range(height)]
-    queue = deque()
-
-    def offer_neighbours(row, column):
-        for r, c in neighbours(row, column, height, width):
-            if not grown[r][c] and not line[r][c]:
-                queue.append((r, c, grown[row][column]))
-
-    for row in range(height):
-        for column in range(width):
-            if labels[row][column]:
-                offer_neighbours(row, column)
-    while queue:
-        row, column, label = queue.popleft()
-        if grown[row][column] or line[row][column]:
-            continue
-        around = {grown[r][c] for r, c in neighbours(row, column, height, width)} - {0}
-        if around == {label}:
-            grown[row][column] = label
-            offer_neighbours(row, column)
-        else:
-            line[row][column] = True
     return grown
 
 

@@ -12,6 +12,8 @@ import pytest
 from damunet_lite.inference import predict
 from damunet_lite.tiling import dihedral, undo_dihedral
 
+RAMP = np.ones((16, 16)) * np.linspace(0, 1, 16)
+
 
 class FakeModel:
     """Stands in for a network: a NumPy function that remembers the batches it was given."""
@@ -112,11 +114,16 @@ def test_multiples_and_constant_batches(size, settings, shapes):
         ({"multiple": 0}, "multiple is 0"),
         ({"image": np.zeros((8, 8, 3))}, r"image has shape \(8, 8, 3\), wanted.*colour"),
         ({"image": np.full((8, 8), 8.0)}, "image has values from 8.0 to 8.0"),
+        ({"model": FakeModel(lambda x: {"side2": x})}, "side2.*wanted one output, or a dict"),
+        ({"model": FakeModel(lambda x: [x, x])}, "2 outputs, wanted one"),
+        ({"model": FakeModel(lambda x: x[:, ::2])}, r"\(1, 8, 16, 1\), wanted \(1, 16, 16, 1\)"),
+        ({"model": FakeModel(lambda x: 5 * x - 2)}, "values from -2.0.*logits"),
+        ({"model": FakeModel(lambda x: x * np.nan)}, "values from nan"),
     ],
 )
-def test_settings_that_are_refused(settings, words):
+def test_settings_and_answers_that_are_refused(settings, words):
     with pytest.raises(ValueError, match=words):
-        predict(FakeModel(pointwise), **({"image": np.zeros((8, 8))} | settings))
+        predict(**({"model": FakeModel(pointwise), "image": RAMP} | settings))
 
 
 def test_memory_beyond_the_result_does_not_grow_with_the_image():
@@ -148,21 +155,6 @@ def test_the_main_head_of_a_dictionary_is_taken_and_a_fixed_input_size_is_the_ti
         FakeModel(lambda x: {"a_side": x * 0, "main": 1 - x}),
     ):
         np.testing.assert_allclose(predict(model, image), 1 - image, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("function", "words"),
-    [
-        (lambda x: {"side2": x}, "side2.*wanted one output, or a dict"),
-        (lambda x: [x, x], "2 outputs, wanted one"),
-        (lambda x: x[:, ::2, ::2], r"answer has shape \(1, 8, 8, 1\), wanted \(1, 16, 16, 1\)"),
-        (lambda x: 5 * x - 2, "values from -2.0.*logits"),
-        (lambda x: x * np.nan, "values from nan"),
-    ],
-)
-def test_answers_that_are_refused(function, words):
-    with pytest.raises(ValueError, match=words):
-        predict(FakeModel(function), np.ones((16, 16)) * np.linspace(0, 1, 16))
 
 
 def test_new_weights_count_nothing_is_printed_nobody_warned_and_no_model_kept_alive(capsys):

@@ -18,6 +18,7 @@ from damunet_lite.metrics import THRESHOLDS, StackScores, label_cells, score_sta
 PARTS = ("v_rand", "v_rand_split", "v_rand_merge", "v_info", "v_info_split", "v_info_merge")
 PERFECT = dict.fromkeys(PARTS, 1)
 TRUTH = [1, 1, 1, 0, 2, 2, 2]
+EMPTY = np.zeros((1, 2, 2))
 
 
 def scores_of(truth, proposal):
@@ -96,13 +97,9 @@ def test_pixel_scores_by_hand(truth, prediction, positive, counts, scores):
 # ---------------------------------------------------------------- segmentation scores
 
 
-def parts(v_rand, v_info, **others):
-    return {"v_rand": v_rand, "v_info": v_info, **others}
-
-
 # sizes 2, 1, 3 against 3, 3: sum p^2 = 14/36, sum t^2 = 18/36
-SPLIT_ENTROPY = math.log2(6) - (2 * math.log2(2) + 3 * math.log2(3)) / 6
-SPLIT = {"v_rand_split": 14 / 18, "v_rand_merge": 1, "v_info_split": 1 / SPLIT_ENTROPY}
+SPLIT_BITS = math.log2(6) - (2 * math.log2(2) + 3 * math.log2(3)) / 6
+SPLIT = {"v_rand_split": 14 / 18, "v_info_split": 1 / SPLIT_BITS, "v_info_merge": 1}
 # true cells of 2, 2 and 4 pixels, the first two joined: sum p^2 = 24/64, sum s^2 = 32/64
 MERGE = {"v_rand_split": 1, "v_rand_merge": 24 / 32, "v_info_split": 1, "v_info_merge": 1 / 1.5}
 
@@ -111,11 +108,11 @@ MERGE = {"v_rand_split": 1, "v_rand_merge": 24 / 32, "v_info_split": 1, "v_info_
     ("truth", "proposal", "wanted"),
     [
         (TRUTH, [1, 1, 1, 0, 2, 2, 2], PERFECT),
-        (TRUTH, [1, 1, 1, 1, 1, 1, 1], parts(0.666667, 0)),
-        (TRUTH, [1, 1, 0, 0, 2, 2, 2], parts(0.875, 0.813290)),
-        (TRUTH, [1, 0, 0, 0, 0, 2, 2], parts(0.615385, 0.615076)),
-        (TRUTH, [1, 1, 3, 0, 2, 2, 2], parts(0.875, 0.813290, v_info_merge=1, **SPLIT)),
-        (TRUTH, [0, 0, 0, 0, 0, 0, 0], parts(0.5, 0.557886)),
+        (TRUTH, [1, 1, 1, 1, 1, 1, 1], {"v_rand": 0.666667, "v_info": 0}),
+        (TRUTH, [1, 1, 0, 0, 2, 2, 2], {"v_rand": 0.875, "v_info": 0.813290}),
+        (TRUTH, [1, 0, 0, 0, 0, 2, 2], {"v_rand": 0.615385, "v_info": 0.615076}),
+        (TRUTH, [1, 1, 3, 0, 2, 2, 2], {"v_rand": 0.875, "v_info": 0.813290, **SPLIT}),
+        (TRUTH, [0, 0, 0, 0, 0, 0, 0], {"v_rand": 0.5, "v_info": 0.557886}),
         ([1, 1, 2, 2, 3, 3, 3, 3], [1, 1, 1, 1, 2, 2, 2, 2], MERGE),
         # one cell in both is perfect although the entropies are 0
         ([1, 1, 0], [4, 4, 4], PERFECT),
@@ -143,7 +140,8 @@ def test_scores_equal_the_plain_definition_whatever_the_labels_are_called(seed):
     assert scores_of(names[truth], others[proposal]) == pytest.approx(expected, abs=1e-12)
     for dtype in (np.uint8, np.int16, np.uint64):
         assert scores_of(truth.astype(dtype), proposal.astype(dtype)) == pytest.approx(expected)
-    assert scores_of(truth * 2**40, proposal * 2**50) == pytest.approx(expected)
+    for factor in (30, 2**50):  # numbers that make a large, empty table; too large for one
+        assert scores_of(truth * factor, proposal * factor) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -204,22 +202,6 @@ def test_thinned_cells_are_connected_and_parted_by_lines_that_cannot_shrink(seed
         assert len(around - {0}) != 1
 
 
-def test_growing_never_crosses_a_line():
-    # scikit-image 0.26's watershed with watershed_line=True grows label 1 across its own line
-    # into the top right corner here, which only cell 3 can reach
-    labels = np.zeros((6, 6), int)
-    labels[[0, 1, 2, 3, 4, 5], [2, 3, 4, 0, 4, 1]] = 1, 2, 3, 4, 5, 6
-    assert thin_borders(labels)[0, 5] == 3
-
-
-def test_the_rule_for_ties_hardly_moves_the_scores():
-    membrane = voronoi_membranes(96, 25, seed=5)
-    truth = label_cells(~membrane)
-    proposal = label_cells(perturbed_probability(membrane, seed=5) < 0.4)
-    queue = scores_of(truth, np.array(reference.grow_from_queue(proposal.tolist())))
-    assert scores_of(truth, thin_borders(proposal)) == pytest.approx(queue, abs=2e-3)
-
-
 # ---------------------------------------------------------------- thresholds and stacks
 
 
@@ -229,7 +211,6 @@ def test_thresholds_are_the_challenges_running_sums_of_tenths():
         total += 0.1
         sums.append(total)
     assert THRESHOLDS.tolist() == sums
-    assert THRESHOLDS[[3, 8, 10]].tolist() == [0.30000000000000004, 0.7999999999999999, 1 - 2**-53]
 
 
 @pytest.mark.parametrize(
@@ -390,35 +371,22 @@ def test_a_512_pixel_slice_is_scored_at_all_thresholds_in_under_two_thirds_of_a_
         ("v_rand", ([1], [1, 2]), r"proposal_labels has shape \(2,\), wanted \(1,\)"),
         ("v_rand", ([0, 0], [1, 2]), r"truth_labels is 0 everywhere, wanted"),
         ("trivial_baselines", ([[[2]]],), r"truth_membranes holds 2"),
+        ("score_stack", (EMPTY, EMPTY * math.nan), "has values from nan to nan, wanted .0, 1"),
+        ("score_stack", (EMPTY, EMPTY - 0.1), "from -0.1 to -0.1, wanted .0, 1.: logits"),
+        ("score_stack", (EMPTY, EMPTY + 1 + 2e-6), "membrane_probabilities .* 1.000002"),
+        ("score_stack", (EMPTY, np.zeros((2, 2, 2))), r"\(2, 2, 2\), wanted \(1, 2, 2\)"),
+        ("score_stack", (EMPTY, np.zeros((8, 9, 3))), r"\(8, 9, 3\), wanted .*: colour"),
+        ("score_stack", (EMPTY, EMPTY, [0.5, 1.5]), r"thresholds is \[0\.5, 1\.5\], wanted one or"),
+        ("score_stack", (EMPTY, EMPTY, []), r"thresholds is \[\]"),
+        ("score_stack", (EMPTY + 255, EMPTY), "truth_membranes holds 255.0"),
+        ("score_stack", (EMPTY[0], EMPTY), r"truth_membranes has shape \(2, 2\), wanted .N, H"),
+        ("score_stack", (np.zeros((1, 8, 9, 3)), EMPTY), "truth_membranes has shape .*: colour"),
+        ("score_stack", (EMPTY, EMPTY, [0.5], True, [[[1]]]), r"truth_labels has shape \(1, 1"),
     ],
 )
 def test_bad_input_is_refused_with_argument_value_and_wanted(function, arguments, message):
     with pytest.raises(ValueError, match=message):
         getattr(metrics, function)(*arguments)
-
-
-EMPTY = np.zeros((1, 2, 2))
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("membrane_probabilities", EMPTY * math.nan, "has values from nan to nan, wanted .0, 1"),
-        ("membrane_probabilities", EMPTY - 0.1, "from -0.1 to -0.1, wanted .0, 1.: logits"),
-        ("membrane_probabilities", EMPTY + 1 + 2e-6, "membrane_probabilities .* 1.000002"),
-        ("membrane_probabilities", np.zeros((2, 2, 2)), r"\(2, 2, 2\), wanted \(1, 2, 2\)"),
-        ("membrane_probabilities", np.zeros((8, 9, 3)), r"\(8, 9, 3\), wanted .*: colour"),
-        ("thresholds", [0.5, 1.5], r"thresholds is \[0\.5, 1\.5\], wanted one or more numbers"),
-        ("thresholds", [], r"thresholds is \[\]"),
-        ("truth_membranes", EMPTY + 255, "truth_membranes holds 255.0"),
-        ("truth_membranes", EMPTY[0], r"truth_membranes has shape \(2, 2\), wanted .N, H"),
-        ("truth_membranes", np.zeros((1, 8, 9, 3)), "truth_membranes has shape .*: colour"),
-        ("truth_labels", np.ones((1, 2, 3), int), r"truth_labels has shape \(1, 2, 3\), wanted"),
-    ],
-)
-def test_a_stack_that_cannot_be_scored_is_refused(name, value, message):
-    with pytest.raises(ValueError, match=message):
-        score_stack(**{"truth_membranes": EMPTY, "membrane_probabilities": EMPTY, name: value})
 
 
 # ---------------------------------------------------------------- the ISBI 2012 labels
@@ -427,7 +395,6 @@ def test_a_stack_that_cannot_be_scored_is_refused(name, value, message):
 def test_isbi_baselines(isbi_membranes):
     rows = metrics.trivial_baselines(isbi_membranes)
     row = rows["all cell"]
-    assert tuple(row) == ("accuracy", "dice_cell", "dice_membrane", "v_rand", "v_info")
     assert list(row.values()) == pytest.approx([0.780, 0.876, 0, 0.078, 0], abs=5e-4)
     # the black sheet, as the challenge's own code scores it
     assert (rows["all membrane"]["v_rand"], rows["all membrane"]["v_info"]) == (row["v_rand"], 0)
