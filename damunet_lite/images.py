@@ -275,15 +275,13 @@ def _decode(file, most, as_numbers):
 
 def _in_order(values, axes):
     """Values with their axes in the order slices, Y, X, channels."""
-    long = [axis for axis, length in zip(axes, values.shape, strict=True) if length > 1]
-    slices = [axis for axis in long if axis not in "YXSC"]
-    channels = [axis for axis in long if axis in "SC"]
-    if len(channels) > 1 or len(slices) > 1 or not {"Y", "X"} <= set(axes):
-        raise ImageError(f"has axes {axes} of {values.shape}, wanted slices, rows and columns")
-    order = [axes.index(axis) for axis in (*slices, "Y", "X", *channels)]
-    values = np.moveaxis(values, order, range(-len(order), 0))
-    height, width = (values.shape[axis - len(channels)] for axis in (-2, -1))
-    return values.reshape(-1, height, width, values.shape[-1] if channels else 1)
+    # axes without a meaning may share a letter: they are told apart by numbers
+    own = "".join(axis if axis in "YXSC" else str(i) for i, axis in enumerate(axes))
+    values = tifffile.transpose_axes(values, own, re.sub("[YXSC]", "", own) + "YXSC")
+    *counts, height, width, samples, channels = values.shape
+    if sum(count > 1 for count in counts) > 1 or min(samples, channels) > 1:
+        raise ImageError(f"has axes {axes}, wanted slices, rows and columns")
+    return values.reshape(-1, height, width, samples * channels)
 
 
 def _decode_tiff(file, most, as_numbers):
@@ -297,9 +295,9 @@ def _decode_tiff(file, most, as_numbers):
             raise ImageError("has slices in other files, wanted all of them in one")
         if series.nbytes > most:
             raise ImageError(f"declares {series.nbytes} bytes of pixels, more than it can hold")
-        white_is_zero = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
-        # tifffile itself writes truth values as they are, and calls them that
-        white_is_zero &= page.bitspersample > 1 or page.software != "tifffile.py"
+        # tifffile itself writes truth values as they are, and calls them white for 0
+        own = page.bitspersample == 1 and page.software == "tifffile.py"
+        white_is_zero = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and not own
         turned = False
         try:
             values = _in_order(series.asarray(), series.axes)
