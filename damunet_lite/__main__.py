@@ -145,8 +145,7 @@ def _train(arguments: argparse.Namespace) -> None:
     """
     given = vars(arguments)
     options = {k: given[k] for k in ("attention", "base_filters") if k in given}
-    names = {field.name for field in dataclasses.fields(TrainConfig)}
-    settings = {name: value for name, value in given.items() if name in names}
+    settings = {k: given[k] for k in TrainConfig.__dataclass_fields__ if k in given}
     if options:
         settings["network_options"] = {**settings.get("network_options", {}), **options}
     config = TrainConfig(**settings)

@@ -102,8 +102,7 @@ def _gpu_compute_capability() -> int | None:
     if backend == "jax":
         import jax
 
-        value = getattr(jax.local_devices()[0], "compute_capability", None)
-        return int(float(value)) if value else None
+        return int(float(getattr(jax.local_devices()[0], "compute_capability", None) or 0))
     import tensorflow as tf
 
     gpu = tf.config.list_physical_devices("GPU")[0]
@@ -127,13 +126,12 @@ def keep_memory() -> bool:
     >>> keep_memory() in (True, False)
     True
     """
-    mmap_max, trim_threshold, top_pad = -4, -1, -2
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return False
-    settings = ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 256 * 2**20))
-    return all(mallopt(option, value) == 1 for option, value in settings)
+    settings = {-4: 0, -1: 2**31 - 1, -2: 256 * 2**20}  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
+    return all(mallopt(option, value) == 1 for option, value in settings.items())
 
 
 @contextlib.contextmanager
