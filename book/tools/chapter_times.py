@@ -2,8 +2,6 @@
 
     python -m book.tools.chapter_times                      # what is new or has changed code
     python -m book.tools.chapter_times chapters/03*.ipynb   # these, whatever has changed
-    python -m book.tools.chapter_times --recorded           # runs nothing: refreshes titles, and
-        takes chapters not measured yet at the seconds that execute.py recorded in them
 
 Writes book/damunet_book/chapter_times.json: for each chapter its title, a digest of its code, and
 the processor seconds of its kernel and of the processes that this started, in two parts, cells that
@@ -45,15 +43,6 @@ def describe(path: Path) -> dict:
         "title": re.sub(r"^#\s*(\d+\.)?\s*", "", cells[0].source.partition("\n")[0]).strip(),
         "code": hashlib.sha256(code.encode()).hexdigest()[:12],
     }
-
-
-def recorded(path: Path, found: dict) -> dict:
-    """An entry from what execute.py wrote down, until it is measured: the digest stays empty."""
-    verified = nbformat.read(path, as_version=4).metadata.get("damunet", {}).get("verified")
-    if verified is None:
-        print(f"{path.name}: was never executed")
-        return {}
-    return {**found, "code": "", "plain": 0.0, "network": verified.seconds}
 
 
 def run(path: Path) -> dict[str, float]:
@@ -99,34 +88,25 @@ def write(times: dict, known: dict[int, dict]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK")
-    parser.add_argument("--recorded", action="store_true", help="run nothing")
-    parser.add_argument("--reference", action="store_true", help="measure the reference again")
-    arguments = parser.parse_args()
+    asked = parser.parse_args().notebooks
     times = json.loads(TIMES.read_text(encoding="utf-8")) if TIMES.is_file() else {}
     known = {entry["chapter"]: entry for entry in times.get("chapters", [])}
-    if arguments.reference or not times:
+    if not times:
         times["reference"] = reference()
         cores, today = len(os.sched_getaffinity(0)), datetime.date.today().isoformat()
         times["machine"] = {"cores": cores, "date": today}
-        print(f"reference: {times['reference']}", flush=True)
-    for path in arguments.notebooks or sorted((ROOT / "chapters").glob("*.ipynb")):
+    for path in asked or sorted((ROOT / "chapters").glob("*.ipynb")):
         found = describe(path)
-        old = known.get(found["chapter"], {})
-        if arguments.recorded:
-            if entry := old or recorded(path, found):
-                known[found["chapter"]] = {**entry, "title": found["title"]}
-            continue
-        if not arguments.notebooks and old.get("code") == found["code"]:
-            continue
-        try:
-            seconds = run(path)
-        except (CellExecutionError, TimeoutError) as error:
-            print(f"{path.name}: not measured, it does not run\n{error}", file=sys.stderr)
-            continue
-        known[found["chapter"]] = {**found, **seconds}
+        entry = known.get(found["chapter"], {})
+        if asked or entry.get("code") != found["code"]:
+            try:
+                entry = {**found, **run(path)}
+            except (CellExecutionError, TimeoutError) as error:
+                print(f"{path.name}: not measured, it does not run\n{error}", file=sys.stderr)
+                continue
+            print(f"{path.name}: {entry}", flush=True)
+        known[found["chapter"]] = {**entry, "title": found["title"]}
         write(times, known)
-        print(f"{path.name}: {seconds}", flush=True)
-    write(times, known)
     return 0
 
 

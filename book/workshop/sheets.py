@@ -208,12 +208,9 @@ def _fill(items: list[Item], form: Format) -> tuple[Item, ...]:
             return tuple(filled)
     # One minute more would bring another break with it: lengthen the last one instead.
     filled = _with_breaks(items, form)
-    missing = form.minutes - _total(filled)
-    at = max((i for i, item in enumerate(filled) if item.kind == "break"), default=None)
-    if at is None:
-        return (*filled[:-1], replace(questions, minutes=missing), filled[-1])
-    filled[at] = replace(filled[at], minutes=filled[at].minutes + missing)
-    return tuple(filled)
+    at = max((i for i, item in enumerate(filled) if item.kind == "break"), default=place - 1)
+    longer = filled[at].minutes + form.minutes - _total(filled)
+    return (*filled[:at], replace(filled[at], minutes=longer), *filled[at + 1 :])
 
 
 def _total(items: Iterable[Item]) -> int:

@@ -248,7 +248,7 @@ def _code(cell: NotebookNode, heading: str, opening: bool) -> Iterator[Slide]:
     for number, (kind, figure) in enumerate(figures, start=1):
         body = figure + below if number == len(figures) else figure
         yield Slide(heading, body, kind=kind, lines=FULL if kind else FIGURE)
-    rows = [2 * table.count("<tr") for table in tables]
+    rows = [1.5 * table.count("<tr") for table in tables]
     if not opening and not figures and length <= LONGEST_CODE:
         code = Markup('<pre tabindex="0"><code>{}</code></pre>').format(source) + output
         if tables and length + lines + sum(rows) <= FULL + LONGEST_CODE:
