@@ -1,29 +1,18 @@
 """Figures: their pixels, numbers and sizes, and the layout of network drawings."""
 
+import subprocess
+import sys
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from damunet_book.plots import curves, draw_network, fold_dots, network_layout, profile, score_bars
 from matplotlib.colors import to_rgb
 from PIL import Image
 from scipy import ndimage
 
 from damunet_lite import plots
-from damunet_lite.plots import (
-    FALSE,
-    MISSED,
-    contact_sheet,
-    curves,
-    draw_network,
-    error_map,
-    fold_dots,
-    label_overlay,
-    line_profile,
-    network_layout,
-    profile,
-    score_bars,
-    show_slice,
-    use_style,
-)
+from damunet_lite.plots import FALSE, MISSED, contact_sheet, error_map, label_overlay, show_slice
 
 
 def micrograph_like(n=6, size=512, seed=0):
@@ -64,7 +53,7 @@ def test_figures_look_alike_whatever_style_the_reader_has():
 
 def test_use_style_sets_the_readers_figures():
     with plt.rc_context():
-        use_style()
+        plots.use_style()
         assert setting("figure.facecolor") == pytest.approx(to_rgb("#fcfcfa"))
         first = plt.rcParams["axes.prop_cycle"].by_key()["color"][0]
         assert first.removeprefix("#") == "0072B2"
@@ -83,11 +72,10 @@ def luminance(rgb):
 
 def test_text_and_ticks_have_contrast_enough():
     with plt.rc_context():
-        use_style()
+        plots.use_style()
         ground = luminance(setting("figure.facecolor"))
         for name in ("text.color", "axes.labelcolor", "xtick.labelcolor"):
-            ink = luminance(setting(name))
-            assert (ground + 0.05) / (ink + 0.05) > 7
+            assert (ground + 0.05) / (luminance(setting(name)) + 0.05) > 7
 
 
 def test_the_two_error_colours_differ_without_red_green_vision():
@@ -98,6 +86,14 @@ def test_the_two_error_colours_differ_without_red_green_vision():
         return np.array([0.29275 * linear[0] + 0.70725 * linear[1], linear[2]])
 
     assert np.abs(seen(MISSED) - seen(FALSE)).max() > 0.3
+
+
+def test_matplotlib_waits_until_something_is_drawn():
+    program = (
+        "import sys, damunet_lite.metrics, damunet_lite.tiling, damunet_lite.__main__\n"
+        "assert 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], timeout=120, check=True)
 
 
 # Pictures
@@ -118,34 +114,55 @@ def test_error_map_without_image_shows_the_true_membranes():
     np.testing.assert_allclose(rgb, [[[0.4] * 3, [1] * 3]])
 
 
+ONES = np.ones((1, 8, 8))
+MASK = np.eye(2)
+
+
 @pytest.mark.parametrize(
-    ("call", "words"),
+    ("call", "arguments", "words"),
     [
-        (lambda: error_map(np.eye(2), np.eye(3)), r"prediction has shape \(3, 3\); wanted \(2, 2"),
-        (lambda: error_map(np.eye(2), 0.5 * np.eye(2)), "prediction .* from 0.0 to 0.5"),
-        (lambda: error_map(np.eye(2), np.eye(2), np.eye(3)), "image has shape"),
-        (lambda: show_slice(np.zeros((2, 3, 4))), r"image has shape \(2, 3, 4\)"),
-        (lambda: show_slice(np.eye(2), mask=2 * np.eye(2)), "mask .* to 2.0"),
-        (lambda: label_overlay(np.zeros((2, 2))), "dtype float64; wanted integers"),
-        (lambda: line_profile(np.eye(3), (0, 0), (0, 3)), r"end is \(0.0, 3.0\); wanted"),
-        (lambda: line_profile(np.eye(3), (1, 1), (1, 1)), "the same as start"),
-        (lambda: curves({}), "at least one curve"),
-        (lambda: curves({"loss": [1, 2]}, x=[1]), "x has 1 values; wanted 2"),
-        (lambda: score_bars({}), "scores is empty"),
-        (lambda: score_bars({"a": 1}, baselines=["b"]), "baselines has 'b'"),
-        (lambda: fold_dots({"a": []}), "at least one score"),
+        (
+            error_map,
+            (MASK, np.eye(3)),
+            r"prediction has shape \(3, 3\), wanted \(2, 2\) like truth",
+        ),
+        (error_map, (MASK, 0.5 * MASK), "prediction holds 0.5"),
+        (error_map, (MASK, MASK, np.eye(3)), r"image has shape \(3, 3\), wanted \(2, 2"),
+        (show_slice, (np.zeros((2, 3, 4)),), r"image has shape \(2, 3, 4\)"),
+        (show_slice, (MASK, 2 * MASK), "mask holds 2.0"),
+        (show_slice, (np.zeros((3, 3, 3)), MASK), r"mask has shape \(2, 2\), wanted \(3, 3\)"),
+        (label_overlay, (np.zeros((2, 2)),), "labels has dtype float64, wanted integers"),
+        (contact_sheet, (ONES, ONES, ONES, 0.5, None, 0), "columns is 0"),
+        (contact_sheet, (ONES, ONES, ONES, 0.5, None, 6, []), "titles has 0 entries, wanted 1"),
+        (
+            contact_sheet,
+            (ONES, ONES[:, :4], ONES),
+            r"truths has shape \(1, 4, 8\), wanted \(1, 8, 8\)",
+        ),
+        (contact_sheet, (ONES, ONES, 3 * ONES), "probabilities has values from 3.0"),
+        (profile, (np.eye(3), (0, 0), (0, 3)), r"end is \(0, 3\), wanted"),
+        (profile, (np.eye(3), (1, 1), (1, 1)), "like start"),
+        (profile, (np.eye(3), (1, 1), (1, 2), MASK), r"mask has shape \(2, 2\), wanted \(3, 3\)"),
+        (curves, ({},), "at least one curve"),
+        (curves, ({"loss": [1, 2]}, [1]), "x has 1 values, wanted 2"),
+        (score_bars, ({},), "scores is empty"),
+        (score_bars, ({"a": 1}, "score", ["b"]), "baselines has 'b'"),
+        (fold_dots, ({"a": []},), "at least one score"),
     ],
 )
-def test_errors_name_the_argument_and_what_was_wanted(call, words):
+def test_errors_name_the_argument_and_what_was_wanted(call, arguments, words):
     with pytest.raises(ValueError, match=words):
-        call()
+        call(*arguments)
 
 
 def test_show_slice_scales_by_the_full_range_not_by_the_image():
     image = np.full((4, 4), 51, np.uint8)
     shown = show_slice(image).axes[0].get_images()[0]
-    assert float(np.unique(shown.get_array())[0]) == pytest.approx(0.2)
+    np.testing.assert_allclose(shown.get_array(), 0.2)
     assert shown.get_clim() == (0, 1)
+    tinted = show_slice(image, np.eye(4)).axes[0].get_images()[0].get_array()
+    np.testing.assert_allclose(tinted[0, 1], [0.2] * 3)
+    np.testing.assert_allclose(tinted[0, 0], 0.55 * 0.2 + 0.45 * np.array([230, 159, 0]) / 255)
 
 
 def test_show_slice_draws_on_given_axes():
@@ -170,10 +187,35 @@ def test_contact_sheet_is_a_small_file_of_at_most_900_pixels(tmp_path):
     assert path.stat().st_size < 150_000
     with Image.open(path) as picture:
         assert picture.size[0] <= 900
-        colours = {rgb for _, rgb in picture.convert("RGB").getcolors()}
-    for colour in (MISSED, FALSE):
-        wanted = 255 * np.array(to_rgb(colour))
-        assert min(np.abs(wanted - rgb).max() for rgb in colours) < 12
+
+
+def test_contact_sheet_shows_where_membrane_is_missed_and_where_it_is_false(tmp_path):
+    truths = np.zeros((1, 120, 120))
+    truths[0, :, :60] = 1  # membrane on the left
+    probabilities = np.zeros((1, 120, 120))
+    probabilities[0, 60:] = 1  # found below
+    contact_sheet(np.ones_like(truths), truths, probabilities, path=tmp_path / "sheet.png")
+    figure = contact_sheet(np.ones_like(truths), truths, probabilities)
+    image, truth, probability, errors = (ax.get_images()[0].get_array() for ax in figure.axes)
+    assert [ax.get_ylabel() for ax in figure.axes] == ["image", "truth", "probability", "errors"]
+    corners = [(5, 5), (5, -5), (-5, 5), (-5, -5)]  # missed, cell, found, false
+    assert [image[corner] for corner in corners] == [1, 1, 1, 1]
+    assert [truth[corner] for corner in corners] == [0, 1, 0, 1]
+    assert [probability[corner] for corner in corners] == [1, 1, 0, 0]
+    wanted = [to_rgb("#D55E00"), (1, 1, 1), (1, 1, 1), to_rgb("#0072B2")]
+    np.testing.assert_allclose([errors[corner] for corner in corners], wanted, atol=1e-6)
+    (missed, false) = figure.legends[0].get_patches()
+    assert to_rgb(missed.get_facecolor()) == to_rgb("#D55E00")
+    assert [text.get_text()[:5] for text in figure.legends[0].get_texts()] == ["misse", "false"]
+    # the same in the file: vermillion at the upper left of the panel of errors
+    with Image.open(tmp_path / "sheet.png") as picture:
+        pixels = np.asarray(picture.convert("RGB"), float)
+    figure.canvas.draw()
+    box = figure.axes[3].get_window_extent()
+    top, left = len(pixels) - box.y1, box.x0
+    for x, y, colour in ((0.1, 0.1, (213, 94, 0)), (0.9, 0.9, (0, 114, 178))):
+        place = (int(top + y * box.height), int(left + x * box.width))
+        assert np.abs(pixels[place] - colour).max() < 12
 
 
 def test_contact_sheet_counts_errors_at_the_threshold_on_cell():
@@ -196,11 +238,6 @@ def test_contact_sheet_wraps_after_some_columns():
     visible = [ax for ax in figure.axes if ax.get_visible()]
     assert (len(figure.axes), len(visible)) == (24, 20)
     assert [ax.get_title(loc="left") for ax in visible if ax.get_title(loc="left")] == titles
-    for wrong, words in (({"columns": 0}, "columns is 0"), ({"titles": ["a"]}, "titles has 1")):
-        with pytest.raises(ValueError, match=words):
-            contact_sheet(images, images, images, **wrong)
-    with pytest.raises(ValueError, match=r"truths has shape \(4, 8, 8\); wanted \(5, 8, 8\)"):
-        contact_sheet(images, images[:4], images)
 
 
 def test_neighbouring_cells_never_share_a_colour():
@@ -233,16 +270,12 @@ def test_label_overlay_blends_with_the_image():
     np.testing.assert_allclose(rgb, [[0.25 + 0.5 * colour, [0.5] * 3]])
 
 
-def test_line_profile_on_a_slope():
-    rows, columns = np.mgrid[:20, :30]
-    plane = (rows + 2 * columns) / 100
-    distance, intensity = line_profile(plane, (2, 3), (14, 19))
-    assert distance[-1] == 20  # 12, 16, 20
-    assert len(distance) == 21
-    np.testing.assert_allclose(intensity, (8 + distance * (12 + 32) / 20) / 100)
-
-
 def test_profile_draws_line_curve_and_membrane():
+    rows, columns = np.mgrid[:20, :30]
+    graph = profile((rows + 2 * columns) / 100, (2, 3), (14, 19)).axes[1]
+    distance, intensity = graph.lines[0].get_xydata().T
+    assert (distance[-1], len(distance)) == (20, 21)  # 12, 16, 20
+    np.testing.assert_allclose(intensity, (8 + distance * (12 + 32) / 20) / 100)
     image = np.ones((20, 20))
     image[:, 8:10] = 0.25
     figure = profile(image, (5, 0), (5, 19), mask=(image < 1).astype(int))
@@ -282,6 +315,15 @@ def test_fold_dots_show_every_fold_and_the_mean():
     means = [t for t in axes.texts if t.get_text() != "all cell"]
     assert [t.get_text() for t in means] == ["0.600", "0.900"]
     assert [t.get_position()[0] for t in means] == pytest.approx([0.6, 0.9])
+    # one upright line a network, at the mean of its folds, and the dotted one at the reference
+    upright = [line for line in axes.lines if line.get_marker() == "None"]
+    assert [list(line.get_xdata()) for line in upright] == [
+        pytest.approx([0.6, 0.6]),
+        pytest.approx([0.9, 0.9]),
+        [0.4, 0.4],
+    ]
+    assert [line.get_linestyle() for line in upright] == ["-", "-", ":"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
 
 
 # Networks
@@ -414,12 +456,8 @@ def test_a_network_without_pictures_inside_is_refused():
     keras = pytest.importorskip("keras")
     inputs = keras.Input((8, 8, 1))
     flat = keras.Model(inputs, keras.layers.Flatten()(inputs))
-    with pytest.raises(ValueError, match=r"flatten.*output shape \(1, 64\); wanted \[N, H, W, C\]"):
+    with pytest.raises(ValueError, match=r"flatten.*output shape \(1, 64\), wanted \[N, H, W, C\]"):
         network_layout(flat)
-
-
-def test_the_style_sheet_is_where_the_package_is():
-    assert plots.STYLE_SHEET.is_file()
 
 
 def test_interactive_mode_switched_on_by_the_first_figure_stays_on():
@@ -427,7 +465,7 @@ def test_interactive_mode_switched_on_by_the_first_figure_stays_on():
     before = plt.isinteractive()
     try:
         plt.interactive(False)
-        plots.style.styled(lambda: plt.interactive(True))()
+        plots.in_style()(plt.interactive)(True)
         assert plt.isinteractive()
     finally:
         plt.interactive(before)
