@@ -1,5 +1,7 @@
 """Right and wrong answers to the exercises of chapter 6."""
 
+from functools import partial, reduce
+
 import numpy as np
 from scipy import ndimage, signal
 
@@ -14,21 +16,12 @@ def same(image, kernel):
     return correlate(image, kernel, mode="constant")
 
 
-def enlarge(values, kernel, stride, write="add"):
-    side = len(kernel)
-    large = np.zeros([(n - 1) * stride + side for n in values.shape])
-    for i in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            part = large[i * stride : i * stride + side, j * stride : j * stride + side]
-            part[...] = values[i, j] * kernel + (part if write == "add" else 0)
-    return large
-
-
-def enlarge_by_two(values, kernel, stride):
-    """Canvas for the stride that is asked for, stamps two pixels apart."""
-    large = np.zeros([(n - 1) * stride + len(kernel) for n in values.shape])
-    small = enlarge(values, kernel, 2)
-    large[: len(small), : small.shape[1]] = small
+def enlarge(values, kernel, stride, add=True, step=None):
+    """Stamps so many pixels apart, on a canvas for the stride."""
+    large, step = np.zeros([(n - 1) * stride + len(kernel) for n in values.shape]), step or stride
+    for (i, j), value in np.ndenumerate(values):
+        part = large[i * step :, j * step :][: len(kernel), : len(kernel)]
+        part[...] = value * kernel + part * add
     return large
 
 
@@ -53,18 +46,11 @@ def chain(grow=lambda kernel, stride, worth: (kernel - 1) * worth, after=np.mult
 field = chain()
 
 
-def field_wrong_way(layers):
-    seen = 1
-    for kernel, stride in layers:
-        seen = (seen - 1) * stride + kernel
-    return seen
+def recursion(step):
+    return lambda layers: reduce(lambda seen, layer: step(seen, *layer), layers, 1)
 
 
-def field_multiplied(layers):
-    seen = 1
-    for kernel, stride in layers:
-        seen = seen * stride + kernel - 1
-    return seen
+field_wrong_way = recursion(lambda seen, kernel, stride: (seen - 1) * stride + kernel)
 
 
 def whole(kernel, stride, worth):
@@ -130,10 +116,10 @@ WRONG = {
         dict(flipped=lambda x, k: same(x, k[::-1, ::-1]), relu=lambda x, k: same(x, k).clip(min=0)),
     ],
     "enlarge": [
-        dict(overwritten=lambda v, k, s: enlarge(v, k, s, "replace"), side_fixed=enlarge_for_three),
-        dict(flipped=lambda v, k, s: enlarge(v, k[::-1, ::-1], s), stride_fixed=enlarge_by_two),
-        dict(transposed=lambda v, k, s: enlarge(v, k.T, s)),
+        dict(flipped=lambda v, k, s: enlarge(v, k[::-1, ::-1], s), side_fixed=enlarge_for_three),
+        dict(transposed=lambda v, k, s: enlarge(v, k.T, s), stride_fixed=partial(enlarge, step=2)),
         dict(stride_one=lambda v, k, s: enlarge(v, k, 1), no_overlap=lambda v, k, s: np.kron(v, k)),
+        dict(overwritten=partial(enlarge, add=False)),
     ],
     "block_parameters": [
         dict(second_reads_inputs=lambda i, f: 2 * (9 * i * f + 4 * f), other=lambda i, f: 812),
@@ -146,13 +132,13 @@ WRONG = {
         dict(swapped=lambda i, f: convs(f, i) + 8 * i),
     ],
     "receptive_field": [
+        dict(field_multiplied=recursion(lambda seen, kernel, stride: seen * stride + kernel - 1)),
         dict(stride_first=chain(lambda kernel, stride, worth: (kernel - 1) * worth * stride)),
         dict(pooling_ignored=chain(lambda k, stride, worth: (k - 1) * worth * (stride == 1))),
         dict(stride_replaced=chain(after=lambda worth, stride: stride), no_stride=chain(after=min)),
         dict(whole_kernels_from_zero=chain(whole, seen=0), first_layer=lambda layers: layers[0][0]),
-        dict(field_multiplied=field_multiplied, stride_added=chain(after=np.add)),
-        dict(kernels_whole=chain(whole), without_one=chain(seen=0), wrong_way=field_wrong_way),
-        dict(other=lambda layers: 52),
+        dict(stride_added=chain(after=np.add), kernels_whole=chain(whole), other=lambda layers: 52),
+        dict(without_one=chain(seen=0), wrong_way=field_wrong_way),
     ],
     "running_share": [
         dict(seen_late=lambda m, n: sum((1 - m) * m**k for k in range(1, n + 1))),

@@ -7,19 +7,18 @@ def block_parameters(n, f):
     return 9 * n * f + f + 9 * f * f + f + 8 * f
 
 
+def gates_where(wrong, place=1):
+    """Gates, or at place 0 sources, by how many rows deeper the source is."""
+    return lambda rows, gating: [
+        pair[place] for pair in gating if wrong(rows[pair[0]] - rows[pair[1]])
+    ]
+
+
 def misfed(rows, gating):
     return [gate for source, gate in gating if rows[source] != rows[gate] + 1]
 
 
 CHANGED = {"conv4", "center", "gate1", "signal2", "gate2", "up2", "conv6"}
-
-
-def parts(model):
-    found = {}
-    for layer in model.layers:
-        part = layer.name.split("_")[0]
-        found[part] = found.get(part, 0) + layer.count_params()
-    return {part: count for part, count in found.items() if count}
 
 
 def block_parameters_by_layer(channels_in, filters):
@@ -42,11 +41,6 @@ def misfed_by_difference(rows, gating):
     return (pair[1] for pair in gating if rows[pair[1]] != rows[pair[0]] - 1)
 
 
-def fixed_rows(rows, gating):
-    """Right for the rows of the first network only."""
-    return [gate for _, gate in gating if gate != "gate_a"]
-
-
 RIGHT = {
     "block_parameters": [block_parameters, block_parameters_by_layer, block_parameters_in_one],
     "misfed": [misfed, misfed_as_set, misfed_by_difference],
@@ -64,17 +58,14 @@ WRONG = {
         dict(one_convolution=lambda n, f: 9 * n * f + f + 4 * f),
     ],
     "misfed": [
-        dict(from_above=lambda rows, gating: [g for s, g in gating if abs(rows[s] - rows[g]) != 1]),
-        dict(direction=lambda rows, gating: [g for s, g in gating if rows[s] + 1 != rows[g]]),
-        dict(inverted=lambda rows, gating: [g for s, g in gating if rows[s] == rows[g] + 1]),
-        dict(sources=lambda rows, gating: [s for s, g in gating if rows[s] != rows[g] + 1]),
-        dict(only_far=lambda rows, gating: [g for s, g in gating if rows[s] > rows[g] + 1]),
-        dict(only_near=lambda rows, gating: [g for s, g in gating if rows[s] <= rows[g]]),
-        dict(only_same=lambda rows, gating: [g for s, g in gating if rows[s] == rows[g]]),
-        dict(same_row=lambda rows, gating: [g for s, g in gating if rows[s] != rows[g]]),
-        dict(all=lambda rows, gating: [g for s, g in gating], no_gate=lambda rows, gating: []),
-        dict(wrong_shape=lambda rows, gating: len(gating), other=lambda rows, gating: ["gate_d"]),
-        dict(wrong_shape=lambda rows, gating: "gate_b", fixed=fixed_rows),
+        dict(fixed=lambda rows, gating: [gate for _, gate in gating if gate != "gate_a"]),
+        dict(from_above=gates_where(lambda d: abs(d) != 1), inverted=gates_where(lambda d: d == 1)),
+        dict(wrong_shape=lambda rows, gating: len(gating), only_near=gates_where(lambda d: d <= 0)),
+        dict(wrong_shape=lambda rows, gating: "gate_b", direction=gates_where(lambda d: d != -1)),
+        dict(sources=gates_where(lambda d: d != 1, 0), only_same=gates_where(lambda d: d == 0)),
+        dict(same_row=gates_where(lambda d: d != 0), only_far=gates_where(lambda d: d > 1)),
+        dict(other=lambda rows, gating: ["gate_d"], no_gate=gates_where(lambda d: False)),
+        dict(all=gates_where(lambda d: True)),
     ],
     "changed_parts": [
         dict(behind_concatenation={"conv4", "center", "gate1"}, wrong_shape=[["conv4", "center"]]),

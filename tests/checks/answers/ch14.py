@@ -114,9 +114,9 @@ def average_flip_by_numpy(predict, image):
     return np.mean([predict(image), np.fliplr(predict(np.fliplr(image)))], axis=0)
 
 
-def average_flip_by_loop(predict, image):
-    total = predict(image) + np.flip(predict(np.flip(image, axis=1)), axis=1)
-    return [[value / 2 for value in row] for row in total]
+def flip_by_list(predict, image):
+    back = [row[::-1] for row in predict(np.array([row[::-1] for row in image]))]
+    return [(a + b) / 2 for a, b in zip(predict(image), back, strict=True)]
 
 
 def from_the_end(cuts, largest, slack):
@@ -147,7 +147,7 @@ def areas_by_loop(labels, pixel_nm):
 RIGHT = {
     "working_size": [working_size, working_size_by_halves, padded],
     "blend": [blend, blend_by_matrix, at_each_pixel(lambda w, v: np.average(v, weights=w))],
-    "average_flip": [average_flip, average_flip_by_numpy, average_flip_by_loop],
+    "average_flip": [average_flip, average_flip_by_numpy, flip_by_list],
     "steady": [steady, from_the_end, in_numpy],
     "cell_areas": [cell_areas, regions, areas_by_loop],
 }
