@@ -1,16 +1,26 @@
 """Tests of deep supervision: targets, weights, and that every head gets its own loss."""
 
+import json
 import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from damunet_lite import data, metrics
-from damunet_lite.losses import FocalTverskyLoss, TverskyLoss
+from damunet_lite import data, devices, metrics
+from damunet_lite.losses import FocalTverskyLoss, TverskyLoss, tversky_index
 from damunet_lite.models import build_network, published_listing
-from damunet_lite.supervision import TARGET_RULES, SegmentationNetwork, head_targets, head_weights
+from damunet_lite.supervision import (
+    TARGET_RULES,
+    SegmentationNetwork,
+    head_targets,
+    head_weights,
+    main_network,
+    main_output,
+)
 
 MASK = np.array([[0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 0, 1]], "float32").reshape(
     1, 4, 4, 1
@@ -238,6 +248,18 @@ def test_predict_gives_the_main_array(batch):
             np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_main_network_of_any_model():
+    image = keras.Input((None, None, 1))
+    foreign = keras.Model(image, {"other": image + 1, "main": 2 * image})
+    x = np.ones((1, 3, 5, 1), "float32")
+    assert main_network(foreign) is main_network(foreign)
+    np.testing.assert_array_equal(main_network(foreign).predict(x, verbose=0), 2 * x)
+    assert main_network(len) is len
+    for outputs in ({"side2": 1}, [1, 2]):
+        with pytest.raises(ValueError, match="model returns .*, wanted one output, or a dict with"):
+            main_output(outputs)
+
+
 def test_training_reaches_what_predict_returns(batch):
     x, y = batch
     network = deep_network(depth=2)
@@ -248,81 +270,269 @@ def test_training_reaches_what_predict_returns(batch):
     assert np.abs(network.predict(x, verbose=0) - before).max() > 1e-3
 
 
-class OfFullSize(keras.losses.Loss):
-    """Refuses a map of any other size than the batch's own."""
-
-    def call(self, y_true, y_pred):
-        if y_pred.shape[1] not in (32, 16, 8, 4) or y_pred.shape[0] == 1:
-            raise ValueError("a map of another size")
-        return ops.mean((y_true - y_pred) ** 2, axis=(1, 2, 3))
-
-
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow traces twice")
 @pytest.mark.parametrize(
-    ("supervised", "loss"), [(True, TverskyLoss()), (False, TverskyLoss()), (True, OfFullSize())]
+    ("supervised", "metrics"),
+    [(True, ["accuracy"]), (False, ["accuracy"]), (True, {"side2": ["accuracy"]})],
 )
-def test_a_step_is_traced_once(batch, monkeypatch, supervised, loss):
+def test_a_step_is_traced_once(batch, monkeypatch, supervised, metrics):
     traced, step = [], SegmentationNetwork.train_step
     monkeypatch.setattr(
         SegmentationNetwork, "train_step", lambda self, data: traced.append(1) or step(self, data)
     )
     network = build_network(deep_supervision=supervised, base_filters=2, depth=2)
-    network.compile("sgd", loss, metrics=[keras.metrics.MeanSquaredError()])
+    network.compile("sgd", TverskyLoss(), metrics=metrics)
     for _ in range(2):
         network.fit(*batch, verbose=0)
     assert len(traced) == 1
+
+
+# --- Keras's own words ----------------------------------------------------------------------
+
+WEIGHTS = {"main": 0.4, "side2": 0.3, "side4": 0.2, "side8": 0.1}
 
 
 def test_network_with_one_output_is_an_ordinary_model(batch):
     x, y = batch
     network = build_network(base_filters=2, depth=2)
     assert network.heads == ("main",)
-    network.compile("sgd", {"main": TverskyLoss()}, metrics=["accuracy"])
-    report = network.evaluate(x, y, verbose=0, return_dict=True)
     p = network.predict(x, verbose=0)
-    assert report["loss"] == pytest.approx(float(TverskyLoss()(y, p)), abs=1e-5)
-    assert set(report) == {"loss", "accuracy"}
+    loss = float(TverskyLoss()(y, p))
+    for given, target in ((TverskyLoss(), y), ({"main": TverskyLoss()}, {"main": y})):
+        network.compile("sgd", given, metrics=["accuracy"])
+        report = network.evaluate(x, target, verbose=0, return_dict=True)
+        assert report["loss"] == pytest.approx(loss, abs=1e-5)
+        assert set(report) == {"loss", "accuracy"}
 
 
-def test_sample_weights_reach_every_head(batch):
+@pytest.mark.parametrize("given", [0.5, [0.5], {"main": np.float32(0.5)}])
+def test_loss_weight_of_one_output_survives_a_file(given, batch, tmp_path):
     x, y = batch
-    network = deep_network()
-    network.compile("sgd", TverskyLoss())
-    first = network.test_on_batch(x[:1], y[:1], return_dict=True)
-    network.reset_metrics()
-    # Weight 2 on the first of two images and 0 on the second: the first one's loss.
-    weighted = network.test_on_batch(
-        x, y, sample_weight=np.array([2.0, 0.0], "float32"), return_dict=True
-    )
-    assert weighted["loss"] == pytest.approx(first["loss"], abs=1e-5)
+    network = build_network(base_filters=2, depth=2)
+    network.compile("sgd", TverskyLoss(), loss_weights=given)
+    half = float(TverskyLoss()(y, network.predict(x, verbose=0))) / 2
+    network.save(tmp_path / "network.keras")
+    for one in (network, keras.models.load_model(tmp_path / "network.keras")):
+        assert one.evaluate(x, y, verbose=0) == pytest.approx(half, abs=1e-5)
 
 
-def test_compile_errors():
-    network = deep_network()
-    with pytest.raises(ValueError, match="target_rule is 'mean', wanted one of"):
-        network.compile("sgd", TverskyLoss(), target_rule="mean")
-    with pytest.raises(
-        ValueError, match="loss is .*'main'.*, wanted one for each of the heads .*'side8'"
-    ):
-        network.compile("sgd", {"main": TverskyLoss()})
-    with pytest.raises(
-        ValueError, match="loss_weights is .*'side3'.*, wanted one for each of the heads"
-    ):
-        network.compile("sgd", TverskyLoss(), loss_weights={"main": 0.5, "side3": 0.5})
-
-
-def test_compile_settings_survive_a_file(tmp_path, batch):
+@pytest.mark.parametrize("given", [WEIGHTS, list(WEIGHTS.values())], ids=["dict", "list"])
+def test_compile_settings_survive_a_file(given, tmp_path, batch):
     network = deep_network("gate")
-    weights = {"main": 0.4, "side2": 0.3, "side4": 0.2, "side8": 0.1}
     losses = dict.fromkeys(HEADS, TverskyLoss(0.6, 0.1))
     losses["main"] = FocalTverskyLoss(exponent=0.5)
-    network.compile("adam", losses, loss_weights=weights, target_rule="strided")
+    metrics = {"side4": [tversky_index], "main": ["accuracy"]}
+    network.compile("adam", losses, loss_weights=given, target_rule="strided", metrics=metrics)
     expected = network.evaluate(*batch, verbose=0, return_dict=True)
+    by_hand = sum(weight * expected[f"{head}_loss"] for head, weight in WEIGHTS.items())
+    assert expected["loss"] == pytest.approx(by_hand, abs=1e-5)
     network.save(tmp_path / "network.keras")
     copy = keras.models.load_model(tmp_path / "network.keras")
     assert isinstance(copy, SegmentationNetwork)
-    found = copy.evaluate(*batch, verbose=0, return_dict=True)
-    assert found == pytest.approx(expected, abs=1e-5)
+    assert copy.evaluate(*batch, verbose=0, return_dict=True) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("said", [True, False, "auto"])
+def test_only_a_choice_of_the_user_travels_in_the_file(said, tmp_path, monkeypatch):
+    network = build_network(base_filters=2, depth=2)
+    monkeypatch.setattr(devices, "prefers_jit", lambda: True)
+    network.compile("sgd", TverskyLoss(), jit_compile=said)
+    assert network.jit_compile is (said is not False)
+    network.save(tmp_path / "network.keras")
+    monkeypatch.setattr(devices, "prefers_jit", lambda: False)
+    copy = keras.models.load_model(tmp_path / "network.keras")
+    assert copy.jit_compile is (said is True)
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_metrics_by_head_see_that_head_and_its_target(batch, as_list):
+    x, y = batch
+    network = deep_network()
+    metrics = [[], [], ["accuracy"], [tversky_index]]
+    if not as_list:
+        metrics = {"side8": [tversky_index], "side4": ["accuracy"]}
+    network.compile("sgd", TverskyLoss(), metrics=metrics)
+    report = network.evaluate(x, y, verbose=0, return_dict=True)
+    p = {head: numbers(map_) for head, map_ in network(x).items()}
+    y4, y8 = (y.reshape(2, 32 // k, k, 32 // k, k, 1).max((2, 4)) for k in (4, 8))
+    index = numbers(tversky_index(y8, p["side8"])).mean()
+    assert report["side8_tversky_index"] == pytest.approx(index, abs=1e-5)
+    assert report["side4_accuracy"] == pytest.approx(((p["side4"] > 0.5) == y4).mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [dict, list])
+def test_targets_by_head_are_taken_as_given(batch, kind):
+    x, _ = batch
+    network = deep_network()
+    network.compile("sgd", keras.losses.MeanSquaredError())
+    p = {head: numbers(map_) for head, map_ in network(x).items()}
+    targets = {head: p[head] + i for i, head in enumerate(HEADS)}
+    given = targets if kind is dict else list(targets.values())
+    report = network.test_on_batch(x, given, return_dict=True)
+    for i, head in enumerate(HEADS):
+        assert report[f"{head}_loss"] == pytest.approx(i**2, abs=1e-4)
+
+
+@pytest.mark.parametrize("loss", [TverskyLoss(smooth=0), keras.losses.BinaryCrossentropy()])
+@pytest.mark.parametrize("form", ["images", "pixels", "pixels of one channel"])
+def test_weights_of_images_and_pixels_reach_every_head(loss, form):
+    # Four images of 4 x 4: a vector of weights laid along the width would not be noticed.
+    rng = np.random.default_rng(3)
+    x = rng.random((4, 4, 4, 1)).astype("float32")
+    network = deep_network(depth=2)
+    network.compile("sgd", loss)
+    first = network.test_on_batch(x[:1], np.round(x[:1]), return_dict=True)
+    weight = np.array([4, 0, 0, 0], "float32")
+    if form != "images":
+        weight = np.broadcast_to(weight.reshape(4, 1, 1), (4, 4, 4))
+    weight = weight[..., None] if "channel" in form else weight
+    network.compile("sgd", loss)
+    weighted = network.test_on_batch(x, np.round(x), sample_weight=weight, return_dict=True)
+    assert weighted == pytest.approx(first, abs=1e-5)
+
+
+def test_side_heads_get_the_weights_shrunk_by_area():
+    network = deep_network(depth=2)
+    x = np.random.default_rng(3).random((1, 4, 4, 1)).astype("float32")
+    weight = np.zeros((1, 4, 4), "float32")
+    weight[0, :2, :2] = [[1, 2], [3, 6]]
+    network.compile("sgd", keras.losses.MeanSquaredError())
+    network.fit(x, 0 * x, sample_weight=weight, epochs=1, verbose=0)
+    p = {head: numbers(map_)[0, ..., 0] for head, map_ in network(x).items()}
+    report = network.evaluate(x, 0 * x, sample_weight=weight, verbose=0, return_dict=True)
+    assert report["main_loss"] == pytest.approx((weight * p["main"] ** 2).mean(), rel=1e-4)
+    # One pixel of four has weight: the mean of 1, 2, 3 and 6.
+    assert report["side2_loss"] == pytest.approx(3 * p["side2"][0, 0] ** 2 / 4, rel=1e-4)
+
+
+@pytest.mark.parametrize("size", [(2, 8, 8), (2, 64, 64, 1), (2, 32, 32, 3), (2, 32)])
+def test_a_map_that_does_not_lie_over_the_image_is_refused(batch, size):
+    x, y = batch
+    network = deep_network()
+    network.compile("sgd", "binary_crossentropy")
+    with pytest.raises(ValueError, match=r"sample_weight has shape .*, wanted \(None, 32, 32, 1\)"):
+        network.test_on_batch(x, y, sample_weight=np.ones(size))
+    with pytest.raises(ValueError, match=r"y has shape .*, wanted \(None, 32, 32, 1\)"):
+        network.test_on_batch(x, np.ones(size))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"target_rule": "mean"}, "target_rule is 'mean', wanted one of"),
+        ({"loss": {"main": TverskyLoss()}}, "loss is .*'main'.*, wanted one for each .*'side8'"),
+        ({"loss_weights": {"main": 0.5, "side3": 1}}, "loss_weights is .*'side3'.*, wanted one"),
+        ({"loss_weights": [1, 2]}, r"loss_weights is \[1, 2\], wanted one for each of the heads"),
+        ({"loss_weights": 0.5}, r"loss_weights is \[0.5\], wanted one for each of the heads"),
+        ({"metrics": {"head9": ["accuracy"]}}, "metrics is .*'head9'.*, wanted one for each"),
+        ({"weighted_metrics": {"head9": []}}, "weighted_metrics is .*'head9'.*, wanted"),
+    ],
+)
+def test_compile_errors(words, message):
+    with pytest.raises(ValueError, match=message):
+        deep_network().compile("sgd", **{"loss": TverskyLoss(), **words})
+
+
+# --- sizes ----------------------------------------------------------------------------------
+
+
+def images_of(*sides, dynamic=False):
+    """Batches of one image and its mask; their size known at once, or when they come."""
+    pairs = [np.round(np.random.default_rng(s).random((2, 1, s, s, 1)), 2) for s in sides]
+    if not dynamic:
+        return ((x, np.round(y)) for x, y in pairs)
+    import tensorflow as tf
+
+    spec = tf.TensorSpec((None, None, None, 1), "float32")
+    return tf.data.Dataset.from_generator(lambda: images_of(*sides), output_signature=(spec, spec))
+
+
+@pytest.mark.parametrize(
+    ("dynamic", "rule"), [(False, "area"), *((True, rule) for rule in TARGET_RULES)]
+)
+def test_sizes_that_are_known_only_when_the_network_runs(dynamic, rule):
+    if dynamic and keras.backend.backend() != "tensorflow":
+        pytest.skip("only TensorFlow knows a size so late")
+    sides = (16, 24, 32, 8)
+    network = deep_network(depth=2)
+    network.compile("sgd", FocalTverskyLoss(), target_rule=rule)
+    expected = []
+    for x, y in images_of(*sides):
+        network.reset_metrics()
+        targets = head_targets(y, {"main": x.shape[1:3], "side2": (x.shape[1] // 2,) * 2}, rule)
+        maps = network(x, training=False)
+        losses = {head: float(FocalTverskyLoss()(targets[head], maps[head])) for head in targets}
+        expected.append(losses["main"] * 2 / 3 + losses["side2"] / 3)
+    report = network.evaluate(images_of(*sides, dynamic=dynamic), verbose=0, return_dict=True)
+    assert report["loss"] == pytest.approx(np.mean(expected), abs=1e-5)
+    assert np.isfinite(network.fit(images_of(*sides, dynamic=dynamic), verbose=0).history["loss"])
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_a_size_that_does_not_divide_is_named(dynamic, deep):
+    if dynamic and keras.backend.backend() != "tensorflow":
+        pytest.skip("only TensorFlow knows a size so late")
+    network = build_network("gate", deep, base_filters=2, depth=3)
+    network.compile("sgd", TverskyLoss())
+    for method in (network.fit, network.evaluate, network.predict):
+        with pytest.raises(Exception, match="wanted multiples of 8: pad, or use inference.predict"):
+            method(images_of(20, dynamic=dynamic), verbose=0)
+
+
+TWO_DEVICES = """
+import json
+import tensorflow as tf
+cpus = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], cpus)
+import keras, numpy as np
+from damunet_lite.losses import TverskyLoss
+from damunet_lite.supervision import SegmentationNetwork
+
+rng = np.random.default_rng(0)
+x = rng.random((4, 8, 8, 1)).astype("float32")
+y = np.round(rng.random((4, 8, 8, 1))).astype("float32")
+
+def make(pooling):
+    image = keras.Input((8, 8, 1))
+    def head(x, name):
+        return keras.layers.Conv2D(1, 1, activation="sigmoid", name=name)(x)
+    half = keras.layers.AveragePooling2D(2)(image)
+    heads = {"main": head(image, "main"), "side2": head(half, "side2")}
+    network = SegmentationNetwork(image, heads)
+    network.compile(keras.optimizers.SGD(1.0), TverskyLoss(pooling=pooling), metrics=["mse"])
+    return network
+
+report = {}
+for pooling in ("image", "batch"):
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        both = make(pooling)
+    one = make(pooling)
+    one.set_weights(both.get_weights())
+    with tf.GradientTape() as tape:
+        parts = [one.compute_loss(None, y[k], one(x[k])) for k in (slice(2), slice(2, 4))]
+        loss = sum(parts) / 2
+    wanted = [v - s for v, s in zip(one.get_weights(), tape.gradient(loss, one.weights))]
+    found = both.fit(x, y, batch_size=4, shuffle=False, verbose=0).history["loss"][0]
+    moved = [np.abs(a - b).max() for a, b in zip(both.get_weights(), wanted)]
+    report[pooling] = [float(found), float(loss), float(max(moved))]
+    report[pooling].append(float(one.compute_loss(None, y, one(x))))
+print(json.dumps(report))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a strategy of TensorFlow")
+def test_loss_on_two_devices_is_the_mean_of_their_parts():
+    command = [sys.executable, "-c", TWO_DEVICES]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=550)
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads(done.stdout.splitlines()[-1])
+    for pooling, (found, mean_of_parts, difference_of_weights, on_one) in report.items():
+        assert found == pytest.approx(mean_of_parts, abs=1e-6)
+        assert difference_of_weights < 1e-5
+        # Each image by itself: no matter on which device. A pool is each device's own.
+        assert (abs(found - on_one) < 1e-6) == (pooling == "image")
 
 
 def test_listing_on_its_own_terms(batch):
