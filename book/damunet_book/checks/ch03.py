@@ -173,12 +173,14 @@ def v_info(answer):
     fault_only="The move is right, the reason is not: a part names the fault that lowers it, and "
     "the merge part is the low one.",
     other='Give two words: "split" or "merge", then "up" or "down".',
+    no_order="A set has no order: give the two words in a tuple, the fault first.",
 )
 def diagnose(answer):
     """The fault behind split 0.99 and merge 0.70, and where to move the threshold."""
     words = [str(word).strip().lower() for word in answer]
     table(
         [
+            (isinstance(answer, set | frozenset), "no_order"),
             (sorted(words) not in (sorted(pair) for pair in _PAIRS), "other"),
             (words not in _PAIRS, "order"),
             (words == ["merge", "down"], "direction"),

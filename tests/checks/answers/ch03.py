@@ -129,6 +129,7 @@ WRONG = {
         dict(one_background=information(singletons=False)),
     ],
     "diagnose": [
+        dict(no_order={"merge", "up"}),
         dict(direction=("merge", "down"), fault_only=("Split", "UP"), other=("both", "sideways")),
         dict(fault=("split", "down"), order=("up", "merge")),
     ],
