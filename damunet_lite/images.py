@@ -359,12 +359,11 @@ def _decode_by_pillow(file, as_numbers, pages=None):
 
 def _one_channel(values):
     """Values [N, H, W, channels] as [N, H, W], or [H, W] where N is 1."""
-    if values.size == 0 or values.dtype.kind not in "biuf":
-        raise ImageError(f"holds {values.dtype} of shape {values.shape}, wanted grey values")
+    if values.dtype.kind not in "biuf":
+        raise ImageError(f"holds {values.dtype}, wanted grey values")
     channels = values.shape[-1]
     if channels in (2, 4):
-        alpha = values[..., -1]
-        if np.any(alpha != (np.iinfo(alpha.dtype).max if alpha.dtype.kind in "iu" else 1)):
+        if np.ptp(values[..., -1]):
             raise ImageError(f"has {channels} channels, one of transparency (alpha); save one")
         values = values[..., :-1]
     if channels > 4 or np.any(values[..., 1:] != values[..., :1]):
