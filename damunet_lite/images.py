@@ -214,7 +214,7 @@ def read_labels(path: FilePath) -> np.ndarray:
     """
     labels, _ = _read(path, as_numbers=True)
     low, high = labels.min().item(), labels.max().item()
-    if not 0 <= low <= high < 2**63 or np.any(labels != np.trunc(labels)):
+    if not 0 <= low <= high < 2**63 or np.any(labels % 1):
         raise ImageError(f"{path} holds values from {low} to {high}, wanted whole numbers >= 0")
     if np.all((labels == 0) | (labels == high)):
         _note(f"{path} has one cell, number {high}; a mask is read by read_mask")

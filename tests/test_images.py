@@ -35,10 +35,12 @@ def pillow(pixels, suffix=".tif", mode=None, **options):
 
 
 def pyramid(inside):
+    small = GREY[::2, ::2].copy() if inside else GREY[:9, :9].copy()
+
     def write(path):
         with tifffile.TiffWriter(path) as file:
-            file.write(GREY, subifds=int(inside))
-            file.write(GREY[::2, ::2].copy(), subfiletype=1)
+            file.write(GREY, subifds=int(inside), metadata=None)
+            file.write(small, subfiletype=1, metadata=None)
 
     return ".tif", write
 
@@ -55,7 +57,7 @@ PICTURES = {
     "BigTIFF": tiff(WIDE, bigtiff=True, compression="zlib", predictor=2),
     "tiles": tiff(WIDE, tile=(16, 16), compression="lzma"),
     "pyramid": pyramid(True),
-    "pyramid of pages": pyramid(False),
+    "thumbnail": pyramid(False),
     "equal colours": tiff(EQUAL, photometric="rgb"),
     "planes": tiff(EQUAL.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"),
     "palette": tiff(GREY, photometric="palette", colormap=np.tile(np.arange(256) * 257, (3, 1))),
@@ -134,14 +136,16 @@ def test_full_scale_is_that_of_the_type(tmp_path, kind, pixels):
 TURNS = ["123/456", "321/654", "654/321", "456/123", "14/25/36", "41/52/63", "63/52/41", "36/25/14"]
 
 
-@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+@pytest.mark.parametrize("how", ["raw", "tiff_lzw", ".png"])
 @pytest.mark.parametrize("wanted", TURNS)
-def test_orientation_is_applied(tmp_path, wanted, compression):
+def test_orientation_is_applied(tmp_path, wanted, how):
     pixels = np.array([[1, 2, 3], [4, 5, 6]], np.uint8) * 40
-    options = {"compression": compression, "tiffinfo": {274: TURNS.index(wanted) + 1}}
-    image = images.read_image(saved(tmp_path, pillow(pixels, **options)))
+    exif = Image.Exif()
+    exif[274] = TURNS.index(wanted) + 1
+    options = {"exif": exif} if how == ".png" else {"compression": how, "tiffinfo": dict(exif)}
+    kind = pillow(pixels, ".png" if how == ".png" else ".tif", **options)
     rows = [[int(number) / 255 * 40 for number in row] for row in wanted.split("/")]
-    np.testing.assert_allclose(image, rows, rtol=1e-6)
+    np.testing.assert_allclose(images.read_image(saved(tmp_path, kind)), rows, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
