@@ -34,29 +34,17 @@ def micrograph_like(n=6, size=512, seed=0):
 # Style
 
 
-def test_drawing_leaves_no_trace_in_pyplot():
-    before = dict(plt.rcParams)
-    mine = plt.figure()
-    show_slice(np.eye(4))
-    contact_sheet(np.zeros((1, 8, 8)), np.zeros((1, 8, 8)), np.zeros((1, 8, 8)))
-    assert plt.get_fignums() == [mine.number]
-    plt.close(mine)
-    assert dict(plt.rcParams) == before
-
-
-def test_figures_look_alike_whatever_style_the_reader_has():
+def test_drawing_leaves_no_trace_in_pyplot_and_no_style_of_the_reader_in_it():
     with plt.style.context("dark_background"):
+        before = dict(plt.rcParams)
+        mine = plt.figure()
         figure = show_slice(np.eye(4))
+        contact_sheet(np.zeros((1, 8, 8)), np.zeros((1, 8, 8)), np.zeros((1, 8, 8)))
+        assert plt.get_fignums() == [mine.number]
+        plt.close(mine)
+        assert dict(plt.rcParams) == before
     assert figure.get_facecolor()[:3] == pytest.approx(to_rgb("#fcfcfa"))
     assert figure.dpi == 100
-
-
-def test_use_style_sets_the_readers_figures():
-    with plt.rc_context():
-        plots.use_style()
-        assert setting("figure.facecolor") == pytest.approx(to_rgb("#fcfcfa"))
-        first = plt.rcParams["axes.prop_cycle"].by_key()["color"][0]
-        assert first.removeprefix("#") == "0072B2"
 
 
 def setting(name):
@@ -70,12 +58,15 @@ def luminance(rgb):
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
-def test_text_and_ticks_have_contrast_enough():
+def test_the_style_has_contrast_enough_and_the_colours_of_the_book():
     with plt.rc_context():
         plots.use_style()
-        ground = luminance(setting("figure.facecolor"))
+        ground = setting("figure.facecolor")
+        np.testing.assert_allclose(ground, to_rgb("#fcfcfa"))
         for name in ("text.color", "axes.labelcolor", "xtick.labelcolor"):
-            assert (ground + 0.05) / (luminance(setting(name)) + 0.05) > 7
+            assert (luminance(ground) + 0.05) / (luminance(setting(name)) + 0.05) > 7
+        first = plt.rcParams["axes.prop_cycle"].by_key()["color"][0]
+        assert first.removeprefix("#") == "0072B2"
 
 
 def test_the_two_error_colours_differ_without_red_green_vision():
@@ -107,11 +98,8 @@ def test_error_map_of_four_pixels():
     np.testing.assert_allclose(rgb[0, 1], np.array([213, 94, 0]) / 255)  # missed: vermillion
     np.testing.assert_allclose(rgb[1, 0], np.array([0, 114, 178]) / 255)  # false: blue
     np.testing.assert_allclose(rgb[1, 1], [1] * 3)
-
-
-def test_error_map_without_image_shows_the_true_membranes():
-    rgb = error_map(np.array([[1, 0]]), np.array([[1, 0]]))
-    np.testing.assert_allclose(rgb, [[[0.4] * 3, [1] * 3]])
+    without = error_map(np.array([[1, 0]]), np.array([[1, 0]]))
+    np.testing.assert_allclose(without, [[[0.4] * 3, [1] * 3]])  # the true membranes in grey
 
 
 ONES = np.ones((1, 8, 8))
@@ -121,28 +109,20 @@ MASK = np.eye(2)
 @pytest.mark.parametrize(
     ("call", "arguments", "words"),
     [
-        (
-            error_map,
-            (MASK, np.eye(3)),
-            r"prediction has shape \(3, 3\), wanted \(2, 2\) like truth",
-        ),
+        (error_map, (MASK, np.eye(3)), r"prediction has shape \(3, 3\), wanted \(2, 2"),
         (error_map, (MASK, 0.5 * MASK), "prediction holds 0.5"),
         (error_map, (MASK, MASK, np.eye(3)), r"image has shape \(3, 3\), wanted \(2, 2"),
         (show_slice, (np.zeros((2, 3, 4)),), r"image has shape \(2, 3, 4\)"),
         (show_slice, (MASK, 2 * MASK), "mask holds 2.0"),
-        (show_slice, (np.zeros((3, 3, 3)), MASK), r"mask has shape \(2, 2\), wanted \(3, 3\)"),
+        (show_slice, (np.zeros((3, 3, 3)), MASK), r"mask has shape \(2, 2\)"),
         (label_overlay, (np.zeros((2, 2)),), "labels has dtype float64, wanted integers"),
         (contact_sheet, (ONES, ONES, ONES, 0.5, None, 0), "columns is 0"),
         (contact_sheet, (ONES, ONES, ONES, 0.5, None, 6, []), "titles has 0 entries, wanted 1"),
-        (
-            contact_sheet,
-            (ONES, ONES[:, :4], ONES),
-            r"truths has shape \(1, 4, 8\), wanted \(1, 8, 8\)",
-        ),
+        (contact_sheet, (ONES, ONES[:, :4], ONES), r"truths has shape \(1, 4, 8\)"),
         (contact_sheet, (ONES, ONES, 3 * ONES), "probabilities has values from 3.0"),
         (profile, (np.eye(3), (0, 0), (0, 3)), r"end is \(0, 3\), wanted"),
         (profile, (np.eye(3), (1, 1), (1, 1)), "like start"),
-        (profile, (np.eye(3), (1, 1), (1, 2), MASK), r"mask has shape \(2, 2\), wanted \(3, 3\)"),
+        (profile, (np.eye(3), (1, 1), (1, 2), MASK), r"mask has shape \(2, 2\)"),
         (curves, ({},), "at least one curve"),
         (curves, ({"loss": [1, 2]}, [1]), "x has 1 values, wanted 2"),
         (score_bars, ({},), "scores is empty"),
@@ -189,12 +169,11 @@ def test_contact_sheet_is_a_small_file_of_at_most_900_pixels(tmp_path):
         assert picture.size[0] <= 900
 
 
-def test_contact_sheet_shows_where_membrane_is_missed_and_where_it_is_false(tmp_path):
+def test_contact_sheet_shows_where_membrane_is_missed_and_where_it_is_false():
     truths = np.zeros((1, 120, 120))
     truths[0, :, :60] = 1  # membrane on the left
     probabilities = np.zeros((1, 120, 120))
     probabilities[0, 60:] = 1  # found below
-    contact_sheet(np.ones_like(truths), truths, probabilities, path=tmp_path / "sheet.png")
     figure = contact_sheet(np.ones_like(truths), truths, probabilities)
     image, truth, probability, errors = (ax.get_images()[0].get_array() for ax in figure.axes)
     assert [ax.get_ylabel() for ax in figure.axes] == ["image", "truth", "probability", "errors"]
@@ -207,15 +186,6 @@ def test_contact_sheet_shows_where_membrane_is_missed_and_where_it_is_false(tmp_
     (missed, false) = figure.legends[0].get_patches()
     assert to_rgb(missed.get_facecolor()) == to_rgb("#D55E00")
     assert [text.get_text()[:5] for text in figure.legends[0].get_texts()] == ["misse", "false"]
-    # the same in the file: vermillion at the upper left of the panel of errors
-    with Image.open(tmp_path / "sheet.png") as picture:
-        pixels = np.asarray(picture.convert("RGB"), float)
-    figure.canvas.draw()
-    box = figure.axes[3].get_window_extent()
-    top, left = len(pixels) - box.y1, box.x0
-    for x, y, colour in ((0.1, 0.1, (213, 94, 0)), (0.9, 0.9, (0, 114, 178))):
-        place = (int(top + y * box.height), int(left + x * box.width))
-        assert np.abs(pixels[place] - colour).max() < 12
 
 
 def test_contact_sheet_counts_errors_at_the_threshold_on_cell():
@@ -256,18 +226,11 @@ def test_neighbouring_cells_never_share_a_colour():
         assert (rgb[near] != colour[0]).any(axis=-1).all()
 
 
-def test_label_overlay_does_not_mind_gaps_in_the_numbers():
-    labels = np.array([[1, 0, 2, 0, 3]])
-    np.testing.assert_array_equal(
-        label_overlay(labels), label_overlay(np.array([[10, 0, 20, 0, 4000]]))
-    )
-
-
-def test_label_overlay_blends_with_the_image():
-    labels = np.array([[1, 0]])
-    rgb = label_overlay(labels, image=np.array([[0.5, 0.5]]), opacity=0.5)
-    colour = label_overlay(labels)[0, 0]
-    np.testing.assert_allclose(rgb, [[0.25 + 0.5 * colour, [0.5] * 3]])
+def test_label_overlay_blends_with_the_image_and_does_not_mind_gaps_in_the_numbers():
+    few, far = label_overlay(np.array([[1, 0, 2, 0, 3]])), np.array([[10, 0, 20, 0, 4000]])
+    np.testing.assert_array_equal(few, label_overlay(far))
+    rgb = label_overlay(np.array([[1, 0]]), image=np.array([[0.5, 0.5]]), opacity=0.5)
+    np.testing.assert_allclose(rgb, [[0.25 + 0.5 * few[0, 0], [0.5] * 3]])
 
 
 def test_profile_draws_line_curve_and_membrane():
@@ -317,11 +280,9 @@ def test_fold_dots_show_every_fold_and_the_mean():
     assert [t.get_position()[0] for t in means] == pytest.approx([0.6, 0.9])
     # one upright line a network, at the mean of its folds, and the dotted one at the reference
     upright = [line for line in axes.lines if line.get_marker() == "None"]
-    assert [list(line.get_xdata()) for line in upright] == [
-        pytest.approx([0.6, 0.6]),
-        pytest.approx([0.9, 0.9]),
-        [0.4, 0.4],
-    ]
+    np.testing.assert_allclose(
+        [line.get_xdata() for line in upright], [[0.6] * 2, [0.9] * 2, [0.4] * 2]
+    )
     assert [line.get_linestyle() for line in upright] == ["-", "-", ":"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
 
@@ -340,20 +301,20 @@ def arrows(layout):
 
 def test_a_plain_unet_has_one_box_a_block(models):
     layout = network_layout(models.unet(base_filters=4), side=64)
-    table = [(b.name, b.kind, b.size[0], b.channels, b.row, b.column) for b in layout.boxes]
-    assert table == [
-        ("image", "input", 64, 1, 0, 0),
-        ("down1", "block", 64, 4, 0, 1),
-        ("down2", "block", 32, 8, 1, 2),
-        ("down3", "block", 16, 16, 2, 3),
-        ("down4", "block", 8, 32, 3, 4),
-        ("bottom", "block", 4, 64, 4, 5),
-        ("up4", "block", 8, 32, 3, 6),
-        ("up3", "block", 16, 16, 2, 7),
-        ("up2", "block", 32, 8, 1, 8),
-        ("up1", "block", 64, 4, 0, 9),
-        ("main", "head", 64, 1, 0, 10),
-    ]
+    table = [f"{b.name} {b.kind} {b.size[0]} {b.channels} {b.row} {b.column}" for b in layout.boxes]
+    wanted = """
+        image input 64 1 0 0
+        down1 block 64 4 0 1
+        down2 block 32 8 1 2
+        down3 block 16 16 2 3
+        down4 block 8 32 3 4
+        bottom block 4 64 4 5
+        up4 block 8 32 3 6
+        up3 block 16 16 2 7
+        up2 block 32 8 1 8
+        up1 block 64 4 0 9
+        main head 64 1 0 10"""
+    assert table == [" ".join(line.split()) for line in wanted.strip().splitlines()]
     assert layout["down2"].layers[0] == "down2_conv1"
     assert len(layout["down2"].layers) == 6
     wanted = {("image", "down1"): "flow", ("up1", "main"): "head", ("down4", "bottom"): "down"}
@@ -423,13 +384,14 @@ def test_layouts_do_not_depend_on_names(models):
     merged = block(keras.layers.Concatenate()([fine, up]), 4)
     outputs = keras.layers.Conv2D(1, 1, activation="sigmoid")(merged)
     layout = network_layout(keras.Model(inputs, outputs))
-    assert [(b.kind, b.size, b.channels, b.row, b.column) for b in layout.boxes] == [
-        ("input", (32, 48), 1, 0, 0),
-        ("block", (32, 48), 4, 0, 1),
-        ("block", (16, 24), 8, 1, 2),
-        ("block", (32, 48), 4, 0, 3),
-        ("head", (32, 48), 1, 0, 4),
-    ]
+    table = [f"{b.kind} {b.size} {b.channels} {b.row} {b.column}" for b in layout.boxes]
+    wanted = """
+        input (32, 48) 1 0 0
+        block (32, 48) 4 0 1
+        block (16, 24) 8 1 2
+        block (32, 48) 4 0 3
+        head (32, 48) 1 0 4"""
+    assert table == [line.strip() for line in wanted.strip().splitlines()]
     assert [e.kind for e in layout.edges] == ["flow", "down", "skip", "up", "head"]
 
 
@@ -441,10 +403,8 @@ def test_a_drawing_shows_every_box_and_arrow(models, tmp_path):
     arrow_patches = [p for p in axes.patches if type(p).__name__ == "FancyArrowPatch"]
     assert len(arrow_patches) == len(layout.edges)
     texts = [text.get_text() for text in axes.texts]
-    for box in layout.boxes:
-        assert {"block": box.name, "head": box.name, "gate": "G", "input": "image"}[
-            box.kind
-        ] in texts
+    names = {box.name for box in layout.boxes if box.kind in ("block", "head")}
+    assert names | {"image"} <= set(texts)
     assert texts.count("G") == 2
     figure.savefig(tmp_path / "network.png")
     with Image.open(tmp_path / "network.png") as picture:
