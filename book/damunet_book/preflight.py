@@ -249,13 +249,11 @@ def check_packages(required: list[str] | None = None) -> Check:
 def check_jupyter() -> Check:
     """Whether notebooks can run: a kernel, and something to open them in."""
     kernel, browser = _version("ipykernel"), _version("jupyterlab") or _version("notebook")
-    if not kernel:
-        return Check("notebooks", "note", "no Jupyter here", "python -m pip install jupyterlab")
-    if not browser:
-        found = f"a kernel (ipykernel {kernel}) but no JupyterLab"
-        remedy = "open them in what you use for notebooks, or python -m pip install jupyterlab"
-        return Check("notebooks", "note", found, remedy)
-    return Check("notebooks", "ok", f"ipykernel {kernel}, JupyterLab or Notebook {browser}")
+    found = f"ipykernel {kernel or 'missing'}, JupyterLab or Notebook {browser or 'missing'}"
+    if kernel and browser:
+        return Check("notebooks", "ok", found)
+    remedy = "python -m pip install jupyterlab, unless you open notebooks in another program"
+    return Check("notebooks", "note", found, remedy)
 
 
 def check_memory(free: float | None = None) -> Check:
