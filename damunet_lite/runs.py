@@ -244,7 +244,7 @@ def check_same_config(path: Path, config: TrainConfig, stack: str | None = None)
     damunet_lite.runs.RunError: runs is not a run folder: no-such.json is missing
     """
     recorded, record = _read_origin(path)
-    found, wanted = asdict(recorded), asdict(config)
+    found, wanted = asdict(recorded), json.loads(json.dumps(asdict(config)))
     if stack is not None and "stack" in record:
         found["stack"], wanted["stack"] = record["stack"], stack
     changed = sorted(key for key in wanted if wanted[key] != found[key])

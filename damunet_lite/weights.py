@@ -269,7 +269,8 @@ def _fetch(file: str, url: str | None) -> Path:
             "take pretrained('tiny'), which is in the package"
         )
     cache = data._cache_folder().parent / "weights"
-    where = (url or "no public address:").rstrip("/") + "/"
+    source = url or "no address: none is public yet"
+    where = source.rstrip("/") + "/"
     registry = {file: f"sha256:{digest}"}
     remote = pooch.create(cache, where, registry=registry, retry_if_failed=DOWNLOAD_RETRIES)
     try:
@@ -278,7 +279,7 @@ def _fetch(file: str, url: str | None) -> Path:
     except (OSError, ValueError) as error:
         # requests' errors are OSError; pooch reports a wrong hash as ValueError.
         raise WeightsError(
-            f"{name}: its weights could not be downloaded from {url} to {cache} and nothing was "
+            f"{name}: its weights could not be downloaded from {source} to {cache} and nothing was "
             f"kept ({type(error).__name__}: {shorten(str(error), 300)}); check the network, that "
             "DAMUNET_WEIGHTS_URL names their address and DAMUNET_CACHE a writable folder, then "
             "try again, or take pretrained('tiny'), which is in the package"
