@@ -192,6 +192,14 @@ def test_a_record_of_each_kind_on_disk_is_read(book, name, precision):
     assert np.mean(row["slices"]["v_rand"]) == pytest.approx(on_disk["test"]["v_rand"], abs=1e-6)
 
 
+def test_a_record_written_before_the_move_is_read():
+    path = Path(__file__).parent / "saved" / "finished" / "metrics.json"
+    row = records.as_row(json.loads(path.read_text()), plan.labels())
+    assert (row["network"], row["base_filters"], row["part"]) == ("DATT-U-Net", 2, "")
+    assert np.mean(row["slices"]["v_rand"]) == pytest.approx(0.650049, abs=1e-6)
+    assert np.mean(row["slices"]["v_info"]) == pytest.approx(0.193917, abs=1e-6)
+
+
 def test_what_a_record_says_besides_gets_columns():
     both = {**record("unet", 0, 0.9), "cells": {"v_rand": 0.8, "found": 31, "names": ["a"]}}
     run = frame([both, record("unet", 1, 0.9)])

@@ -111,33 +111,16 @@ def record(folder: Path, label: dict[str, str] | None = None) -> dict[str, Any]:
     path = folder / training.METRICS_FILE
     if not path.is_file():
         raise training.RunError(f"{folder} holds no finished run: {path.name} is missing")
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8"), parse_float=_rounded)
     history = content["history"]
     step = -(-len(history) // HISTORY_POINTS)
     content["history"] = history[::-1][::step][::-1]
-    return {**rounded(content), **({"label": label} if label else {}), "commit": _commit()}
+    return {**content, **({"label": label} if label else {}), "commit": _commit()}
 
 
-def rounded(value: Any) -> Any:
-    """JSON content with every float at six digits, so that processors and versions agree on it.
-
-    Parameters
-    ----------
-    value : float, list, dict or anything else
-        Lists and dicts are rounded item by item, what is no float stays as it is.
-
-    Examples
-    --------
-    >>> rounded({"v_rand": [0.95 + 1e-9, None], "seed": 0})
-    {'v_rand': [0.95, None], 'seed': 0}
-    """
-    if isinstance(value, float):
-        return round(value, DIGITS)
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [rounded(item) for item in value]
-    return value
+def _rounded(number: str) -> float:
+    """Six digits, so that processors and versions agree on a record."""
+    return round(float(number), DIGITS)
 
 
 def _commit() -> str | None:
