@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain, zip_longest
+from itertools import accumulate, chain, pairwise, zip_longest
 
 from book.workshop.chapters import Chapter, Exercise
 from book.workshop.rendering import fill, without_links
@@ -311,12 +311,9 @@ def _shares(whole: int, lengths: Sequence[int]) -> list[int]:
     >>> _shares(10, [100, 100, 50, 1])
     [4, 4, 2, 0]
     """
-    exact = [whole * length / max(1, sum(lengths)) for length in lengths]
-    shares = [int(part) for part in exact]
-    by_rest = sorted(range(len(exact)), key=lambda i: shares[i] - exact[i])
-    for i in by_rest[: whole - sum(shares)]:
-        shares[i] += 1
-    return shares
+    total = max(1, sum(lengths))
+    ends = [round(whole * passed / total) for passed in accumulate(lengths)]
+    return [end - begin for begin, end in pairwise([0, *ends])]
 
 
 def _drops(sheet: Sheet, day: Sequence[Item]) -> list[str]:
