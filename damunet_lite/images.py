@@ -15,6 +15,7 @@ import os
 import re
 import threading
 import warnings
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -451,5 +452,8 @@ def _write(path, name, pixels, pixel_nm):
         _arguments.number("pixel_nm", pixel_nm, lambda value: value > 0, "nanometres above 0")
         unit, options["resolutionunit"] = ("um", 1) if options["imagej"] else ("cm", 3)
         options["metadata"]["unit"] = unit
-        options["resolution"] = (NANOMETRES[unit] / pixel_nm,) * 2
+        per_unit = NANOMETRES[unit] / pixel_nm
+        # both numbers of TIFF's fraction have 32 bit
+        ratio = Fraction(per_unit).limit_denominator(int(2**32 / (per_unit + 1)))
+        options["resolution"] = (ratio.as_integer_ratio(),) * 2
     tifffile.imwrite(path, pixels, photometric="minisblack", **options)

@@ -20,6 +20,9 @@ WIDE = GREY.astype(np.uint16) * 257
 EQUAL, COLOUR = np.dstack([GREY] * 3), np.dstack([GREY, GREY, 255 - GREY])
 
 
+OPAQUE = np.dstack([GREY, GREY | 255])
+
+
 def tiff(pixels, **options):
     return ".tif", lambda path: tifffile.imwrite(path, pixels, **options)
 
@@ -62,9 +65,10 @@ PICTURES = {
     "planes": tiff(EQUAL.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"),
     "palette": tiff(GREY, photometric="palette", colormap=np.tile(np.arange(256) * 257, (3, 1))),
     "LZW, white is zero": pillow(GREY, compression="tiff_lzw", tiffinfo={262: 0}),
+    "LZW in int16": pillow(WIDE ^ 32768, compression="tiff_lzw", tiffinfo={339: 2}),
     "PNG with a palette": pillow(GREY, ".png", "P"),
     "PNG, opaque": pillow(np.dstack([EQUAL, GREY | 255]), ".png"),
-    "PNG of grey and alpha": pillow(np.dstack([GREY, GREY | 255]), ".png"),
+    "PNG of grey and alpha": pillow(OPAQUE, ".png"),
     "PNG in 16 bit": pillow(WIDE, ".png"),
     "PGM in 16 bit": pillow(WIDE, ".pgm"),
     "JPEG": pillow(GREY, ".jpg", quality=95),
@@ -73,7 +77,7 @@ PICTURES = {
     **{f"white is zero {i}": tiff(a, photometric=0) for i, a in enumerate(WHITE_IS_ZERO)},
     **{f"LZW {i}": pillow(a, compression="tiff_lzw") for i, a in enumerate(GREYS)},
     **{suffix: pillow(GREY, suffix) for suffix in (".png", ".bmp", ".gif")},
-    **{f"npy {a.shape}": numpy_file(a) for a in (GREY, EQUAL / 255, GREY[None, :, :, None])},
+    **{f"npy {a.shape}": numpy_file(a) for a in (GREY, EQUAL / 255, OPAQUE, GREY[None, ..., None])},
 }
 STACKS = {
     "pages": tiff(STACK),
@@ -132,6 +136,14 @@ def test_full_scale_is_that_of_the_type(tmp_path, kind, pixels):
     assert images.read_info(path).dtype == pixels.dtype
 
 
+def test_zstandard_where_pillow_has_it(tmp_path):
+    try:
+        path = saved(tmp_path, pillow(WIDE, compression="zstd"))
+    except OSError:
+        pytest.skip("this Pillow packs no Zstandard")
+    np.testing.assert_allclose(images.read_image(path), GREY / 255, atol=0.001)
+
+
 # 123/456 on the screen, by TIFF's numbers 1 to 8
 TURNS = ["123/456", "321/654", "654/321", "456/123", "14/25/36", "41/52/63", "63/52/41", "36/25/14"]
 
@@ -148,37 +160,39 @@ def test_orientation_is_applied(tmp_path, wanted, how):
     np.testing.assert_allclose(images.read_image(saved(tmp_path, kind)), rows, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        (tiff(GREY.astype(np.float32)), "values from 8.0 to 247.0, wanted 0 to 1; divide"),
-        (tiff(np.full((9, 9), np.nan, np.float32)), "values from nan"),
-        (tiff(WIDE.astype(np.uint32) * 2), "wanted 0 to 65535"),
-        (tiff(COLOUR, photometric="rgb"), "channels that differ"),
-        (numpy_file(COLOUR), "channels that differ"),
-        (pillow(COLOUR, ".jpg", "CMYK"), "channels that differ"),
-        (tiff(STACK, imagej=True, metadata={"axes": "CYX"}), "channels that differ"),
-        (pillow(np.dstack([GREY] * 4), ".png"), "alpha"),
-        (pillow(np.dstack([GREY] * 2), ".png"), "alpha"),
-        (tiff(STACK[None].repeat(2, 0), imagej=True, metadata={"axes": "TZYX"}), "axes TZYX"),
-        (pillow([GREY, GREY[:9]]), "2 kinds of images"),
-        (pillow([GREY, 255 - GREY], ".gif"), "2 pictures, wanted one"),
-        (numpy_file(np.zeros(5)), "cannot be read"),
-        (numpy_file(np.zeros((0, 5))), "cannot be read"),
-        (numpy_file(np.array([[1j]])), "wanted grey values"),
-        (numpy_file(np.array([[{}]])), "cannot be read"),
-        ((".tif", lambda path: path.write_bytes(b"")), "no image"),
-        ((".png", lambda path: path.write_text("no image")), "no image"),
-        ((".png", lambda path: path.mkdir()), "Is a directory"),
-        ((".png", lambda path: None), "No such file"),
-    ],
-)
-def test_what_would_have_to_be_guessed_is_refused(tmp_path, kind, words):
-    path, largest = saved(tmp_path, kind), Image.MAX_IMAGE_PIXELS
+REFUSED = [
+    (tiff(GREY.astype(np.float32)), "values from 8.0 to 247.0, wanted 0 to 1; divide"),
+    (tiff(np.full((9, 9), np.nan, np.float32)), "values from nan"),
+    (tiff(WIDE.astype(np.uint32) * 2), "wanted 0 to 65535"),
+    (tiff(WIDE.astype(np.int32) - 65535), "wanted 0 to 65535"),
+    (tiff(COLOUR, photometric="rgb"), "channels that differ"),
+    (numpy_file(COLOUR), "channels that differ"),
+    (pillow(COLOUR, ".jpg", "CMYK"), "channels that differ"),
+    (tiff(STACK, imagej=True, metadata={"axes": "CYX"}), "channels that differ"),
+    (pillow(np.dstack([GREY] * 4), ".png"), "alpha"),
+    (numpy_file(np.dstack([GREY] * 2)), "alpha"),
+    (tiff(STACK[None].repeat(2, 0), imagej=True, metadata={"axes": "TZYX"}), "axes TZYX"),
+    (pillow([GREY, GREY[:9]]), "2 kinds of images"),
+    (pillow([GREY, 255 - GREY], ".gif"), "2 pictures, wanted one"),
+    (numpy_file(np.zeros(5)), "cannot be read"),
+    (numpy_file(np.zeros((0, 5))), "cannot be read"),
+    (numpy_file(np.array([[1j]])), "wanted grey values"),
+    (numpy_file(np.array([[{}]])), "cannot be read"),
+    ((".tif", lambda path: path.write_bytes(b"")), "no image"),
+    ((".png", lambda path: path.write_text("no image")), "no image"),
+    ((".png", lambda path: path.mkdir()), "Is a directory"),
+    ((".png", lambda path: None), "No such file"),
+]
+
+
+@pytest.mark.parametrize(("kind", "words"), REFUSED)
+def test_what_would_have_to_be_guessed_is_refused(tmp_path, kind, words, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1234)
+    path = saved(tmp_path, kind)
     with pytest.raises(images.ImageError, match=words) as caught:
         images.read_image(path)
     assert re.fullmatch(f"{re.escape(str(path))} [^\n]+", str(caught.value))
-    assert largest == Image.MAX_IMAGE_PIXELS  # other programs' settings are left alone
+    assert Image.MAX_IMAGE_PIXELS == 1234  # other programs' settings are left alone
     assert logging.getLogger("tifffile").filters == []
 
 
@@ -188,18 +202,18 @@ def with_bar(pixels, value):
     return pixels
 
 
-@pytest.mark.parametrize(
-    ("pixels", "word"),
-    [
-        (GREY.astype(np.uint16) * 16, "dark"),  # twelve bits
-        (with_bar(GREY.astype(np.uint16) * 16, 65535), "dark"),  # with a scale bar
-        (with_bar(GREY // 5 + 100, 0), "pale"),
-        (np.full_like(GREY, 100), "pale"),
-        (255 - GREY, None),  # only the answer of a network shows that it is inverted
-        (with_bar(GREY, 255), None),
-        (GREY > 99, None),  # truth values
-    ],
-)
+FEW = [
+    (GREY.astype(np.uint16) * 16, "dark"),  # twelve bits
+    (with_bar(GREY.astype(np.uint16) * 16, 65535), "dark"),  # with a scale bar
+    (with_bar(GREY // 5 + 100, 0), "pale"),
+    (np.full_like(GREY, 100), "pale"),
+    (255 - GREY, None),  # only the answer of a network shows that it is inverted
+    (with_bar(GREY, 255), None),
+    (GREY > 99, None),  # truth values
+]
+
+
+@pytest.mark.parametrize(("pixels", "word"), FEW)
 def test_few_grey_values_are_told(tmp_path, pixels, word):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -222,22 +236,22 @@ def imagej(resolution, unit):
     return tiff(GREY, imagej=True, resolution=(resolution,) * 2, metadata={"unit": unit})
 
 
-@pytest.mark.parametrize(
-    ("kind", "pixel_nm"),
-    [
-        (imagej(125, "um"), 8),
-        (imagej(250, "\\u00B5m"), 4),
-        (imagej(0.25, "nm"), 4),
-        (imagej(0.25, "pixel"), None),
-        (ome(4, 4, "nm"), 4),
-        (ome(0.005, 0.005, None), 5),  # micrometres where no unit is said
-        (tiff(GREY, resolution=(2.5e6, 2.5e6), resolutionunit="centimeter"), 4),
-        (tiff(GREY, resolution=(72, 72), resolutionunit="inch"), None),  # a screen's
-        (pillow(GREY, ".png", dpi=(6.35e6, 6.35e6)), 4),
-        (pillow(GREY, ".jpg", dpi=(300, 300)), None),
-        (pillow(GREY, compression="tiff_lzw", resolution=5.08e6, resolution_unit=2), 5),
-    ],
-)
+SIZES = [
+    (imagej(125, "um"), 8),
+    (imagej(250, "\\u00B5m"), 4),
+    (imagej(0.25, "nm"), 4),
+    (imagej(0.25, "pixel"), None),
+    (ome(4, 4, "nm"), 4),
+    (ome(0.005, 0.005, None), 5),  # micrometres where no unit is said
+    (tiff(GREY, resolution=(2.5e6, 2.5e6), resolutionunit="centimeter"), 4),
+    (tiff(GREY, resolution=(72, 72), resolutionunit="inch"), None),  # a screen's
+    (pillow(GREY, ".png", dpi=(6.35e6, 6.35e6)), 4),
+    (pillow(GREY, ".jpg", dpi=(300, 300)), None),
+    (pillow(GREY, compression="tiff_lzw", resolution=5.08e6, resolution_unit=2), 5),
+]
+
+
+@pytest.mark.parametrize(("kind", "pixel_nm"), SIZES)
 def test_pixel_size_is_read(tmp_path, kind, pixel_nm):
     found = images.read_info(saved(tmp_path, kind)).pixel_nm
     assert found == (pixel_nm and pytest.approx(pixel_nm, rel=1e-5))
@@ -248,16 +262,16 @@ def test_pixels_that_are_not_square_have_no_size(tmp_path):
         assert images.read_info(saved(tmp_path, ome(4, 8, "nm"))).pixel_nm is None
 
 
-@pytest.mark.parametrize("pixel_nm", [None, 4, 3.7])
-@pytest.mark.parametrize(
-    ("pixels", "stored", "full"),
-    [
-        (GREY, GREY, 255),
-        (WIDE, WIDE, 65535),
-        (STACK / 255, (STACK / 255).astype(np.float32), 1),
-        (GREY > 99, 255 * (GREY > 99).astype(np.uint8), 1),
-    ],
-)
+WRITTEN = [
+    (GREY, GREY, 255),
+    (WIDE, WIDE, 65535),
+    (STACK / 255, (STACK / 255).astype(np.float32), 1),
+    (GREY > 99, 255 * (GREY > 99).astype(np.uint8), 1),
+]
+
+
+@pytest.mark.parametrize("pixel_nm", [None, 4, 3.7, 1234.567])
+@pytest.mark.parametrize(("pixels", "stored", "full"), WRITTEN)
 def test_an_image_that_is_written_comes_back(tmp_path, pixels, stored, full, pixel_nm):
     images.write_image(tmp_path / "a.tif", pixels, pixel_nm)
     info = images.read_info(tmp_path / "a.tif")
@@ -270,8 +284,8 @@ def test_an_image_that_is_written_comes_back(tmp_path, pixels, stored, full, pix
             assert float(picture.tag_v2[282]) == pytest.approx(1000 / pixel_nm, rel=1e-6)
 
 
-@pytest.mark.parametrize("pixel_nm", [None, 3.7])
-@pytest.mark.parametrize(("factor", "dtype"), [(1, np.uint16), (300, np.int32)])
+@pytest.mark.parametrize("pixel_nm", [None, 3.7, 0.3125, 1234.567])
+@pytest.mark.parametrize(("factor", "dtype"), [(200, np.uint16), (300, np.int32)])
 def test_labels_that_are_written_come_back(tmp_path, factor, dtype, pixel_nm):
     labels = STACK.astype(int) * factor
     images.write_labels(tmp_path / "a.TIFF", labels, pixel_nm)
@@ -280,17 +294,17 @@ def test_labels_that_are_written_come_back(tmp_path, factor, dtype, pixel_nm):
     assert (info.pixel_nm, info.dtype) == (pixel_nm, dtype)
 
 
-@pytest.mark.parametrize(
-    ("write", "arguments", "said"),
-    [
-        (images.write_image, ("a.png", GREY), "path is 'a.png'"),
-        (images.write_image, ("a.tif", GREY * 2.0), "image has values"),
-        (images.write_image, ("a.tif", GREY.astype(int)), "image has dtype int64"),
-        (images.write_image, ("a.tif", GREY[0]), r"image has shape \(36,\)"),
-        (images.write_image, ("a.tif", GREY, 0), "pixel_nm is 0"),
-        (images.write_labels, ("a.tif", np.full((2, 2), 2**31)), "labels holds 2147483648"),
-    ],
-)
+NOT_WRITTEN = [
+    (images.write_image, ("a.png", GREY), "path is 'a.png'"),
+    (images.write_image, ("a.tif", GREY * 2.0), "image has values"),
+    (images.write_image, ("a.tif", GREY.astype(int)), "image has dtype int64"),
+    (images.write_image, ("a.tif", GREY[0]), r"image has shape \(36,\)"),
+    (images.write_image, ("a.tif", GREY, 0), "pixel_nm is 0"),
+    (images.write_labels, ("a.tif", np.full((2, 2), 2**31)), "labels holds 2147483648"),
+]
+
+
+@pytest.mark.parametrize(("write", "arguments", "said"), NOT_WRITTEN)
 def test_what_cannot_be_written_is_refused(tmp_path, monkeypatch, write, arguments, said):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=said):
@@ -316,6 +330,8 @@ def test_masks_of_either_polarity(tmp_path, kind, most):
         images.read_mask(path, "labels")
     with pytest.warns(images.ImageNote, match="one cell, number .*; a mask is read by"):
         images.read_labels(path)
+    everywhere = saved(tmp_path, kind((MASK | True) * most))
+    assert np.all(images.read_mask(everywhere, "membrane") == 1)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.uint64, np.float32])
@@ -333,13 +349,13 @@ def test_labels_are_numbers(tmp_path, dtype):
     assert (labels.dtype, labels[1, 0]) == (np.int64, 200 * 2**40)
 
 
-@pytest.mark.parametrize(
-    ("read", "value", "words"),
-    [
-        *[(images.read_labels, v, "wanted whole numbers") for v in (-1.0, 0.5, 2.0**63, np.nan)],
-        (images.read_mask, 3.0, "holds 4 values from 0.0 to 3.0, wanted a mask of two"),
-    ],
-)
+NO_NUMBERS = [
+    *[(images.read_labels, v, "wanted whole numbers") for v in (-1.0, 0.5, 2.0**63, np.nan)],
+    (images.read_mask, 3.0, "holds 4 values from 0.0 to 3.0, wanted a mask of two"),
+]
+
+
+@pytest.mark.parametrize(("read", "value", "words"), NO_NUMBERS)
 def test_what_is_no_mask_or_label_image_is_refused(tmp_path, read, value, words):
     with pytest.raises(images.ImageError, match=words):
         read(saved(tmp_path, numpy_file(np.array([[0, 1], [2, value]]))))
