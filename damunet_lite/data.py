@@ -53,6 +53,8 @@ class DataError(RuntimeError):
 class Stack:
     """A stack of serial sections with, where known, its membranes.
 
+    Limits hold to 1e-6: what rounding has pushed out of them is put back.
+
     Parameters
     ----------
     images : ndarray
@@ -67,8 +69,6 @@ class Stack:
         Size of a voxel along z, y and x in nanometres.
     source : str
         Citation and terms, in one line.
-
-    Limits hold to 1e-6: what rounding has pushed out of them is put back.
 
     Raises
     ------
