@@ -314,7 +314,8 @@ def test_gates_attention_heads_and_scaled_images_find_their_places():
     layout = network_layout(models.damu_net(attention="both", base_filters=4, depth=3), side=64)
     kinds = arrows(layout)
     wanted = """down3 up3_gate skip, bottom up3_gate gating, up3_gate up3_cbam skip,
-        up3_cbam up3 skip, up3 up2_gate gating, image scale4_conv image, scale4_conv down3 image, up3 side4 head"""
+        up3_cbam up3 skip, up3 up2_gate gating, image scale4_conv image,
+        scale4_conv down3 image, up3 side4 head"""
     for source, target, kind in (arrow.split() for arrow in wanted.split(",")):
         assert kinds[source, target] == kind
     assert ("down3", "up3") not in kinds
