@@ -143,28 +143,27 @@ def test_only_folds_that_both_have_are_paired_and_one_has_no_interval():
 # ------------------------------------------------------------------ from record to row
 
 
+NARROW = {"base_filters": 16}
+LISTING = {"loss": "listing", "target_rule": "strided", "head_decay": 1.0}
+HEAVY = {"loss": "tversky", "loss_options": {"fn_weight": 0.8}}
+
+
 @pytest.mark.parametrize(
-    ("settings", "label"),
+    ("network", "options", "settings", "label"),
     [
-        ({"network": "unet"}, ("networks", "U-Net", "", 32)),
-        ({"network": "unet", "jit": True, "devices": 2}, ("networks", "U-Net", "", 32)),
-        ({"network": "att_unet", "network_options": {"base_filters": 16}},
-         ("narrow", "ATT-U-Net", "", 16)),
-        ({"network": "damu_net", "network_options": {"attention": "cbam"}},
-         ("cbam", "DAMU-Net, CBAM", "", 32)),
-        ({"network": "damu_net", "network_options": {"base_filters": 16, "attention": None}},
-         ("ablation", "DAMU-Net", "no attention", 16)),
-        ({"network": "published_listing", "network_options": {"correct_gate3": True},
-          "loss": "listing", "target_rule": "strided", "head_decay": 1.0},
-         ("listing", "listing, gate 3 corrected", "", 32)),
-        ({"network": "unet", "seed": 7}, ("", "U-Net", "", 32)),
-        ({"network": "damu_net", "steps": 700}, ("", "DAMU-Net", "steps 700", 32)),
-        ({"network": "unet", "loss": "tversky", "loss_options": {"fn_weight": 0.8}},
-         ("", "U-Net", "loss tversky, fn_weight 0.8", 32)),
+        ("unet", {}, {}, ("networks", "U-Net", "", 32)),
+        ("unet", {}, {"jit": True, "devices": 2}, ("networks", "U-Net", "", 32)),
+        ("att_unet", NARROW, {}, ("narrow", "ATT-U-Net", "", 16)),
+        ("damu_net", {"attention": "cbam"}, {}, ("cbam", "DAMU-Net, CBAM", "", 32)),
+        ("damu_net", NARROW | {"attention": None}, {}, ("ablation", *PAIR[1:], "no attention", 16)),
+        ("published_listing", {}, LISTING, ("listing", "listing", "", 32)),
+        ("unet", {}, {"seed": 7}, ("", "U-Net", "", 32)),
+        ("damu_net", {}, {"steps": 700}, ("", "DAMU-Net", "steps 700", 32)),
+        ("unet", {}, HEAVY, ("", "U-Net", "loss tversky, fn_weight 0.8", 32)),
     ],
-)  # fmt: skip
-def test_the_configuration_decides_what_a_record_counts_as(settings, label):
-    run = frame([record(settings.pop("network"), 4, 0.9, **settings)]).iloc[0]
+)
+def test_the_configuration_decides_what_a_record_counts_as(network, options, settings, label):
+    run = frame([record(network, 4, 0.9, network_options=options, **settings)]).iloc[0]
     assert (run.part, run.network, run.change, run.base_filters) == label
 
 
