@@ -160,7 +160,12 @@ def test_orientation_is_applied(tmp_path, wanted, how):
     np.testing.assert_allclose(images.read_image(saved(tmp_path, kind)), rows, rtol=1e-6)
 
 
+IN_TWO_FILES = """<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">
+<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="36" SizeY="24"
+SizeZ="2" SizeC="1" SizeT="1"><TiffData IFD="0" PlaneCount="1"/><TiffData IFD="0" FirstZ="1" PlaneCount="1">
+<UUID FileName="other.tif">urn:uuid:1</UUID></TiffData></Pixels></Image></OME>"""
 REFUSED = [
+    (tiff(GREY, description=IN_TWO_FILES, metadata=None), "slices in other files"),
     (tiff(GREY.astype(np.float32)), "values from 8.0 to 247.0, wanted 0 to 1; divide"),
     (tiff(np.full((9, 9), np.nan, np.float32)), "values from nan"),
     (tiff(WIDE.astype(np.uint32) * 2), "wanted 0 to 65535"),
@@ -314,6 +319,7 @@ def test_what_cannot_be_written_is_refused(tmp_path, monkeypatch, write, argumen
 
 # --- masks and labels -----------------------------------------------------------------------
 
+REDS = np.array([[65535], [0], [0]], np.uint16).repeat(256, axis=1)
 MASK = np.array([[1, 0, 0, 0], [1, 0, 0, 0]], bool)
 
 
@@ -341,6 +347,7 @@ def test_labels_are_numbers(tmp_path, dtype):
         tiff(numbers.astype(dtype)),
         tiff(numbers.astype(dtype), photometric="miniswhite"),
         pillow(numbers.astype(np.uint8), ".png", "P"),
+        tiff(numbers.astype(np.uint8), photometric="palette", colormap=REDS),
     ):
         labels = images.read_labels(saved(tmp_path, kind))
         assert labels.dtype == np.int32
