@@ -326,6 +326,7 @@ def test_scores_survive_json_and_are_read_under_their_former_names(made_up_score
     for wrong, message in (
         (renamed, r"has \['V'\], but not \['v_rand'\]"),
         (scores | {"precision": [[1], [2]]}, r"precision has shape \(2, 1\), wanted \(2, 3\)"),
+        (scores | {"thresholds": [[0.3, 0.5, 0.7]]}, r"thresholds has shape \(1, 3\), wanted .T"),
         (scores | {"thresholds": [0.5]}, r"v_rand has shape \(2, 3\), wanted \[N, 1\]"),
     ):
         with pytest.raises(ValueError, match=message):
