@@ -71,10 +71,9 @@ class ChannelAttention(_Attention):
     def build(self, input_shape):
         channels = _feature_map("input", input_shape)[-1]
         hidden = max(channels // self.reduction, 1)
-        self.squeeze = keras.layers.Dense(
-            hidden, activation="relu", dtype=self.dtype_policy, name="squeeze"
-        )
-        self.excite = keras.layers.Dense(channels, dtype=self.dtype_policy, name="excite")
+        make, dtype = keras.layers.Dense, {"dtype": self.dtype_policy}
+        self.squeeze = make(hidden, activation="relu", name="squeeze", **dtype)
+        self.excite = make(channels, name="excite", **dtype)
         self.squeeze.build((None, channels))
         self.excite.build((None, hidden))
 
@@ -188,11 +187,8 @@ class CBAM(_Attention):
         return self.spatial(self.channel(x))
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "reduction": self.channel.reduction,
-            "kernel_size": self.spatial.kernel_size,
-        }
+        own = {"reduction": self.channel.reduction, "kernel_size": self.spatial.kernel_size}
+        return {**super().get_config(), **own}
 
 
 def _double(values, axis: int, smooth: bool):
@@ -238,6 +234,11 @@ class AttentionGate(_Attention):
     ValueError
         If the input is not such a pair, or an argument is out of range.
 
+    Notes
+    -----
+    This is the gate of the paper's figure. Its authors' code gives theta no bias, and ends with a
+    1 x 1 convolution and batch normalisation of the gated map.
+
     References
     ----------
     Oktay et al. 2018, MIDL, arXiv:1804.03999, figure 2.
@@ -274,8 +275,9 @@ class AttentionGate(_Attention):
         theta, phi = self.theta(x), self.phi(gate)
         got, wanted = tuple(gate.shape[1:3]), tuple(theta.shape[1:3])
         if None not in (*got, *wanted) and got != wanted:
-            half = "half of those of x, rounded up"
-            raise ValueError(f"gate has height and width {got}, wanted {wanted}, {half}")
+            raise ValueError(
+                f"gate has height and width {got}, wanted {wanted}, half of those of x"
+            )
         psi = ops.sigmoid(self.psi(ops.relu(theta + phi)))
         for axis in (1, 2):
             psi = _double(psi, axis, smooth=self.interpolation == "bilinear")
@@ -289,11 +291,8 @@ class AttentionGate(_Attention):
         return input_shape[0]
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "inter_channels": self.inter_channels,
-            "interpolation": self.interpolation,
-        }
+        own = {"inter_channels": self.inter_channels, "interpolation": self.interpolation}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")

@@ -42,19 +42,20 @@ def same_shape(shape, other) -> bool:
 def _values(tensor) -> np.ndarray | None:
     """What a tensor holds, or None in a compiled or symbolic step, where nothing can be seen."""
     backend = keras.backend.backend()
-    hidden = isinstance(tensor, keras.KerasTensor)
+    if isinstance(tensor, keras.KerasTensor):
+        return None
     if backend == "tensorflow":
         import tensorflow as tf
 
-        hidden = hidden or tf.is_symbolic_tensor(tensor)
+        hidden = tf.is_symbolic_tensor(tensor)
     elif backend == "jax":
         import jax
 
-        hidden = hidden or isinstance(tensor, jax.core.Tracer)
-    elif backend == "torch":
+        hidden = isinstance(tensor, jax.core.Tracer)
+    else:
         import torch
 
-        hidden = hidden or torch.compiler.is_compiling() or tensor.is_meta
+        hidden = torch.compiler.is_compiling() or tensor.is_meta
     return None if hidden else ops.convert_to_numpy(ops.cast(tensor, "float32"))
 
 
@@ -74,22 +75,18 @@ def check_mask(y_true) -> None:
     ValueError
         If a value lies outside [0, 1] by more than 1e-6, or is not a number.
     """
+    wanted = "a mask in [0, 1], membrane = 1: divide 0/255 by 255, check that membrane is 1"
     values = _values(ops.convert_to_tensor(y_true))
     if values is not None:
-        arguments.probability(
-            "y_true",
-            values,
-            "a mask in [0, 1], membrane = 1: divide 0/255 by 255, check that membrane is 1",
-        )
+        arguments.probability("y_true", values, wanted)
 
 
 def _check_prediction(y_pred) -> None:
+    wanted = "probabilities, none outside [0, 1]: logits? pass them through a sigmoid"
     values = _values(y_pred)
     if values is not None:
         # What is not a number stays for the loss: it is then none either, which training tells.
-        values = values[~np.isnan(values)]
-        wanted = "probabilities, none outside [0, 1]: logits? pass them through a sigmoid"
-        arguments.probability("y_pred", values, wanted)
+        arguments.probability("y_pred", values[~np.isnan(values)], wanted)
 
 
 @ops.custom_gradient
@@ -195,56 +192,8 @@ def tversky_index(
     return ops.where(empty, 1.0, numerator / ops.where(empty, 1.0, denominator))
 
 
-class _OverlapLoss(keras.losses.Loss):
-    """Shared plumbing: one value for each image, or one for the batch, for Keras to reduce.
-
-    A pooled loss stays a vector, of one value: Keras scales vectors by the number of devices,
-    not scalars.
-    """
-
-    def __init__(self, smooth, pooling, name, reduction):
-        super().__init__(name=name, reduction=reduction, dtype="float32")
-        self.smooth = _at_least_0("smooth", smooth)
-        self.pooling = arguments.choice("pooling", pooling, POOLINGS)
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """Loss of a batch; see :class:`TverskyLoss` for what ``sample_weight`` does."""
-        if sample_weight is None:
-            return super().__call__(y_true, y_pred)
-        y_pred = ops.convert_to_tensor(y_pred)
-        each, pixels = self._split(sample_weight, y_pred)
-        # Keras hands nested targets on as they are.
-        return super().__call__((y_true, pixels), y_pred, each)
-
-    def _split(self, sample_weight, y_pred):
-        """Weights as one for each value of the loss, and how often a pixel counts within it."""
-        weight, shape = ops.cast(sample_weight, "float32"), tuple(y_pred.shape)
-        values = _values(weight)
-        if values is not None and not (values >= 0).all():
-            raise ValueError(f"sample_weight holds {values.min()}, wanted numbers >= 0")
-        if same_shape(weight.shape, shape[:1]):
-            weight = ops.reshape(weight, (-1, *[1] * (len(shape) - 1)))
-        elif same_shape((*weight.shape, 1), shape):
-            weight = weight[..., None]
-        elif not same_shape(weight.shape, shape):
-            wanted = f"[N] or a weight for each pixel, {shape}"
-            raise ValueError(f"sample_weight has shape {tuple(weight.shape)}, wanted {wanted}")
-        weight = ops.broadcast_to(weight, ops.shape(y_pred))
-        axes = tuple(range(0 if self.pooling == "batch" else 1, len(shape)))
-        mean = ops.mean(weight, axis=axes, keepdims=True)
-        return ops.reshape(mean, (-1,)), weight / ops.where(mean > 0, mean, 1.0)
-
-    def get_config(self):
-        return {
-            "smooth": self.smooth,
-            "pooling": self.pooling,
-            "name": self.name,
-            "reduction": self.reduction,
-        }
-
-
 @keras.saving.register_keras_serializable(package="damunet_lite")
-class TverskyLoss(_OverlapLoss):
+class TverskyLoss(keras.losses.Loss):
     """One minus the Tversky index.
 
     Parameters
@@ -291,18 +240,49 @@ class TverskyLoss(_OverlapLoss):
         name: str = "tversky",
         reduction: str = "sum_over_batch_size",
     ):
-        super().__init__(smooth, pooling, name, reduction)
+        super().__init__(name=name, reduction=reduction, dtype="float32")
+        self.smooth = _at_least_0("smooth", smooth)
+        self.pooling = arguments.choice("pooling", pooling, POOLINGS)
         self.fn_weight = _at_least_0("fn_weight", fn_weight)
         self.fp_weight = _at_least_0("fp_weight", fp_weight)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """Loss of a batch; the notes of the class say what ``sample_weight`` does."""
+        if sample_weight is None:
+            return super().__call__(y_true, y_pred)
+        y_pred = ops.convert_to_tensor(y_pred)
+        each, pixels = self._split(sample_weight, y_pred)
+        # Keras hands nested targets on as they are.
+        return super().__call__((y_true, pixels), y_pred, each)
+
+    def _split(self, sample_weight, y_pred):
+        """Weights as one for each value of the loss, and how often a pixel counts within it."""
+        weight, shape = ops.cast(sample_weight, "float32"), tuple(y_pred.shape)
+        values = _values(weight)
+        if values is not None and not (values >= 0).all():
+            raise ValueError(f"sample_weight holds {values.min()}, wanted numbers >= 0")
+        if same_shape(weight.shape, shape[:1]):
+            weight = ops.reshape(weight, (-1, *[1] * (len(shape) - 1)))
+        elif same_shape((*weight.shape, 1), shape):
+            weight = weight[..., None]
+        elif not same_shape(weight.shape, shape):
+            wanted = f"[N] or a weight for each pixel, {shape}"
+            raise ValueError(f"sample_weight has shape {tuple(weight.shape)}, wanted {wanted}")
+        weight = ops.broadcast_to(weight, ops.shape(y_pred))
+        axes = tuple(range(0 if self.pooling == "batch" else 1, len(shape)))
+        mean = ops.mean(weight, axis=axes, keepdims=True)
+        return ops.reshape(mean, (-1,)), weight / ops.where(mean > 0, mean, 1.0)
 
     def call(self, y_true, y_pred):
         y_true, pixel_weight = y_true if isinstance(y_true, tuple) else (y_true, None)
         weights = self.fn_weight, self.fp_weight
         index = tversky_index(y_true, y_pred, *weights, self.smooth, self.pooling, pixel_weight)
+        # Of the batch too a vector: Keras scales it by the number of devices, not a scalar.
         return 1.0 - ops.reshape(index, (-1,))
 
     def get_config(self):
-        return {**super().get_config(), "fn_weight": self.fn_weight, "fp_weight": self.fp_weight}
+        names = ("fn_weight", "fp_weight", "smooth", "pooling")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")

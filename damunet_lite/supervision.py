@@ -73,9 +73,9 @@ def _shrink(mask, size, rule, name):
         if full == tuple(size):
             return mask
     step = (full[0] // size[0], full[1] // size[1])
+    cells = ops.reshape(mask, (-1, size[0], step[0], size[1], step[1], ops.shape(mask)[-1]))
     if rule == "strided":
-        return mask[:, :: step[0], :: step[1]]
-    cells = ops.reshape(mask, (-1, size[0], step[0], size[1], step[1], mask.shape[-1]))
+        return cells[:, :, 0, :, 0]
     pool = ops.max if rule == "any_membrane" else ops.mean
     return pool(cells, axis=(2, 4))
 
@@ -136,9 +136,9 @@ def main_output(outputs):
         return outputs["main"]
     if isinstance(outputs, (list, tuple)) and len(outputs) == 1:
         return outputs[0]
-    if isinstance(outputs, (dict, list, tuple)):
-        got = tuple(outputs) if isinstance(outputs, dict) else f"{len(outputs)} outputs"
-        raise ValueError(f"model returns {got}, wanted one output, or a dict with 'main'")
+    if _nested(outputs):
+        wanted = "one output, or a dict with 'main'"
+        raise ValueError(f"model returns {len(outputs)} outputs, wanted {wanted}")
     return outputs
 
 
@@ -195,11 +195,10 @@ class _Network(keras.Model):
         known = [side for side in sides if isinstance(side, int)]
         if any(side % multiple for side in known):
             raise ValueError(f"image has height and width {sides}, wanted {wanted}")
-        if len(known) < 2 and keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
+        if len(known) < 2:
+            import tensorflow as tf  # the only backend that knows a size so late
 
-            message = f"height and width of the image, wanted {wanted}"
-            tf.debugging.assert_equal(tf.stack(sides) % multiple, 0, message)
+            tf.debugging.assert_equal(tf.stack(sides) % multiple, 0, f"image: {wanted}")
         return super().call(inputs, training=training, mask=mask)
 
 
@@ -234,7 +233,7 @@ class SegmentationNetwork(_Network):
     @property
     def heads(self) -> tuple[str, ...]:
         """Names of the heads, fine to coarse; ``("main",)`` for a network with one output."""
-        return tuple(self.output) if isinstance(self.output, dict) else ("main",)
+        return tuple(_by_name(self.output))
 
     def main_network(self) -> keras.Model:
         """The part that leads to the main head, see :func:`main_network`.
@@ -244,39 +243,33 @@ class SegmentationNetwork(_Network):
         """
         return main_network(self)
 
-    def compile(
-        self,
-        optimizer="adam",
-        loss=None,
-        loss_weights=None,
-        *,
-        target_rule="any_membrane",
-        **kwargs,
-    ):
+    def compile(self, optimizer="adam", loss=None, loss_weights=None, **kwargs):
         """Compile as every Keras model, with the loss spread over the heads.
 
         Parameters
         ----------
-        optimizer, **kwargs
-            As for ``keras.Model.compile``. ``jit_compile="auto"`` takes what suits the device, and
-            does so once more after loading.
+        optimizer
+            As for ``keras.Model.compile``.
         loss : keras.losses.Loss or str, or dict or list of them
             One loss for all heads, or one for each head.
         loss_weights : dict of str to float, list or float, optional
             Weight of each head's loss; :func:`head_weights` of all heads by default.
-        target_rule : {"any_membrane", "area", "strided"}
-            See :func:`head_targets`.
+        **kwargs
+            ``target_rule``, see :func:`head_targets`: "any_membrane" by default. The others as for
+            ``keras.Model.compile``; ``jit_compile="auto"`` takes what suits the device, and does
+            so once more after loading.
 
         Raises
         ------
         ValueError
             For an unknown rule or head name.
         """
+        target_rule = kwargs.pop("target_rule", "any_membrane")
         arguments.choice("target_rule", target_rule, TARGET_RULES)
         if loss_weights is not None:
             given = loss_weights if _nested(loss_weights) else [loss_weights]
-            given = self._by_head("loss_weights", given)
-            loss_weights = {head: float(weight) for head, weight in given.items()}
+            given = self._by_head("loss_weights", given).items()
+            loss_weights = {head: float(weight) for head, weight in given}
         # What the user said, and nothing that follows from this device: it goes into files.
         said = {"loss": loss, "loss_weights": loss_weights, "target_rule": target_rule}
         if kwargs.setdefault("jit_compile", "auto") == "auto":
@@ -341,30 +334,23 @@ class SegmentationNetwork(_Network):
         """
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
-        maps = self._by_name(self.output)
-        if self._compile_loss is not None and not self._compile_loss.built:
-            self._compile_loss.build(maps, maps)
-        if self._compile_metrics is not None and not self._compile_metrics.built:
-            seen = self._seen(maps)
-            self._compile_metrics.build(seen, seen)
+        maps = _by_name(self.output)
+        parts = ((self._compile_loss, maps), (self._compile_metrics, self._seen(maps)))
+        for part, seen in parts:
+            if part is not None and not part.built:
+                part.build(seen, seen)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if y is not None:
-            y_pred = self._by_name(y_pred)
-            y, weights = self._for_heads(y, y_pred, sample_weight)
+            y, y_pred, weights = self._for_heads(y, y_pred, sample_weight)
             sample_weight = {head: _for_loss(self.loss[head], one) for head, one in weights.items()}
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if y is not None:
-            y_pred = self._by_name(y_pred)
-            y, weights = self._for_heads(y, y_pred, sample_weight)
-            y, y_pred = self._seen(y), self._seen(y_pred)
-            sample_weight = None if sample_weight is None else self._seen(weights)
+            y, y_pred, weights = map(self._seen, self._for_heads(y, y_pred, sample_weight))
+            sample_weight = None if sample_weight is None else weights
         return super().compute_metrics(x, y, y_pred, sample_weight)
-
-    def _by_name(self, maps):
-        return maps if isinstance(maps, dict) else {"main": maps}
 
     def _seen(self, values):
         """What metrics see: all heads where they are given by head, else the main one alone.
@@ -373,14 +359,16 @@ class SegmentationNetwork(_Network):
         """
         return values if self._metrics_by_head else {"main": values["main"]}
 
-    def _for_heads(self, y, maps, sample_weight):
-        """Target and weight of each head, from one of full size for all or one for each."""
+    def _for_heads(self, y, y_pred, sample_weight):
+        """Target, map and weight of each head, from one of full size or one for each head."""
+        maps = _by_name(y_pred)
         y = self._spread("y", y, maps, self._head_arguments["target_rule"])
-        if not _nested(sample_weight) and (sample_weight is None or len(sample_weight.shape) == 1):
-            return y, dict.fromkeys(maps, sample_weight)
-        if not _nested(sample_weight) and len(sample_weight.shape) == 3:
-            sample_weight = sample_weight[..., None]
-        return y, self._spread("sample_weight", sample_weight, maps, "area")
+        if not _nested(sample_weight):
+            rank = 0 if sample_weight is None else len(sample_weight.shape)
+            if rank < 2:
+                return y, maps, dict.fromkeys(maps, sample_weight)
+            sample_weight = sample_weight[..., None] if rank == 3 else sample_weight
+        return y, maps, self._spread("sample_weight", sample_weight, maps, "area")
 
     def _spread(self, name, value, maps, rule):
         if _nested(value):
@@ -410,6 +398,10 @@ class SegmentationNetwork(_Network):
 
 def _nested(value) -> bool:
     return isinstance(value, (dict, list, tuple))
+
+
+def _by_name(maps) -> dict:
+    return maps if isinstance(maps, dict) else {"main": maps}
 
 
 def _for_loss(loss, weight):

@@ -157,20 +157,9 @@ def test_presets(name):
 
 def test_layer_names_tell_the_place():
     names = layer_names(build_network("both", True, True, base_filters=2, depth=3))
-    assert {
-        "image",
-        "down1_conv1",
-        "down3_norm2",
-        "bottom_relu1",
-        "up3_upsample",
-        "up2_gate",
-        "up3_cbam",
-        "scale4_conv",
-        "side4",
-        "side4_logits",
-        "main",
-        "main_logits",
-    } <= names
+    wanted = {"image", "down1_conv1", "down3_norm2", "bottom_relu1", "up3_upsample", "up2_gate"}
+    wanted |= {"up3_cbam", "scale4_conv", "side4", "side4_logits", "main", "main_logits"}
+    assert wanted <= names
     assert "up1_gate" not in names
 
 

@@ -189,31 +189,6 @@ def test_each_head_gets_the_loss_of_its_own_target(batch, rule):
     assert report["loss"] == pytest.approx(total, abs=1e-5)
 
 
-class Constant(keras.losses.Loss):
-    """The same number whatever the prediction: tells which loss a head was given."""
-
-    def __init__(self, number):
-        super().__init__()
-        self.number = number
-
-    def call(self, y_true, y_pred):
-        return self.number + 0 * ops.mean(y_pred)
-
-
-def test_losses_by_name_reach_the_named_heads(batch):
-    network = deep_network()
-    numbered = {"side4": 3.0, "main": 1.0, "side8": 4.0, "side2": 2.0}
-    network.compile(
-        "sgd",
-        {name: Constant(number) for name, number in numbered.items()},
-        loss_weights={"side8": 0.4, "side2": 0.2, "main": 0.1, "side4": 0.3},
-    )
-    report = network.evaluate(*batch, verbose=0, return_dict=True)
-    for name, number in numbered.items():
-        assert report[f"{name}_loss"] == pytest.approx(number)
-    assert report["loss"] == pytest.approx(0.1 + 0.4 + 0.9 + 1.6)
-
-
 def test_metrics_see_the_main_head_alone(batch):
     x, y = batch
     network = deep_network()
