@@ -4,10 +4,10 @@ import re
 
 import nbformat
 import pytest
+from chapter_contract import CITED, contract_faults, orphan_numbers
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from book.tools.build import ROOT
-from book.tools.chapter_contract import CITED, contract_faults, orphan_numbers
 
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 SOUND = next(path for path in CHAPTERS if path.name.startswith("04"))
