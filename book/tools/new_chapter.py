@@ -1,6 +1,6 @@
 """Start a chapter: notebook, checkers and answers for their tests, in the form of the others.
 
-    python -m book.tools.new_chapter 15 slug_of_the_chapter "Title of the chapter"
+    python -m book.tools.new_chapter 16 slug_of_the_chapter "Title of the chapter"
 
 Writes chapters/NN_slug.ipynb (executed), book/damunet_book/checks/chNN.py and
 tests/checks/answers/chNN.py from book/tools/templates, and enters the chapter in _toc.yml. All of

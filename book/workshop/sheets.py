@@ -69,7 +69,7 @@ class Format:
 FORMATS = (
     Format("90 minutes", "90_minutes", 1, 90, (1,), (4,)),
     Format("Half a day", "half_a_day", 1, 240, (1, 4, 6), (3,)),
-    Format("Two days", "two_days", 2, 450, (1, 3, 4, 6, 7, 9, 11, 12, 14), (2, 5, 8, 10, 13)),
+    Format("Two days", "two_days", 2, 450, (1, 3, 4, 6, 7, 9, 11, 12, 15), (2, 5, 8, 10, 13)),
 )
 
 

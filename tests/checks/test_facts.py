@@ -8,7 +8,7 @@ from checks.answers import ch09 as answers_9
 from checks.answers import ch10 as answers_10
 from checks.answers import ch11 as answers_11
 from checks.answers import ch12 as answers_12
-from damunet_book.checks import ch02, ch05, ch09, ch10, ch11, ch12, ch14
+from damunet_book.checks import ch02, ch05, ch09, ch10, ch11, ch12, ch15
 
 from damunet_lite import models, training
 from damunet_lite.supervision import head_targets, head_weights
@@ -155,7 +155,7 @@ def test_a_fixed_number_is_named_with_both_rates():
         (ch10.two_ways, [50, 68], "The direct way is too small: 50", "56"),
         (ch10.two_ways, [56, 70], "The way through the levels is too large: 70", "68"),
         (
-            ch14.working_size,
+            ch15.working_size,
             lambda rows, columns, pixel_nm: (pixel_nm / 4, 480, 1600),
             "The number of padded rows for 300 x 1000 pixels of 6.5 nm is too small",
             "496",

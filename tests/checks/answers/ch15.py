@@ -1,4 +1,4 @@
-"""Right and wrong answers to the exercises of chapter 14."""
+"""Right and wrong answers to the exercises of chapter 15."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Checkers of chapter 14: working size, blended tiles, a flip averaged, leaks, cell areas."""
+"""Checkers of chapter 15: working size, blended tiles, a flip averaged, leaks, cell areas."""
 
 import numpy as np
 
