@@ -19,7 +19,7 @@ from damunet_book import live
 
 from book.tools.browser import Browser, missing, serve
 from book.tools.build import book_pages
-from damunet_lite import metrics
+from damunet_lite import cells, metrics
 
 PAGES = [*book_pages(), "genindex", "py-modindex", "search"]
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
@@ -274,12 +274,12 @@ def say_cbam(s):
 def say_supervision(s):
     mask = unpack(s["mask"], s["shape"])
     figure = live.SupervisionTargets(mask=mask, rule=s["rule"], decay=s["decay"])
-    cells = [count for _, _, count in figure._heads()]
+    left = [count for _, _, count in figure._heads()]
     rule = s["rule"].replace("_", " ")
     first = 1 / sum(s["decay"] ** k for k in range(4))
     return [
-        f"Rule {rule}: the 1/8 target has {cells[3]} cell",
-        f"the mask has {cells[0]}.",
+        f"Rule {rule}: the 1/8 target has {left[3]} cell",
+        f"the mask has {left[0]}.",
         f" {first:.3f}, ",
     ]
 
@@ -294,6 +294,15 @@ def say_tiles(s):
     tiles = int(live.OverlapTile(**s).describe().split(" x ")[0])
     work = (tiles * s["tile"] / s["image_size"]) ** 2
     return [f"{tiles**2} tiles, {work:.2f} times"]
+
+
+def say_necks(s):
+    """The cells of the package, worked out anew from the map that the figure carries."""
+    levels, walls = unpack(s["probability"], s["shape"]), unpack(s["truth"], s["shape"])
+    found = cells.segment_cells(levels / 255, s["threshold"], s["neck"])
+    score = cells.score_cells(metrics.label_cells(walls == 0), found)["v_rand"]
+    said = f"Threshold {s['threshold']:.2f}, neck {s['neck']:.2f}: {found.max()} cell"
+    return [said, f"V_rand {score:.3f}"]
 
 
 def after_gap(s):
@@ -337,6 +346,11 @@ FIGURES = {
         say_tiles,
         ("tile side", "tile"),
         ("select", "weights", lambda s: {"window": "uniform"}),
+    ),
+    "NeckExplorer": (
+        say_necks,
+        ("threshold on the probability of membrane", "threshold"),
+        ("button", "defaults", {"threshold": 0.15, "neck": 0.1}),
     ),
 }
 

@@ -21,7 +21,7 @@ from PIL import Image
 from scipy import ndimage
 
 from book.tools.browser import Browser, missing
-from damunet_lite import metrics, tiling
+from damunet_lite import cells, metrics, tiling
 
 FIGURES = [getattr(live, name) for name in live.__all__ if name != "Figure"]
 RUNNER = Path(__file__).parent / "widgets" / "run.mjs"
@@ -309,6 +309,26 @@ def tiles(rng):
         yield ("seams", length, tile, overlap, kind, reach), wanted
 
 
+def neck_choices(rng):
+    """Cells of the package for the figure's own map, of pairs chosen at random and of corners."""
+    figure = live.NeckExplorer()
+    state = {"shape": figure.shape, "labels": figure.labels.ravel(), "which": figure.which}
+    state["scores"] = figure.scores
+    truth = metrics.label_cells(figure.truth == 0)
+    steps = [
+        (1, 0),
+        (10, 0),
+        (1, 6),
+        (10, 6),
+        *zip(*rng.integers([[1], [0]], [[11], [7]], (2, 50))),
+    ]
+    for threshold, neck in np.round(0.05 * np.array(steps), 2).tolist():
+        labels = cells.segment_cells(figure.probability / 255, threshold, neck)
+        scores = cells.score_cells(truth, labels)
+        wanted = {"cells": labels.ravel(), "number": labels.max(), "rand": scores["v_rand"]}
+        yield ("cellsAt", state, threshold, neck), wanted | {"information": scores["v_info"]}
+
+
 AGREEMENTS = {
     live.TverskyExplorer: (focal_tversky, tversky_gradient, golden_tversky),
     live.ThresholdExplorer: (moving_threshold, thinning),
@@ -318,6 +338,7 @@ AGREEMENTS = {
     live.SupervisionTargets: (supervision_targets, head_weights),
     live.ReceptiveField: (receptive_fields,),
     live.OverlapTile: (tiles,),
+    live.NeckExplorer: (neck_choices,),
 }
 
 
@@ -488,7 +509,7 @@ def test_html_is_a_still_picture_with_words_code_and_nothing_from_elsewhere(figu
         assert forbidden not in text
     assert not re.search(r'^\s*import[\s{"*]', text, re.MULTILINE)
     bare = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", text)
-    bare = re.sub(r'"(image|truth|probability|mask|data)":"[A-Za-z0-9+/=]+"', "", bare)
+    bare = re.sub(r'"(image|truth|probability|mask|data|labels)":"[A-Za-z0-9+/=]+"', "", bare)
     assert len(bare.encode()) <= 60_000
 
 
@@ -595,6 +616,8 @@ WRONG = [
     (live.SupervisionTargets, {"mask": np.zeros((12, 16))}, r"\(12, 16\), wanted multiples"),
     (live.SupervisionTargets, {"mask": np.full((8, 8), 0.5)}, "wanted only 0 and 1"),
     (live.ReceptiveField, {"depth": 6}, "depth is 6"),
+    (live.NeckExplorer, {"neck": 0.12}, "neck is 0.12, wanted one of"),
+    (live.NeckExplorer, {"truth": np.zeros((65, 4)), "probability": np.zeros((65, 4))}, "at most"),
     (live.OverlapTile, {"overlap": 1.0}, "overlap is 1.0, wanted a number from 0 to 0.9"),
     (live.OverlapTile, {"tile": 64.5}, "tile is 64.5, wanted an integer, 64 to 512"),
     (live.OverlapTile, {"window": "flat"}, "window is 'flat', wanted one of"),

@@ -18,6 +18,7 @@ TverskyExplorer(exponent=0.75, fn_weight=0.6, fp_weight=0.3, smooth=1.0)
 """
 
 from damunet_book.live.base import Figure
+from damunet_book.live.cells import NeckExplorer
 from damunet_book.live.networks import (
     AttentionGateMap,
     CbamExplorer,
@@ -32,6 +33,7 @@ __all__ = [
     "BrokenMembrane",
     "CbamExplorer",
     "Figure",
+    "NeckExplorer",
     "OverlapTile",
     "ReceptiveField",
     "SupervisionTargets",

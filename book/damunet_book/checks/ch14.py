@@ -1,0 +1,129 @@
+"""Checkers of chapter 14: a neck's numbers, when it is cut, walls that join, settings chosen."""
+
+import numpy as np
+
+from damunet_book.checks import checker, compare, elements, run
+
+
+@checker(
+    right="Two pixels of water over a pass between hills of five.",
+    half_side="The summit is a distance to membrane, from pixel middle to pixel middle: half of 9, "
+    "rounded up.",
+    side="The summit is the distance to the nearest membrane, not the side of the square.",
+    width="The saddle is a distance to membrane as well: the gap is twice that wide, less one.",
+    half_width="Distances go from pixel middle to pixel middle: from the gap's middle pixel to the "
+    "membrane it is a whole number of pixels.",
+    narrow="That is the saddle of a gap of one pixel. This one has a pixel on either side.",
+    upside_down="The share is the saddle over the summit, below 1.",
+)
+def neck_numbers(answer):
+    """Exercise 14.1: ``[summit, saddle, share]`` of two squares of 9 x 9 and a gap of 3 pixels."""
+    summit, saddle, share = elements(answer, [5.0, 2.0, 0.4])
+    look = "Count pixels from the middle of the square straight to the membrane."
+    compare(summit, 5.0, "the summit", look=look, half_side=4.5, side=9.0)
+    look = "Count from the gap's middle pixel straight up to the membrane."
+    compare(saddle, 2.0, "the saddle", look=look, width=3.0, half_width=1.5, narrow=1.0)
+    compare(share, 0.4, "the share", look="Saddle over summit.", upside_down=2.5)
+
+
+@checker(
+    right="One comparison, with the smaller of the two hills.",
+    larger="You compare with the larger hill: a small cell beside a large one would be cut off by "
+    "any wide passage.",
+    mean="You compare with the mean of the two hills: the smaller one counts.",
+    first="You look at one hill only, whichever comes first.",
+    reversed="The other way round: cut where the saddle is low.",
+    at_equal="A saddle exactly at the share is not cut: below is meant.",
+    absolute="You compare the saddle with the neck itself, a share: a share of what?",
+)
+def is_cut(answer):
+    """Exercise 14.2: ``answer(summit_a, summit_b, saddle, neck)`` says whether a neck is cut."""
+    cases = [(12, 12, 1, 0.1), (12, 9, 1, 0.1), (9, 12, 1, 0.1), (10, 10, 2, 0.2), (6, 12, 1, 0.1)]
+    cases += [(20, 8, 1, 0.25), (8, 30, 0.9, 0.1), (7, 9, 0.5, 0.75)]
+    value = [run(answer, *case) for case in cases]
+    first, second, saddle, neck = np.array(cases).T
+    low = np.minimum(first, second)
+    compare(
+        value,
+        saddle < neck * low,
+        "the list of answers",
+        larger=saddle < neck * np.maximum(first, second),
+        mean=saddle < neck * (first + second) / 2,
+        first=saddle < neck * first,
+        reversed=saddle > neck * low,
+        at_equal=saddle <= neck * low,
+        absolute=saddle < neck,
+    )
+
+
+@checker(
+    right="Six pixels, one mean: the long wall has more to say than the short one.",
+    mean_of_means="The walls have different lengths: take the mean over their pixels.",
+    weakest="That is the weakest point; the mean is asked for.",
+    stronger="That is the stronger of the two walls. They have become one.",
+    weaker="That is the weaker of the two walls. They have become one.",
+    total="That is the sum: divide by the number of pixels.",
+)
+def joined_wall(answer):
+    """Exercise 14.3: mean strength of the wall that two walls have become."""
+    compare(
+        answer,
+        0.6,
+        "the strength",
+        tolerance=1e-6,
+        look="Put the pixels of both walls into one list.",
+        mean_of_means=0.65,
+        weakest=0.4,
+        stronger=0.8,
+        weaker=0.5,
+        total=3.6,
+    )
+
+
+@checker(
+    right="As for pixels under a threshold, so for regions: connected components.",
+    per_wall="You subtract one for each weak wall. Three regions with three weak walls between "
+    "them become one cell, not none.",
+    at_equal="A wall exactly at the cut stays: below is meant.",
+    strong="You take away the strong walls and keep the weak ones.",
+    one_pass="Chains break: when a region joins another, everything that has joined it before "
+    "must come along.",
+    regions="Nothing is merged: that is the number of regions.",
+)
+def count_cells(answer):
+    """Exercise 14.4: ``answer(regions, walls, cut)``: cells left when weak walls are gone."""
+    walls = [(0, 2, 0.4), (1, 2, 0.3), (0, 1, 0.2), (2, 3, 0.9), (3, 4, 0.5), (4, 5, 0.1)]
+    walls += [(5, 6, 0.3), (4, 6, 0.2)]
+    mistakes = dict(per_wall=1, at_equal=2, strong=5, one_pass=4, regions=7)
+    compare(run(answer, 7, walls, 0.5), 3, "the number of cells", **mistakes)
+    few = [(0, 1, 0.6), (2, 3, 0.7)]
+    compare(run(answer, 5, few, 0.65), 4, "the number of cells for five regions, cut 0.65")
+
+
+@checker(
+    right="Chosen on one block of slices, reported on another.",
+    best_on_test="You report the best mean of the test slices: the choice must not see them.",
+    validation="That is the score of the validation slices, which chose: report the test slices.",
+    best_each="Each test slice takes its own best setting: one setting for all is meant, chosen "
+    "elsewhere.",
+    one_slice="You took the setting of the largest single score: take that of the largest mean.",
+    pooled="You choose on all slices together, and the test slices have a vote.",
+    index="That is the setting: its mean over the test slices is asked for.",
+)
+def reported(answer):
+    """Exercise 14.5: ``answer(validation, test)``, arrays [slices, settings]: the fair score."""
+    validation = np.array([[0.96, 0.93, 0.9, 0.5], [0.9, 0.95, 0.9, 0.99], [0.93, 0.94, 0.9, 0.6]])
+    test = np.array([[0.8, 0.7, 0.95, 0.9], [0.96, 0.84, 0.89, 0.5]])
+    compare(
+        run(answer, validation, test),
+        0.77,
+        "the score",
+        best_on_test=0.92,
+        validation=0.94,
+        best_each=0.955,
+        one_slice=0.7,
+        pooled=0.88,
+        index=1,
+    )
+    few = np.array([[0.5, 0.7], [0.6, 0.9]])
+    compare(run(answer, few, 1 - few[:1]), 0.3, "the score of one test slice with two settings")
