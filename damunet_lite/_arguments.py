@@ -4,7 +4,6 @@ Every function returns its value in the form that the caller computes with. NumP
 """
 
 import math
-import operator
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -18,13 +17,10 @@ ROUNDING = 1e-6
 def integer(name: str, value: Any, least: float = -math.inf, most: float = math.inf) -> int:
     """A whole number between limits; NumPy's integers count, truth values do not."""
     wanted = f"an integer >= {least}" if most == math.inf else f"an integer, {least} to {most}"
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, (bool, np.bool_)) or not least <= number <= most:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or not least <= value <= most:
         raise ValueError(f"{name} is {value!r}, wanted {wanted}")
-    return number
+    return int(value)
 
 
 def number(name: str, value: Any, inside, wanted: str) -> float:

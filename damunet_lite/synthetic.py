@@ -1,20 +1,21 @@
 """A stack to run everything on with no download: drawn tissue with exact instance labels.
 
-NumPy and SciPy only. The smooth random fields that bend its cells (:func:`spline_basis`) are
-those of the elastic warp in :mod:`damunet_lite.augment`.
+NumPy, SciPy and scikit-image only. The smooth random fields that bend its cells
+(:func:`spline_basis`) are those of the elastic warp in :mod:`damunet_lite.augment`.
 
 References
 ----------
 Aurenhammer (1987), "Power diagrams", SIAM Journal on Computing 16(1), doi:10.1137/0216006.
 """
 
+from collections import Counter
+
 import numpy as np
+import skimage  # its parts load when they are first used
 from scipy import ndimage, special
 
 from damunet_lite import _arguments
 from damunet_lite.data import Stack
-
-__all__ = ["spline_basis", "synthetic_stack"]
 
 
 def spline_basis(length: int, spacing: float) -> np.ndarray:
@@ -54,13 +55,10 @@ def spline_basis(length: int, spacing: float) -> np.ndarray:
     return basis.astype(np.float32)
 
 
-def _smooth_noise(
-    rng: np.random.Generator, shape: tuple[int, int, int], spacing: tuple[float, float]
-) -> np.ndarray:
+def _smooth_noise(rng, shape, spacing):
     """Random field [n, size, size] of unit standard deviation, smooth along z and in plane."""
-    n, height, width = shape
-    along = spline_basis(n, spacing[0])
-    rows, columns = spline_basis(height, spacing[1]), spline_basis(width, spacing[1])
+    depth, side = spacing
+    along, rows, columns = map(spline_basis, shape, (depth, side, side))
     knots = (along.shape[1], rows.shape[1], columns.shape[1])
     coarse = np.tensordot(along, rng.standard_normal(knots, dtype=np.float32), axes=1)
     return rows @ coarse @ columns.T
@@ -111,24 +109,20 @@ def synthetic_stack(n: int = 30, size: int = 256, seed: int = 0) -> Stack:
         _arguments.integer(name, value, least)
     rng = np.random.default_rng(seed)
     owners = _draw_cells(rng, n, size)
-    edges = np.stack([_edges(owner) for owner in owners])
+    # the pixels on either side of the line between two owners
+    edges = np.stack([skimage.segmentation.find_boundaries(owner) for owner in owners])
     # Where chance has drawn many lines they are a little thinner: the share stays near 22 %.
     typical = np.clip(0.35 / edges.mean(), 3.7, 4.8)
     width = np.clip(typical + 0.9 * _smooth_noise(rng, owners.shape, (4, 40)), 3, 6)
     to_line = np.stack([_distance(edge) for edge in edges])
-    slices = zip(owners, to_line, width, strict=True)
-    labels = np.stack([_number_cells(*planes) for planes in slices])
+    labels = np.stack([*map(_number_cells, owners, to_line, width)])
     images = _draw_greys(rng, owners, to_line, labels)
-    return Stack(
-        images=images[..., None],
-        membranes=(labels == 0).astype(np.float32)[..., None],
-        name="synthetic",
-        labels=labels,
-        source="drawn by damunet_lite.synthetic.synthetic_stack; free to use",
-    )
+    membranes = (labels == 0).astype(np.float32)[..., None]
+    source = "drawn by damunet_lite.synthetic.synthetic_stack; free to use"
+    return Stack(images[..., None], membranes, "synthetic", labels, source=source)
 
 
-def _draw_cells(rng: np.random.Generator, n: int, size: int) -> np.ndarray:
+def _draw_cells(rng, n, size):
     """Owner of each pixel, int32 [n, size, size]: power diagram of drifting, warped points."""
     margin, area_of_cell = 48, 1250
     count = max(6, round((size + 2 * margin) ** 2 / area_of_cell))
@@ -140,62 +134,46 @@ def _draw_cells(rng: np.random.Generator, n: int, size: int) -> np.ndarray:
     # A few large cells among many small ones; a cell whose weight sinks enough disappears.
     weights = np.clip(rng.lognormal(5.0, 1.4, count), 0, 3500)
     weights = weights + along @ rng.normal(0, 200, (knots, count))
-    rows, columns = np.mgrid[:size, :size].astype(np.float32)
-    shape = (n, size, size)
+    owners = np.empty((n, size, size), np.int32)
+    y, x = np.mgrid[:size, :size].astype(np.float32)
     y, x = (
-        axis + 10 * _smooth_noise(rng, shape, (8, 48)) + 1.6 * _smooth_noise(rng, shape, (4, 12))
-        for axis in (rows, columns)
+        axis
+        + 10 * _smooth_noise(rng, owners.shape, (8, 48))
+        + 1.6 * _smooth_noise(rng, owners.shape, (4, 12))
+        for axis in (y, x)
     )
-    owners: np.ndarray = np.empty(shape, np.int32)
-    for z in range(n):
+    for z, row in np.ndindex(n, size):
         # |p - q|^2 - weight without |p|^2, which no comparison between points q needs.
         plane = np.concatenate([-2 * points[z].T, [(points[z] ** 2).sum(1) - weights[z]]])
-        plane = plane.astype(np.float32)
-        for row in range(size):
-            place = np.stack([y[z, row], x[z, row], np.ones(size, np.float32)], axis=1)
-            owners[z, row] = (place @ plane).argmin(axis=1)
+        place = np.stack([y[z, row], x[z, row], np.ones(size, np.float32)], axis=1)
+        owners[z, row] = (place @ plane.astype(np.float32)).argmin(axis=1)
     return owners
 
 
-def _edges(owner: np.ndarray) -> np.ndarray:
-    """Pixels on either side of the line between two owners."""
-    edge = np.zeros(owner.shape, bool)
-    for near, far in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
-        differs = owner[near] != owner[far]
-        edge[near] |= differs
-        edge[far] |= differs
-    return edge
-
-
-def _number_cells(owner: np.ndarray, to_line: np.ndarray, width: np.ndarray) -> np.ndarray:
+def _number_cells(owner, to_line, width):
     """Labels of one slice: cells with round corners, membranes `width` pixels wide between."""
     rounding, least_area = 3.0, 30
     core = to_line + 0.5 >= width / 2 + rounding
     pieces, count = ndimage.label(_distance(core) <= rounding)
     areas = np.bincount(pieces.ravel(), minlength=count + 1)
-    mothers = np.zeros(count + 1, np.int64)
+    mothers, numbers = np.zeros((2, count + 1), np.int32)
     mothers[pieces] = owner
-    numbers = np.zeros(count + 1, np.int32)
-    seen: dict[int, int] = {}
+    seen = Counter()
     for piece in np.argsort(-areas[1:], kind="stable") + 1:
         if areas[piece] >= least_area:
             # The largest piece keeps the cell's own number, so it can be followed along z.
-            rank = seen.get(mothers[piece], 0)
-            seen[mothers[piece]] = rank + 1
-            numbers[piece] = mothers[piece] + 1 + 100_000 * rank
+            numbers[piece] = mothers[piece] + 1 + 100_000 * seen[mothers[piece]]
+            seen[mothers[piece]] += 1
     return numbers[pieces]
 
 
-def _distance(target: np.ndarray) -> np.ndarray:
+def _distance(target):
     """Distance of each pixel to the nearest True pixel, far away when there is none."""
-    if not target.any():
-        return np.full(target.shape, float(sum(target.shape)))
-    return ndimage.distance_transform_edt(~target)
+    far = np.full(target.shape, float(sum(target.shape)))
+    return ndimage.distance_transform_edt(~target) if target.any() else far
 
 
-def _draw_greys(
-    rng: np.random.Generator, owners: np.ndarray, to_line: np.ndarray, labels: np.ndarray
-) -> np.ndarray:
+def _draw_greys(rng, owners, to_line, labels):
     """Grey values of the stack, float32 [n, size, size] in [0, 1]."""
     shape = owners.shape
     # Where a membrane is cut at a slant it is faint and broad.
@@ -219,15 +197,13 @@ def _draw_greys(
     return np.clip(images, 0, 1, out=images)
 
 
-def _grain(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:
+def _grain(rng, shape, sigma):
     """Gaussian noise of unit standard deviation, blurred by `sigma` pixels."""
     noise = rng.standard_normal(shape, dtype=np.float32)
     return ndimage.gaussian_filter(noise, sigma) * (2 * np.sqrt(np.pi) * sigma)
 
 
-def _draw_cytoplasm(
-    rng: np.random.Generator, inside: np.ndarray, crowding: np.ndarray
-) -> np.ndarray:
+def _draw_cytoplasm(rng, inside, crowding):
     """Texture of the cell interior: blotches, and vesicles as small dark rings."""
     y, x = np.mgrid[-6:7, -6:7]
     ring = np.exp(-0.5 * ((np.hypot(y, x) - 3.0) / 1.0) ** 2)
@@ -238,7 +214,7 @@ def _draw_cytoplasm(
     return texture - np.minimum(rings, 0.3)
 
 
-def _place_mitochondria(rng: np.random.Generator, labels: np.ndarray) -> list[dict[str, float]]:
+def _place_mitochondria(rng, labels):
     """Ellipsoids inside cells that are wide enough to hold one."""
     bodies = []
     for _ in range(round(labels.size / 150_000)):
@@ -247,27 +223,15 @@ def _place_mitochondria(rng: np.random.Generator, labels: np.ndarray) -> list[di
         places = np.argwhere(room > 11)
         if not len(places):
             continue
-        row, column = places[rng.integers(len(places))]
-        radius = min(0.9 * room[row, column], rng.uniform(11, 18))
-        bodies.append(
-            {
-                "z": z,
-                "y": row,
-                "x": column,
-                "radius": radius,
-                "stretch": rng.uniform(1.0, 2.2),
-                "angle": rng.uniform(0, np.pi),
-                "half_depth": rng.uniform(3, 8),
-                "slope": rng.normal(0, 1),
-                "number": labels[z, row, column],
-            }
-        )
+        y, x = places[rng.integers(len(places))]
+        body = {"z": z, "y": y, "x": x, "number": labels[z, y, x]}
+        body |= {"radius": min(0.9 * room[y, x], rng.uniform(11, 18))}
+        body |= {"stretch": rng.uniform(1.0, 2.2), "angle": rng.uniform(0, np.pi)}
+        bodies.append(body | {"half_depth": rng.uniform(3, 8), "slope": rng.normal(0, 1)})
     return bodies
 
 
-def _draw_mitochondrion(
-    rng: np.random.Generator, grey: np.ndarray, inside: np.ndarray, body: dict[str, float], z: int
-) -> None:
+def _draw_mitochondrion(rng, grey, inside, body, z):
     """Darken one cross-section in place: dark matrix, folds, and a double membrane."""
     away = (z - body["z"]) / body["half_depth"]
     if abs(away) >= 1:

@@ -17,7 +17,17 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
-from damunet_lite import __version__, _arguments, devices, inference, losses, metrics, models, runs
+from damunet_lite import (
+    __version__,
+    _arguments,
+    cells,
+    devices,
+    inference,
+    losses,
+    metrics,
+    models,
+    runs,
+)
 from damunet_lite.augment import AugmentConfig, sample_batch
 from damunet_lite.config import STACKS, TrainConfig
 from damunet_lite.data import Fold, Stack, folds, isbi2012
@@ -41,6 +51,8 @@ NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
     **models.PRESETS,
     "published_listing": models.published_listing,
 }
+#: Thresholds on the probability of cell in steps of 0.05, for the finer of two readings.
+FINE_THRESHOLDS = np.arange(20) / 20
 LOSSES = {
     "cross_entropy": keras.losses.BinaryCrossentropy,
     # Without its focal factor, Keras's balanced loss is cross-entropy with a weight for each class:
@@ -325,16 +337,21 @@ def _finish(config, stack, fold, history: History, folder: Path) -> None:
 
 
 def evaluate(
-    network: keras.Model, stack: Stack, fold: Fold, tta: bool = True, sheet: Path | None = None
+    network: keras.Model,
+    stack: Stack,
+    fold: Fold | None,
+    tta: bool = True,
+    sheet: Path | None = None,
 ) -> dict[str, Any]:
-    """Score the test slices at the thresholds that are best on the validation slices.
+    """Score the test slices, with thresholds that are best on the validation slices.
 
     Parameters
     ----------
     network : keras.Model
     stack : Stack
         With membranes.
-    fold : Fold
+    fold : Fold or None
+        None scores every slice, at thresholds of 0.5, since none is left to choose them on.
     tta : bool
         Average predictions over eight flips and rotations.
     sheet : path, optional
@@ -343,39 +360,64 @@ def evaluate(
     Returns
     -------
     dict
-        Ready for ``json.dump``: ``thresholds`` (chosen on validation), ``test`` (a row of the
-        score table), ``validation`` (the same at its own best), ``baselines`` of the test slices,
-        ``training_slices``, ``validation_slices``, ``test_slices``, and ``validation_scores`` and
+        Ready for ``json.dump``. ``thresholds`` (chosen on validation, from those of the
+        challenge), ``test`` (a row of the score table; ``cells_v_rand`` and so on are means of
+        the second reading), ``validation`` (the same at its own best), ``validation_scores`` and
         ``test_scores`` (every slice and threshold, see
-        :meth:`damunet_lite.metrics.StackScores.to_dict`).
+        :meth:`damunet_lite.metrics.StackScores.to_dict`); ``fine``, the same for thresholds in
+        steps of 0.05; ``cells``, the second reading: for ``validation`` and ``test`` what
+        :func:`damunet_lite.cells.score_cells` says of each slice, cut into cells by
+        :func:`damunet_lite.cells.segment_cells` as it is; ``baselines`` of the test slices;
+        ``training_slices``, ``validation_slices``, ``test_slices``.
 
     Examples
     --------
     >>> stack = synthetic_stack(n=12, size=64, seed=0)
     >>> record = evaluate(models.unet(base_filters=2), stack, folds(12)[1], tta=False)
-    >>> sorted(record["test"])
-    ['accuracy', 'dice_cell', 'dice_membrane', 'v_info', 'v_rand']
+    >>> [name for name in record["test"] if "cells" not in name]
+    ['accuracy', 'dice_cell', 'dice_membrane', 'v_rand', 'v_info']
+    >>> sorted(record["cells"]["test"])
+    ['found', 'merged', 'proposed', 'split', 'true', 'v_info', 'v_rand']
     """
-    truth, probability = _truth(stack), _predict(network, stack[fold.test], tta)
-    chosen = metrics.score_stack(
-        truth[fold.validation], _predict(network, stack[fold.validation], tta)
-    )
-    thresholds = {"v_rand": chosen.best_v_rand()[0], "v_info": chosen.best_v_info()[0]}
+    truth, parts = _truth(stack), {"test": np.arange(len(stack))}
+    if fold is not None:
+        parts = {"validation": fold.validation, "test": fold.test}
+    maps = {name: _predict(network, stack[numbers], tta) for name, numbers in parts.items()}
+    pairs = {name: (truth[numbers], maps[name]) for name, numbers in parts.items()}
+    record = _threshold_reading(pairs, metrics.THRESHOLDS)
+    record["fine"] = _threshold_reading(pairs, FINE_THRESHOLDS)
+    record["cells"] = {name: _cell_reading(*pair) for name, pair in pairs.items()}
+    means = {f"cells_{k}": float(np.mean(v)) for k, v in record["cells"]["test"].items()}
+    record["test"] |= means
+    record["baselines"] = metrics.trivial_baselines(truth[parts["test"]])
+    if fold is not None:
+        parts["training"] = fold.train
+    record |= {f"{name}_slices": numbers.tolist() for name, numbers in parts.items()}
     if sheet is not None:
         from damunet_lite import plots
 
-        titles = [f"slice {i}" for i in fold.test]
-        pictures = stack.images[fold.test], truth[fold.test], probability
-        plots.contact_sheet(*pictures, thresholds["v_rand"], path=sheet, titles=titles)
-    scores = metrics.score_stack(truth[fold.test], probability)
-    return {
-        "thresholds": thresholds,
-        "test": scores.row(thresholds["v_rand"], thresholds["v_info"]),
-        "validation": _best_row(chosen),
-        "baselines": metrics.trivial_baselines(truth[fold.test]),
-        "training_slices": fold.train.tolist(),
-        "validation_slices": fold.validation.tolist(),
-        "test_slices": fold.test.tolist(),
-        "validation_scores": chosen.to_dict(),
-        "test_scores": scores.to_dict(),
-    }
+        titles = [f"slice {i}" for i in parts["test"]]
+        pictures = stack.images[parts["test"]], *pairs["test"]
+        plots.contact_sheet(*pictures, record["thresholds"]["v_rand"], path=sheet, titles=titles)
+    return record
+
+
+def _threshold_reading(pairs, grid: np.ndarray) -> dict[str, Any]:
+    """Scores of cells that one threshold outlines, best on validation among those of a grid."""
+    scores = {name: metrics.score_stack(*pair, grid) for name, pair in pairs.items()}
+    record: dict[str, Any] = {"thresholds": {"v_rand": 0.5, "v_info": 0.5}}
+    if chosen := scores.get("validation"):
+        best = chosen.best_v_rand()[0], chosen.best_v_info()[0]
+        record["thresholds"] = dict(zip(("v_rand", "v_info"), best, strict=True))
+        record["validation"] = _best_row(chosen)
+    record["test"] = scores["test"].row(*record["thresholds"].values())
+    return record | {f"{name}_scores": scores[name].to_dict() for name in scores}
+
+
+def _cell_reading(truth: np.ndarray, maps: np.ndarray) -> dict[str, list[float]]:
+    """Scores of the cells that every slice is cut into, a list for each score."""
+    rows = [
+        cells.score_cells(metrics.label_cells(true == 0), cells.segment_cells(probability))
+        for true, probability in zip(truth[..., 0], maps[..., 0], strict=True)
+    ]
+    return {name: [row[name] for row in rows] for name in rows[0]}

@@ -74,22 +74,16 @@ def orphan_numbers(notebook: Mapping[str, Any]) -> list[str]:
     >>> orphan_numbers({"cells": [prose, code]})
     ['0.52']
     """
-    known = set()
-    for cell in _code(notebook["cells"]):
-        for text in (cell["source"], *_texts(cell)):
-            known |= {_plain(n) for n in re.findall(r"\d*\.\d+", text)}
+    code = _code(notebook["cells"])
+    sources = [text for cell in code for text in (cell["source"], *_texts(cell))]
+    known = {n.lstrip("0") for text in sources for n in re.findall(r"\d*\.\d+", text)}
     orphans = []
     for text in _prose(notebook["cells"]):
         for paragraph in re.split(r"\n\s*\n", text):
-            if CITED.search(paragraph):
-                continue
-            numbers = NUMBER.findall(NAMED.sub("", paragraph))
-            orphans += [n for n in numbers if _plain(n) not in known]
+            if not CITED.search(paragraph):
+                numbers = NUMBER.findall(NAMED.sub("", paragraph))
+                orphans += [n for n in numbers if n.lstrip("0") not in known]
     return orphans
-
-
-def _plain(number: str) -> str:
-    return number.lstrip("0")
 
 
 def _prose(cells) -> Iterator[str]:
@@ -103,12 +97,9 @@ def _prose(cells) -> Iterator[str]:
 
 def _texts(cell) -> Iterator[str]:
     for output in cell.get("outputs", []):
-        shown = output.get("data", {})
-        yield from (
-            output.get("text", ""),
-            shown.get("text/plain", ""),
-            shown.get("text/markdown", ""),
-        )
+        data = output.get("data", {})
+        texts = (output.get("text"), data.get("text/plain"), data.get("text/markdown"))
+        yield "\n".join(filter(None, texts))
 
 
 # ------------------------------------------------------------------ form
@@ -135,16 +126,15 @@ def _opening(notebook, number: int) -> Iterator[str]:
     paragraphs = re.split(r"\n\s*\n", text)
     if len(paragraphs) < 2 or len(paragraphs[1].split("\n")) > 8:
         yield "the opening says in more than eight lines what the reader will hold"
-    for word in ("Needed:", "Helpful:", "minutes to read", "Colab T4"):
-        if word not in " ".join(text.split()):
-            yield f"the opening does not say '{word}'"
+    needed = ("Needed:", "Helpful:", "minutes to read", "Colab T4")
+    said = " ".join(text.split())
+    yield from (f"the opening does not say '{word}'" for word in needed if word not in said)
     objectives = re.findall(r"^[-*] ", text, re.MULTILINE)
     if not 3 <= len(objectives) <= 5:
         yield f"{len(objectives)} objectives instead of 3 to 5"
     told = notebook["metadata"].get("damunet", {})
-    for key in ("chapter", "minutes_read", "minutes_run_cpu", "minutes_run_t4"):
-        if key not in told:
-            yield f"the metadata lack damunet.{key}"
+    keys = ("minutes_read", "minutes_run_cpu", "minutes_run_t4")
+    yield from (f"the metadata lack damunet.{key}" for key in keys if key not in told)
     if told.get("chapter") != number:
         yield f"damunet.chapter is {told.get('chapter')}"
 
@@ -158,12 +148,9 @@ def _sizes(cells) -> Iterator[str]:
     widest = max((line for cell in _code(cells) for line in cell["source"].splitlines()), key=len)
     if len(widest) > LINE_LENGTH:
         yield f"a line of code is longer than {LINE_LENGTH} characters: {widest.strip()!r}"
-    pictured = [
-        any(kind.startswith("image/") or kind == "text/html" for kind in output.get("data", {}))
-        for cell in _code(cells)[:3]
-        for output in cell["outputs"]
-    ]
-    if not any(pictured):
+    outputs = [output for cell in _code(cells)[:3] for output in cell["outputs"]]
+    kinds = [kind for output in outputs for kind in output.get("data", {})]
+    if not any(kind.startswith("image/") or kind == "text/html" for kind in kinds):
         yield "no picture up to the third code cell"
 
 
@@ -181,25 +168,23 @@ def _exercises(cells, number: int) -> Iterator[str]:
 
 
 def _exercise(parts, number: int) -> Iterator[str]:
-    task = parts["task"]["source"]
-    if not task.startswith(f"### Exercise {number}."):
-        yield f"the task does not begin with '### Exercise {number}.'"
-    if task.count("<summary>Hint") < 1:
-        yield "no hint"
-    if not parts["task"]["metadata"]["damunet"].get("instructor", "").strip():
-        yield "no note for the instructor"
-    if not parts["stub"]["metadata"]["damunet"].get("minutes"):
-        yield "the stub does not say its minutes"
-    if not any(text.startswith("Not yet") for text in _texts(parts["stub"])):
-        yield "the stub's stored verdict does not begin with 'Not yet'"
-    if not any("Right" in text for text in _texts(parts["solution"])):
-        yield "the solution's stored verdict is not 'Right'"
-    solution = parts["solution"]
-    metadata = solution["metadata"]
-    hidden = "hide-cell" in metadata.get("tags", []) and metadata.get("cellView") == "form"
+    task, stub, solution = parts.values()
+    title, metadata = f"### Exercise {number}.", solution["metadata"]
+    hidden = solution["source"].startswith("#@title Solution")
+    hidden = hidden and "hide-cell" in metadata.get("tags", [])
+    hidden = hidden and metadata.get("cellView") == "form"
     hidden = hidden and metadata.get("jupyter", {}).get("source_hidden", False)
-    if not hidden or not solution["source"].startswith("#@title Solution"):
-        yield "the solution is not hidden in the book, in JupyterLab and in Colab alike"
+    verdict = [text[:7] for text in _texts(stub)]
+    holds = {
+        f"the task does not begin with '{title}'": task["source"].startswith(title),
+        "no hint": "<summary>Hint" in task["source"],
+        "no note for the instructor": task["metadata"]["damunet"].get("instructor", "").strip(),
+        "the stub does not say its minutes": stub["metadata"]["damunet"].get("minutes"),
+        "the stub's stored verdict does not begin with 'Not yet'": "Not yet" in verdict,
+        "the solution's stored verdict is not 'Right'": "Right" in "".join(_texts(solution)),
+        "the solution is not hidden in the book, in JupyterLab and in Colab alike": hidden,
+    }
+    yield from (fault for fault, well in holds.items() if not well)
 
 
 def _quiz(cells) -> Iterator[str]:
@@ -238,18 +223,16 @@ def _outputs(cells) -> Iterator[str]:
         live = re.search(r"\binteract(?:ive|ive_output)?\(|\.observe\(", cell["source"])
         if live and (cell["outputs"] or "needs-kernel" not in cell["metadata"].get("tags", [])):
             yield f"'{live[0]}' answers only with a kernel: tag needs-kernel, store no output"
-    for cell in _code(cells):
-        addresses = re.findall(r"<[\w.]+ at 0x[0-9a-f]+>", " ".join(_texts(cell)))
-        if addresses:
-            yield f"the output {addresses[0]} says nothing: end the cell's last line with ;"
+        if address := re.search(r"<[\w.]+ at 0x[0-9a-f]+>", " ".join(_texts(cell))):
+            yield f"the output {address[0]} says nothing: end the cell's last line with ;"
 
 
 def _portable(cells) -> Iterator[str]:
     for cell in cells:
         text = cell["source"]
         if cell["cell_type"] == "markdown":
-            if MYST.search(text):
-                yield f"MyST that shows as raw text in Colab: {MYST.search(text)[0]!r}"
+            if found := MYST.search(text):
+                yield f"MyST that shows as raw text in Colab: {found[0]!r}"
             if re.search(r"!\[[^]]*\]\((?!https?:|data:)", text):
                 yield "an image file of its own, which Colab does not have"
         elif re.search(r"^\s*(?:from|import) book\b", text, re.MULTILINE):

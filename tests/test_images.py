@@ -162,8 +162,9 @@ def test_orientation_is_applied(tmp_path, wanted, how):
 
 IN_TWO_FILES = """<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">
 <Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="36" SizeY="24"
-SizeZ="2" SizeC="1" SizeT="1"><TiffData IFD="0" PlaneCount="1"/><TiffData IFD="0" FirstZ="1" PlaneCount="1">
-<UUID FileName="other.tif">urn:uuid:1</UUID></TiffData></Pixels></Image></OME>"""
+SizeZ="2" SizeC="1" SizeT="1"><TiffData IFD="0" PlaneCount="1"/>
+<TiffData IFD="0" FirstZ="1" PlaneCount="1"><UUID FileName="other.tif">urn:uuid:1</UUID></TiffData>
+</Pixels></Image></OME>"""
 REFUSED = [
     (tiff(GREY, description=IN_TWO_FILES, metadata=None), "slices in other files"),
     (tiff(GREY.astype(np.float32)), "values from 8.0 to 247.0, wanted 0 to 1; divide"),

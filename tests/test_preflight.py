@@ -2,29 +2,25 @@
 
 import json
 import os
+import re
 import shutil
-import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from damunet_book import preflight
+from packaging.specifiers import SpecifierSet
 
 from book.tools.build import book_pages
 from book.tools.chapter_times import describe
 from damunet_lite import data
 
 ROOT = Path(__file__).resolve().parents[1]
-MEASURED = {
-    "device": "cpu:0",
-    "backend": "tensorflow",
-    "precision": "float32",
-    "loss": 0.7,
-    "step_seconds": 0.1,
-    "reference": {"plain": 0.5, "network": 4.0},
-}
+MEASURED = {"device": "cpu:0", "backend": "tensorflow", "precision": "float32", "loss": 0.7}
+MEASURED |= {"step_seconds": 0.1, "reference": {"plain": 0.5, "network": 4.0}}
 
 
 def stand_in(monkeypatch, name, status="ok", *words):
@@ -46,9 +42,8 @@ def good_machine(monkeypatch):
 def test_a_good_machine_is_ready_and_exits_with_0(good_machine, capsys):
     assert preflight.main([]) == 0
     printed = capsys.readouterr().out
-    assert "Ready." in printed
-    assert "FAILED" not in printed
-    assert printed.count("training step") == 1
+    words = ("Ready.", "FAILED", "training step")
+    assert [printed.count(word) for word in words] == [1, 0, 1]
 
 
 def test_json_is_one_line_with_every_check_and_chapter(good_machine, capsys):
@@ -64,9 +59,8 @@ def test_a_failure_exits_with_1_and_names_its_remedy(good_machine, monkeypatch, 
     stand_in(monkeypatch, "memory", "failed", "0.3 GB free", "close other programs")
     assert preflight.main([]) == 1
     printed = capsys.readouterr().out
-    assert "FAILED  memory" in printed
-    assert "what to do: close other programs" in printed
-    assert "1 to mend first" in printed
+    for words in ("FAILED  memory", "what to do: close other programs", "1 to mend first"):
+        assert words in printed
 
 
 def test_without_packages_nothing_is_trained(monkeypatch):
@@ -85,27 +79,17 @@ def test_in_a_notebook_the_last_line_shows_the_report():
 # --- faults -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("version", "status"),
-    [((3, 10), "failed"), ((3, 11), "ok"), ((3, 13), "ok"), ((3, 14), "failed")],
-)
-def test_python_is_bounded_as_in_pyproject(version, status):
-    import tomllib
-
-    from packaging.specifiers import SpecifierSet
-
-    check = preflight.check_python(version)
-    assert check.status == status
+@pytest.mark.parametrize(("minor", "good"), [(10, False), (11, True), (13, True), (14, False)])
+def test_python_is_bounded_as_in_pyproject(minor, good):
+    assert preflight.check_python((3, minor)).status == ("ok" if good else "failed")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = SpecifierSet(project["requires-python"]).contains(".".join(map(str, version)))
-    assert wanted == (status == "ok")
+    assert SpecifierSet(project["requires-python"]).contains(f"3.{minor}") == good
 
 
 def test_packages_in_a_wrong_version_or_missing_are_named_with_the_command():
     check = preflight.check_packages(["numpy>=99", "no-such-package", "scipy>=1.0"])
     assert check.status == "failed"
-    assert check.found.startswith("numpy ")
-    assert "no-such-package missing" in check.found
+    assert re.fullmatch(r"numpy \S.*no-such-package missing.*", check.found)
     assert check.remedy == 'python -m pip install "numpy>=99" "no-such-package"'
 
 
@@ -130,18 +114,14 @@ def test_before_the_long_wait_somebody_says_so(monkeypatch):
 
 
 def test_a_full_disk_is_told_from_a_folder_of_somebody_else(monkeypatch, tmp_path):
+    def refused(dir):
+        raise PermissionError(13, "Permission denied")
+
     monkeypatch.chdir(tmp_path)
     full = shutil.disk_usage(tmp_path)._replace(free=0)
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: full)
     check = preflight.check_disk()
-    assert check.status == "failed"
-    assert check.remedy == "make room there"
-
-
-def test_a_folder_that_cannot_be_written(monkeypatch):
-    def refused(dir):
-        raise PermissionError(13, "Permission denied")
-
+    assert (check.status, check.remedy) == ("failed", "make room there")
     monkeypatch.setattr(preflight.tempfile, "TemporaryFile", refused)
     check = preflight.check_disk()
     assert check.status == "failed"
@@ -168,20 +148,19 @@ def test_memory_of_a_container_counts(tmp_path, monkeypatch, limit, used, cached
     assert preflight.free_memory(tmp_path) == pytest.approx(free)
 
 
-def test_missing_data_says_how_to_fetch_it(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("variable", "remedy"),
+    [("DAMUNET_CACHE", "python -m damunet_lite data "), ("DAMUNET_DATA", "DAMUNET_DATA")],
+)
+def test_data_that_are_not_there_say_where_and_how_to_have_them(
+    monkeypatch, tmp_path, variable, remedy
+):
     monkeypatch.delenv("DAMUNET_DATA", raising=False)
-    monkeypatch.setenv("DAMUNET_CACHE", str(tmp_path))
+    monkeypatch.setenv(variable, str(tmp_path / "none"))
     check = preflight.check_data()
     assert check.status == "failed"
-    assert check.remedy.startswith("python -m damunet_lite data ")
-
-
-def test_a_named_folder_that_is_not_there(monkeypatch, tmp_path):
-    monkeypatch.setenv("DAMUNET_DATA", str(tmp_path / "none"))
-    check = preflight.check_data()
-    assert check.status == "failed"
-    assert str(tmp_path / "none") in check.found
-    assert "DAMUNET_DATA" in check.remedy
+    assert remedy in check.remedy
+    assert variable == "DAMUNET_CACHE" or str(tmp_path / "none") in check.found
 
 
 def test_one_changed_byte_is_found(monkeypatch, tmp_path):
@@ -220,13 +199,6 @@ def test_ends_of_the_process_in_plain_words(code, errors, said, remedy):
     assert "Traceback" not in found["error"]
 
 
-def fake_python(folder: Path, script: str) -> str:
-    path = folder / "python"
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return str(path)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for Python")
 @pytest.mark.parametrize(
     ("script", "said"),
@@ -237,13 +209,15 @@ def fake_python(folder: Path, script: str) -> str:
     ],
 )
 def test_a_process_that_ends_badly_never_shows_a_trace(tmp_path, monkeypatch, script, said):
-    monkeypatch.setattr(preflight.sys, "executable", fake_python(tmp_path, script))
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o700)
+    monkeypatch.setattr(preflight.sys, "executable", str(python))
     measured = preflight._measure_in_a_process(real=False, limit=0.5)
     check = preflight._network_checks(measured)[-1]
-    assert check.status == "failed"
+    assert (check.status, bool(check.remedy)) == ("failed", True)
     assert said in check.found
     assert "Traceback" not in str(check)
-    assert check.remedy
 
 
 # --- minutes ----------------------------------------------------------------------------
@@ -262,25 +236,18 @@ def test_minutes_scale_part_by_part():
 
 def test_times_on_file_are_those_of_the_chapters():
     known = {entry["chapter"]: entry for entry in preflight.read_times()["chapters"]}
-    for page in book_pages():
-        if not page.startswith("chapters/"):
-            continue
+    for page in (page for page in book_pages() if page.startswith("chapters/")):
         found = describe(ROOT / f"{page}.ipynb")
-        refresh = f"python -m book.tools.chapter_times {page}.ipynb"
-        assert found["chapter"] in known, refresh
-        assert known[found["chapter"]]["title"] == found["title"], refresh
+        entry = known.get(found["chapter"], {"title": "none"})
+        assert entry["title"] == found["title"], f"python -m book.tools.chapter_times {page}.ipynb"
     assert all(entry["plain"] + entry["network"] > 0 for entry in known.values())
 
 
 @pytest.mark.slow
 def test_the_real_thing_trains_and_predicts(tmp_path):
     environment = {**os.environ, "DAMUNET_CACHE": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-m", "damunet_book.preflight", "--json"],
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
+    words = [sys.executable, "-m", "damunet_book.preflight", "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
     report = json.loads(done.stdout)
     checks = {check["name"]: check for check in report["checks"]}
     assert checks["training step"]["status"] == "ok", checks["training step"]

@@ -53,7 +53,7 @@ def test_each_run_leaves_a_record_with_what_a_table_needs(swept):
         found = json.loads(path.read_text())
         assert found["config"] == json.loads(json.dumps(dataclasses.asdict(config)))
         assert found.get("label", {}) == label
-        assert set(found["test"]) == set(found["baselines"]["all cell"])
+        assert set(found["test"]) > set(found["baselines"]["all cell"])
         assert len(found["test_scores"]["v_rand"]) == len(found["test_slices"]) == 6
         assert found["package"]
         assert found["environment"]["backend"]
@@ -61,6 +61,24 @@ def test_each_run_leaves_a_record_with_what_a_table_needs(swept):
         row = records.as_row(found, {})
         assert row["v_rand"] == found["test"]["v_rand"]
     assert (row["network"], row["steps"], row["base_filters"]) == ("U-Net", 2, 2)
+
+
+def test_a_run_folder_of_an_earlier_version_is_scored_again(swept, tmp_path, capsys):
+    file, paths, _ = swept
+    folder, known = file.parent / "runs" / paths[1].stem, json.loads(paths[1].read_text())
+    new = {"cells", "fine"} | {name for name in known["test"] if "cells" in name}
+    record = json.loads((folder / "metrics.json").read_text())
+    record["test"] = {k: v for k, v in record["test"].items() if k not in new}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/best.keras").write_bytes((folder / "best.keras").read_bytes())
+    (tmp_path / "run/config.json").write_text(json.dumps({"config": known["config"]}))
+    old = {k: v for k, v in record.items() if k not in new and k != "stack"}
+    (tmp_path / "run/metrics.json").write_text(json.dumps(old))
+    assert sweep.main(["--again", str(tmp_path / "run"), "--results", str(tmp_path)]) == 0
+    path = tmp_path / paths[1].name
+    assert capsys.readouterr().out == f"{tmp_path / 'run'} -> {path}\n"
+    del known["stack"]
+    assert json.loads(path.read_text()) == known
 
 
 def test_a_finished_run_is_not_repeated(swept, monkeypatch, capsys):

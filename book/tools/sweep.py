@@ -1,11 +1,13 @@
 """The record of many runs: train a list of configurations, keep one small file for each.
 
     python -m book.tools.sweep FILE [--runs DIR] [--results DIR] [--quiet]
+    python -m book.tools.sweep --again RUN... [--results DIR]
 
 A sweep file is a JSON list of configurations, each a dict of
 :class:`damunet_lite.config.TrainConfig`; what is left out takes the default. An entry may say
 besides what the run is called: ``label`` and ``change``, as in the plan. Every finished
 run leaves one record, with all scores and without weights: the book's results are made from these.
+``--again`` scores finished run folders anew, those of earlier versions too.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import keras
 from book.tools.commands import guarded
 from book.tools.plan import read_entry
 from damunet_lite import training
+from damunet_lite.data import folds
 
 HISTORY_POINTS = 100
 DIGITS = 6
@@ -118,6 +121,22 @@ def record(folder: Path, label: dict[str, str] | None = None) -> dict[str, Any]:
     return {**content, **({"label": label} if label else {}), "commit": _commit()}
 
 
+def again(folder: Path) -> dict[str, Any]:
+    """The record of a finished run whose best network is scored anew; its folder stays as it is.
+
+    Examples
+    --------
+    >>> again(Path("no-such-folder"))
+    Traceback (most recent call last):
+    damunet_lite.runs.RunError: no-such-folder is not a run folder: config.json is missing
+    """
+    config = training.read_config(folder)
+    stack, network = training.load_stack(config.data), training.load_network(folder)
+    fold = folds(len(stack))[config.fold]
+    scores = json.dumps(training.evaluate(network, stack, fold, config.tta))
+    return {**record(folder), **json.loads(scores, parse_float=_rounded)}
+
+
 def _rounded(number: str) -> float:
     """Six digits, so that processors and versions agree on a record."""
     return round(float(number), DIGITS)
@@ -195,13 +214,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "damunet_lite.config.TrainConfig, and keep one record of each. The same command again "
         "goes on where the sweep stopped; a finished run is never repeated.",
     )
-    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("file", type=Path, metavar="FILE", nargs="?")
+    parser.add_argument(
+        "--again", type=Path, metavar="RUN", nargs="+", help="score finished run folders anew"
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     given = parser.parse_args(arguments)
 
     def work():
+        if given.again:
+            given.results.mkdir(parents=True, exist_ok=True)
+        for folder in given.again or ():
+            found = again(folder)
+            path = given.results / f"{training.TrainConfig(**found['config']).name}.json"
+            training.write_json(path, found)
+            print(f"{folder} -> {path}")
+        if not given.file:
+            return
         paths = sweep(given.file, given.runs, given.results, not given.quiet)
         print(f"{len(paths)} records in {given.results}")
 

@@ -15,6 +15,7 @@ need torch, which is not among the book's requirements.
 
 import argparse
 import importlib.util
+import itertools
 import json
 import os
 import resource
@@ -36,6 +37,7 @@ ROWS = (
     "torch bfloat16",
     "torch float32, memory kept",
 )
+COLUMNS = ("train", "train_cpu", "predict", "predict_cpu")
 SIZE = 512
 
 
@@ -43,27 +45,22 @@ def measure(row: str, steps: int) -> dict[str, float]:
     """Time one row in this process: the median of ``steps`` after one step to warm up."""
     make = _torch_functions if row.startswith("torch") else _keras_functions
     train, predict = make(row)
-    train_seconds, train_cpu = _median_seconds(train, steps)
-    predict_seconds, predict_cpu = _median_seconds(predict, steps)
-    return {
-        "train": train_seconds,
-        "train_cpu": train_cpu,
-        "predict": predict_seconds,
-        "predict_cpu": predict_cpu,
-        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-    }
+    seconds = (*_median_seconds(train, steps), *_median_seconds(predict, steps))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {**dict(zip(COLUMNS, seconds, strict=True)), "peak_gb": memory}
 
 
 def _median_seconds(function, steps: int) -> tuple[float, float]:
     """Wall-clock and processor seconds of one call, after one call to warm up."""
     function()
-    wall, processor = [], []
+    clocks = [(time.perf_counter(), time.process_time())]
     for _ in range(steps):
-        started = time.perf_counter(), time.process_time()
         function()
-        wall.append(time.perf_counter() - started[0])
-        processor.append(time.process_time() - started[1])
-    return statistics.median(wall), statistics.median(processor)
+        clocks.append((time.perf_counter(), time.process_time()))
+    return tuple(
+        statistics.median(after - before for before, after in itertools.pairwise(clock))
+        for clock in zip(*clocks, strict=True)
+    )
 
 
 def _example():
@@ -89,11 +86,8 @@ def _keras_functions(row: str):
     if not newcomer and row != "ours, float32":
         keras.config.set_dtype_policy(devices.preferred_precision())
     network = models.published_listing()
-    network.compile(
-        "adam",
-        losses.FocalTverskyLoss(pooling="batch"),
-        jit_compile="auto" if newcomer else devices.prefers_jit(),
-    )
+    jit = "auto" if newcomer else devices.prefers_jit()
+    network.compile("adam", losses.FocalTverskyLoss(pooling="batch"), jit_compile=jit)
     if newcomer:
         return lambda: network.train_on_batch(image, mask), lambda: network(image)["main"].numpy()
     if row != "ours, memory returned":
@@ -166,14 +160,8 @@ def run_all(rows: list[str], repeats: int, steps: int) -> dict[str, dict[str, fl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--row", choices=ROWS, help="measure one row in this process")
-    parser.add_argument(
-        "--rows",
-        nargs="+",
-        choices=ROWS,
-        default=ROWS,
-        metavar="ROW",
-        help=f"rows to compare (default: all of {', '.join(ROWS)})",
-    )
+    told = f"rows to compare (default: all of {', '.join(ROWS)})"
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, metavar="R", help=told)
     parser.add_argument("--repeats", type=int, default=3, help="processes for each row")
     parser.add_argument("--steps", type=int, default=3, help="timed steps in each process")
     parser.add_argument("--json", type=Path, help="write the numbers here as well")
@@ -183,10 +171,9 @@ def main() -> None:
         return
     table = run_all(arguments.rows, arguments.repeats, arguments.steps)
     ours = table.get("ours", next(iter(table.values())))
-    columns = ("train", "train_cpu", "predict", "predict_cpu")
-    print(f"{'':28}" + "".join(f"{column:>12}{'ratio':>7}" for column in columns) + f"{'peak':>9}")
+    print(f"{'':28}" + "".join(f"{column:>12}{'ratio':>7}" for column in COLUMNS) + f"{'peak':>9}")
     for row, found in table.items():
-        cells = (f"{found[c]:10.2f} s{found[c] / ours[c]:7.2f}" for c in columns)
+        cells = (f"{found[c]:10.2f} s{found[c] / ours[c]:7.2f}" for c in COLUMNS)
         print(f"{row:28}" + "".join(cells) + f"{found['peak_gb']:6.1f} GB")
     if arguments.json:
         arguments.json.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")

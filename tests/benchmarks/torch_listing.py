@@ -5,27 +5,17 @@ from torch import nn
 from torch.nn import functional as f
 
 
+def _stage(inputs: int, filters: int, side: int = 3) -> tuple[nn.Module, nn.Module, nn.Module]:
+    convolution = nn.Conv2d(inputs, filters, side, padding=side // 2)
+    return convolution, nn.BatchNorm2d(filters), nn.ReLU(inplace=True)
+
+
 def _block(inputs: int, filters: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, filters, 3, padding=1),
-        nn.BatchNorm2d(filters),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(filters, filters, 3, padding=1),
-        nn.BatchNorm2d(filters),
-        nn.ReLU(inplace=True),
-    )
-
-
-def _signal(channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, channels, 1), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)
-    )
+    return nn.Sequential(*_stage(inputs, filters), *_stage(filters, filters))
 
 
 def _up(inputs: int, filters: int, stride: int = 2) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(
-        inputs, filters, 3, stride=stride, padding=1, output_padding=stride - 1
-    )
+    return nn.ConvTranspose2d(inputs, filters, 3, stride, padding=1, output_padding=stride - 1)
 
 
 class Gate(nn.Module):
@@ -50,21 +40,18 @@ class Listing(nn.Module):
 
     def __init__(self):
         super().__init__()
-        widths = (32, 64, 128, 64)
-        scales = (64, 128, 256)
+        widths, scales = (32, 64, 128, 64), (64, 128, 256)
         inputs = (1, *(s + w for s, w in zip(scales, widths, strict=False)))
         self.convs = nn.ModuleList(_block(i, w) for i, w in zip(inputs, widths, strict=True))
         self.scales = nn.ModuleList(nn.Conv2d(1, s, 3, padding=1) for s in scales)
         self.centre = _block(64, 512)
-        self.signals = nn.ModuleList((_signal(512), _signal(96), _signal(96)))
-        self.gates = nn.ModuleList(
-            (Gate(64, 512, 128, 1), Gate(128, 96, 64, 1), Gate(64, 96, 32, 2))
-        )
+        self.signals = nn.ModuleList(nn.Sequential(*_stage(c, c, 1)) for c in (512, 96, 96))
+        gates = ((64, 512, 128, 1), (128, 96, 64, 1), (64, 96, 32, 2))
+        self.gates = nn.ModuleList(Gate(*sizes) for sizes in gates)
         self.ups = nn.ModuleList((_up(512, 32), _up(96, 64), _up(192, 32), _up(96, 32)))
-        self.sides = nn.ModuleList(
-            (_block(96, 256), _block(192, 128), _block(96, 64), _block(64, 32))
-        )
-        self.heads = nn.ModuleList(nn.Conv2d(c, 1, 1) for c in (256, 128, 64, 32))
+        sides = ((96, 256), (192, 128), (96, 64), (64, 32))
+        self.sides = nn.ModuleList(_block(*sizes) for sizes in sides)
+        self.heads = nn.ModuleList(nn.Conv2d(filters, 1, 1) for _, filters in sides)
 
     def forward(self, image, main_only: bool = False):
         x, skips = image, []
@@ -80,10 +67,9 @@ class Listing(nn.Module):
         up2 = self._join(1, up1, self.gates[1](conv3, self.signals[1](up1)))
         up3 = self._join(2, up2, self.gates[2](conv2, self.signals[2](up1)))
         up4 = self._join(3, up3, conv1)
-        levels = list(zip(self.sides, self.heads, (up1, up2, up3, up4), strict=True))
-        if main_only:
-            levels = levels[-1:]
-        return [torch.sigmoid(head(side(up))) for side, head, up in reversed(levels)]
+        levels = list(zip(self.sides, self.heads, (up1, up2, up3, up4), strict=True))[::-1]
+        used = levels[:1] if main_only else levels
+        return [torch.sigmoid(head(side(up))) for side, head, up in used]
 
     def _join(self, level, x, skip):
         return torch.cat([torch.relu(self.ups[level](x)), skip], 1)

@@ -8,12 +8,22 @@ _TRUTH = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
 _PROBABILITY = np.array([[0.9, 0.3, 0.2], [0.4, 0.8, 0.1]])
 
 
-def _counts(y: np.ndarray, p: np.ndarray) -> tuple[float, float, float]:
-    return (y * p).sum(), (y * (1 - p)).sum(), ((1 - y) * p).sum()
+_CLASSES = np.eye(3)[[0, 0, 0, 1, 2]]
+_BELIEFS = np.array(
+    [[0.8, 0.1, 0.1], [0.5, 0.2, 0.3], [0.6, 0.3, 0.1], [0.25, 0.7, 0.05], [0.3, 0.3, 0.4]]
+)
+
+
+def _counts(y: np.ndarray, p: np.ndarray, axis: int | None = None) -> tuple:
+    return (y * p).sum(axis), (y * (1 - p)).sum(axis), ((1 - y) * p).sum(axis)
 
 
 def _index(tp, fn, fp, fn_weight, fp_weight, smooth):
     return (tp + smooth) / (tp + fn_weight * fn + fp_weight * fp + smooth)
+
+
+def _by_class(y, p, fn_weight, fp_weight, smooth):
+    return _index(*_counts(y, p, 0), fn_weight, fp_weight, smooth)
 
 
 _OTHER_WEIGHTS = (
@@ -23,7 +33,7 @@ _OTHER_WEIGHTS = (
 
 
 @checker(
-    right="TP + FN is the number of membrane pixels, whatever p says.",
+    right="TP + FN of a row is its number of membrane pixels, whatever p says.",
     fn_fp_swapped="FN and FP have traded places: a miss can only happen where y is 1, a false "
     "alarm only where y is 0.",
     hard_counts="Those are whole pixels after a threshold: leave the probabilities as they are, or "
@@ -39,49 +49,58 @@ _OTHER_WEIGHTS = (
     "one has beyond it.",
     differences="|y - p| counts misses and false alarms together: they have to be kept apart.",
     order="The order is tp, fn, fp.",
-    not_summed="Right in every pixel; now sum each array.",
-    by_row="Those are counts for each row: sum over all pixels, without an axis.",
-    by_column="Those are counts for each column: Python's sum adds up the rows only. Use .sum().",
+    not_summed="Right in every pixel; now sum each row, with axis=1.",
+    pooled="Those are the counts of all rows together: each row has its own, so sum with axis=1.",
+    by_column="Those are counts for each column: axis=0 adds up the rows. An image is a row, so "
+    "sum along axis=1.",
+    by_image="You give three counts for each row; wanted are three arrays, the TP of all rows "
+    "first.",
     brackets="Brackets: y * 1 - p is (y * 1) - p, and 1 - y * p is 1 - (y * p).",
 )
 def soft_counts(answer):
-    """Exercise 4.1: ``answer(y, p)`` gives soft TP, FN and FP."""
+    """Exercise 4.1: ``answer(y, p)`` gives soft TP, FN and FP, each an array over the rows."""
     y, p = _TRUTH, _PROBABILITY
-    tp, fn, fp = _counts(y, p)
+    tp, fn, fp = _counts(y, p, 1)
+    tn = ((1 - y) * (1 - p)).sum(1)
     compare(
         run(answer, y, p),
         (tp, fn, fp),
         "(tp, fn, fp)",
         fn_fp_swapped=(tp, fp, fn),
-        hard_counts=_counts(y, (p > 0.5).astype(float)),
-        all_missing=(tp, (1 - p).sum(), fp),
-        all_predicted=(tp, fn, p.sum()),
-        means=tuple(count / y.size for count in (tp, fn, fp)),
-        tn_for_fp=(tp, fn, ((1 - y) * (1 - p)).sum()),
-        tn_for_fn=(tp, ((1 - y) * (1 - p)).sum(), fp),
-        areas=(tp, y.sum(), p.sum()),
-        differences=(tp, np.abs(y - p).sum(), np.abs(y - p).sum()),
+        hard_counts=_counts(y, (p > 0.5).astype(float), 1),
+        all_missing=(tp, (1 - p).sum(1), fp),
+        all_predicted=(tp, fn, p.sum(1)),
+        means=tuple(count / y.shape[1] for count in (tp, fn, fp)),
+        tn_for_fp=(tp, fn, tn),
+        tn_for_fn=(tp, tn, fp),
+        areas=(tp, y.sum(1), p.sum(1)),
+        differences=(tp, np.abs(y - p).sum(1), np.abs(y - p).sum(1)),
         order=(fn, tp, fp),
         not_summed=(y * p, y * (1 - p), (1 - y) * p),
-        by_row=((y * p).sum(1), (y * (1 - p)).sum(1), ((1 - y) * p).sum(1)),
-        by_column=(sum(y * p), sum(y * (1 - p)), sum((1 - y) * p)),
-        brackets=(tp, (y * 1 - p).sum(), (1 - y * p).sum()),
+        pooled=_counts(y, p),
+        by_column=_counts(y, p, 0),
+        by_image=np.transpose([tp, fn, fp]),
+        brackets=(tp, (y * 1 - p).sum(1), (1 - y * p).sum(1)),
     )
     counts = run(answer, y[:1, :2], p[:1, :2])
-    compare(counts, (1.2, 0.8, 0.0), "(tp, fn, fp) of two membrane pixels")
+    compare(counts, ([1.2], [0.8], [0.0]), "(tp, fn, fp) of one row of two membrane pixels")
 
 
 @checker(
-    right="Published variants are this line with other names for the weights.",
+    right="One index for each class, and no class can hide behind a larger one.",
     swapped="The weights are swapped: fn_weight belongs to FN, the misses.",
-    loss="That is the loss, 1 minus the index: return the index itself.",
+    loss="Those are the losses, 1 minus the index: return the indices themselves.",
     smooth_below_only="Smooth is missing above the line: without errors the index has to be 1.",
     smooth_above_only="Smooth is missing below the line: the index could become larger than 1.",
     no_smooth="Smooth is not used yet.",
     no_weights="Both errors weigh 1, which is the Jaccard index: use the weights.",
     dice_weights="Both errors weigh one half, which is Dice: use the weights.",
-    dice_without_two="TP counts twice below the line but only once above: with weights that are "
-    "already halved, both have it once.",
+    pooled="That is one index for all classes together: a frequent class would decide it. Sum over "
+    "the pixels only, with axis=0.",
+    by_pixel="You summed over the classes of each pixel: sum over the pixels of each class, with "
+    "axis=0.",
+    averaged="That is the mean of the indices: right, one step further than asked. Return one "
+    "number for each class.",
     two_twice="TP counts twice, above and below. That is the first form of Dice, whose errors "
     "weigh 1 each; the Tversky index is written without the 2.",
     brackets="Brackets: the division comes before the +. Put tp + smooth in brackets.",
@@ -89,30 +108,32 @@ def soft_counts(answer):
     other_weights=_OTHER_WEIGHTS,
 )
 def index(answer):
-    """Exercise 4.2: ``answer(tp, fn, fp, fn_weight, fp_weight, smooth)`` gives the index."""
-    case = dict(tp=6.0, fn=3.0, fp=1.0, fn_weight=0.7, fp_weight=0.3, smooth=2.0)
-    wanted = _index(**case)
+    """Exercise 4.2: ``answer(y, p, fn_weight, fp_weight, smooth)``, one index for each class."""
+    y, p = _CLASSES, _BELIEFS
+    wanted = _by_class(y, p, 0.7, 0.3, 2.0)
+    tp, fn, fp = _counts(y, p, 0)
+    errors = 0.7 * fn + 0.3 * fp
     compare(
-        run(answer, *case.values()),
+        run(answer, y, p, 0.7, 0.3, 2.0),
         wanted,
-        "the index",
-        swapped=_index(**{**case, "fn_weight": 0.3, "fp_weight": 0.7}),
+        "the list of indices",
+        swapped=_by_class(y, p, 0.3, 0.7, 2.0),
         loss=1 - wanted,
-        smooth_below_only=6.0 / (6.0 + 0.7 * 3 + 0.3 * 1 + 2),
-        smooth_above_only=8.0 / (6.0 + 0.7 * 3 + 0.3 * 1),
-        no_smooth=_index(**{**case, "smooth": 0}),
-        no_weights=_index(**{**case, "fn_weight": 1, "fp_weight": 1}),
-        dice_weights=_index(**{**case, "fn_weight": 0.5, "fp_weight": 0.5}),
-        dice_without_two=8.0 / (2 * 6.0 + 0.7 * 3 + 0.3 * 1 + 2),
-        two_twice=14.0 / (2 * 6.0 + 0.7 * 3 + 0.3 * 1 + 2),
-        brackets=6.0 + 2.0 / (6.0 + 0.7 * 3 + 0.3 * 1 + 2),
-        tp_not_below=8.0 / (0.7 * 3 + 0.3 * 1 + 2),
+        smooth_below_only=tp / (tp + errors + 2),
+        smooth_above_only=(tp + 2) / (tp + errors),
+        no_smooth=_by_class(y, p, 0.7, 0.3, 0.0),
+        no_weights=_by_class(y, p, 1, 1, 2.0),
+        dice_weights=_by_class(y, p, 0.5, 0.5, 2.0),
+        pooled=_index(*_counts(y, p), 0.7, 0.3, 2.0),
+        by_pixel=_index(*_counts(y, p, 1), 0.7, 0.3, 2.0),
+        averaged=wanted.mean(),
+        two_twice=(2 * tp + 2) / (2 * tp + errors + 2),
+        brackets=tp + 2 / (tp + errors + 2),
+        tp_not_below=(tp + 2) / (errors + 2),
     )
-    perfect = run(answer, 5.0, 0.0, 0.0, 0.7, 0.3, 1.0)
-    compare(perfect, 1.0, "the index of an answer without errors")
-    other = dict(tp=4.0, fn=2.0, fp=3.0, fn_weight=0.9, fp_weight=0.5, smooth=1.0)
-    value = run(answer, *other.values())
-    compare(value, _index(**other), "the index for other weights", other_weights=value)
+    value = run(answer, y[:2, :2], p[:2, :2], 0.9, 0.5, 1.0)
+    good = _by_class(y[:2, :2], p[:2, :2], 0.9, 0.5, 1.0)
+    compare(value, good, "the list of indices for other weights", other_weights=value)
 
 
 @checker(
@@ -190,9 +211,9 @@ def pull_ratio(answer):
 
 
 @checker(
-    right="Two values for five pixels: one for membrane, one for cell.",
-    sign="The sign is that of the index: the loss is 1 minus it, so its gradient has the other "
-    "sign. With this one, training would climb.",
+    right="Two values in each row: pixels of one image share them, images do not.",
+    loss="The sign is that of the loss, which is 1 minus the index: asked for is the gradient of "
+    "the index itself.",
     not_squared="You divided by D; the rule for fractions has D squared.",
     swapped="The weights fn_weight and fp_weight are swapped.",
     no_smooth="Smooth is missing from N and D.",
@@ -202,58 +223,59 @@ def pull_ratio(answer):
     "gradient with respect to p itself.",
     weight_not_complement="On membrane D grows by 1 - fn_weight, not by fn_weight: TP brings 1, "
     "and FN loses fn_weight.",
-    cell_sign="The sign on cell is turned: a larger false alarm makes the loss larger.",
-    membrane_sign="The sign on membrane is turned: a larger p finds more and makes the loss "
-    "smaller.",
+    cell_sign="The sign on cell is turned: a larger false alarm makes the index smaller.",
+    membrane_sign="The sign on membrane is turned: a larger p finds more and makes the index "
+    "larger.",
     cell_forgotten="Cell pixels have a gradient too: p moves D there by fp_weight.",
     weight_forgotten="On membrane D grows by 1 - fn_weight, not by 1: FN shrinks while TP grows.",
     cell_without_n="On cell N is missing: the rule for fractions has N times what p does to D.",
     smooth_only_below="Smooth is missing from N: N = TP + smooth.",
-    two_values="The two values are right: now put one of them into each pixel, with np.where.",
-    cross_entropy="P - y is the gradient of cross-entropy behind a sigmoid.",
+    two_values="The two values of each row are right: now put one of them into each pixel, with "
+    "np.where.",
+    cross_entropy="Y - p is what cross-entropy behind a sigmoid would add.",
     other_weights=_OTHER_WEIGHTS,
-    index_per_row="Each row has an index of its own here. The counts run over all pixels: sum "
-    "without an axis, so that there is one D.",
+    pooled="The counts run over all rows here. Each row is an image with an index of its own: sum "
+    "with axis=1, and keepdims=True so that the shapes fit.",
 )
 def gradient(answer):
-    """Exercise 4.5: ``answer(y, p, fn_weight, fp_weight, smooth)`` gives the loss's gradient."""
-    y = np.array([1.0, 0.0, 1.0, 0.0, 0.0])
-    p = np.array([0.8, 0.3, 0.4, 0.6, 0.1])
+    """Exercise 4.5: ``answer(y, p, fn_weight, fp_weight, smooth)``, each row's gradient."""
+    y, p = _TRUTH, _PROBABILITY
     wanted = _gradient(y, p, 0.7, 0.3, 1.0)
-    tp, fn, fp = _counts(y, p)
-    bottom = tp + 0.7 * fn + 0.3 * fp + 1
+    tp, fn, fp = (count[:, None] for count in _counts(y, p, 1))
+    top, bottom = tp + 1, tp + 0.7 * fn + 0.3 * fp + 1
+    membrane, cell = (bottom - 0.3 * top) / bottom**2, -0.3 * top / bottom**2
+
+    def other(on_membrane, on_cell=cell):
+        return np.where(y == 1, on_membrane, on_cell)
+
     compare(
         run(answer, y, p, 0.7, 0.3, 1.0),
         wanted,
         "the gradient",
         tolerance=1e-5,
-        sign=-wanted,
+        loss=-wanted,
         not_squared=wanted * bottom,
         swapped=_gradient(y, p, 0.3, 0.7, 1.0),
         no_smooth=_gradient(y, p, 0.7, 0.3, 0.0),
-        fixed_bottom=-y / bottom,
+        fixed_bottom=y / bottom,
         through_sigmoid=wanted * p * (1 - p),
-        weight_not_complement=np.where(y == 1, -(bottom - 0.7 * (tp + 1)), 0.3 * (tp + 1))
-        / bottom**2,
-        cell_sign=np.where(y == 1, wanted, -wanted),
-        membrane_sign=np.where(y == 1, -wanted, wanted),
-        cell_forgotten=np.where(y == 1, wanted, 0),
-        weight_forgotten=np.where(y == 1, -(bottom - (tp + 1)), 0.3 * (tp + 1)) / bottom**2,
-        cell_without_n=np.where(y == 1, wanted, 0.3 / bottom**2),
-        smooth_only_below=np.where(y == 1, -(bottom - 0.3 * tp), 0.3 * tp) / bottom**2,
-        two_values=(wanted[0], wanted[1]),
-        cross_entropy=p - y,
+        weight_not_complement=other((bottom - 0.7 * top) / bottom**2),
+        cell_sign=other(membrane, -cell),
+        membrane_sign=other(-membrane),
+        cell_forgotten=other(membrane, 0),
+        weight_forgotten=other((bottom - top) / bottom**2),
+        cell_without_n=other(membrane, -0.3 / bottom**2),
+        smooth_only_below=other((bottom - 0.3 * tp) / bottom**2, -0.3 * tp / bottom**2),
+        two_values=(membrane, cell),
+        cross_entropy=y - p,
+        pooled=_gradient(y.ravel(), p.ravel(), 0.7, 0.3, 1.0).reshape(y.shape),
     )
-    other = run(answer, y, p, 0.9, 0.4, 2.0)
-    good = _gradient(y, p, 0.9, 0.4, 2.0)
-    compare(other, good, "the gradient for other weights", tolerance=1e-5, other_weights=other)
-    value = run(answer, _TRUTH, _PROBABILITY, 0.7, 0.3, 1.0)
-    rows = [_gradient(*row, 0.7, 0.3, 1.0) for row in zip(_TRUTH, _PROBABILITY, strict=True)]
-    good = _gradient(_TRUTH, _PROBABILITY, 0.7, 0.3, 1.0)
-    compare(value, good, "the gradient of two rows", tolerance=1e-5, index_per_row=rows)
+    value = run(answer, y[::-1, 1:], p[:, :2], 0.9, 0.4, 2.0)
+    good = _gradient(y[::-1, 1:], p[:, :2], 0.9, 0.4, 2.0)
+    compare(value, good, "the gradient for other weights", tolerance=1e-5, other_weights=value)
 
 
 def _gradient(y, p, fn_weight, fp_weight, smooth):
-    tp, fn, fp = _counts(y, p)
+    tp, fn, fp = (count[..., None] for count in _counts(y, p, -1))
     top, bottom = tp + smooth, tp + fn_weight * fn + fp_weight * fp + smooth
-    return np.where(y == 1, -(bottom - (1 - fn_weight) * top), fp_weight * top) / bottom**2
+    return np.where(y == 1, bottom - (1 - fn_weight) * top, -fp_weight * top) / bottom**2
