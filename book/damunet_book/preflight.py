@@ -20,17 +20,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import psutil
+from packaging.requirements import Requirement
+from scipy import ndimage
 
-from damunet_lite import __version__, data, synthetic
+from damunet_lite import __version__, augment, data, metrics, synthetic
 
 __all__ = ["ChapterTime", "Check", "Report", "run"]
 
 TIMES_FILE = Path(__file__).with_name("chapter_times.json")
 DISTRIBUTION = "damunet-lite"
 OLDEST_PYTHON, FIRST_TOO_NEW = (3, 11), (3, 14)
-LEAST_MEMORY, GOOD_MEMORY = 1.5, 4.0
-LEAST_DISK, GOOD_DISK = 0.2, 2.0
+AMOUNTS = {  # gigabytes: the least and a good amount, and what to do below each
+    "memory": (
+        (1.5, "close other programs and other notebooks' kernels"),
+        (4.0, "4 GB are comfortable; close other programs, run one chapter at a time"),
+    ),
+    "disk": (
+        (0.2, "make room there"),
+        (2.0, "enough for the chapters; a full run needs 1 GB more"),
+    ),
+}
 WORKER_LIMIT = 120
 STEPS = 10
 PARTS = ("plain", "network")
@@ -162,29 +173,25 @@ def run(progress: Callable[[str], None] | None = None) -> Report:
     >>> report.ready  # doctest: +SKIP
     True
     """
-    began = time.perf_counter()
-    checks: list[Check] = []
+    began, tell = time.perf_counter(), progress or (lambda line: None)
+    checks: dict[str, Check] = {}
 
-    def add(check: Check) -> Check:
-        checks.append(check)
-        if progress:
-            progress(str(check))
-        return check
+    def add(*found: Check) -> None:
+        for check in found:
+            checks[check.name] = check
+            tell(str(check))
 
-    add(check_python())
-    packages = add(check_packages())
-    for look in (check_jupyter, check_memory, check_disk):
+    first = check_python, check_packages, check_jupyter, check_memory, check_disk, check_data
+    for look in first:
         add(look())
-    found = add(check_data())
-    measured: dict[str, Any] = {}
-    if packages.status != "failed":
-        if progress:
-            progress("...     training        a small network, to measure this computer: wait")
-        measured = _measure_in_a_process(found.status == "ok")
-        for check in _network_checks(measured):
-            add(check)
-    chapters = predict_minutes(measured["reference"]) if "reference" in measured else ()
-    return Report(tuple(checks), tuple(chapters), time.perf_counter() - began)
+    chapters: Sequence[ChapterTime] = ()
+    if checks["packages"].status != "failed":
+        tell("...     training        a small network, to measure this computer: wait")
+        measured = _measure_in_a_process(checks["data"].status == "ok")
+        add(*_network_checks(measured))
+        if "reference" in measured:
+            chapters = predict_minutes(measured["reference"])
+    return Report(tuple(checks.values()), tuple(chapters), time.perf_counter() - began)
 
 
 # ------------------------------------------------------------------ one check each
@@ -219,30 +226,22 @@ def check_packages(required: list[str] | None = None) -> Check:
     >>> check_packages(["no-such-package>=1"]).remedy
     'python -m pip install "no-such-package>=1"'
     """
-    from packaging.requirements import Requirement
-
+    if required is None and not _version(DISTRIBUTION):
+        remedy = "python -m pip install -e . in the folder of the repository"
+        has = f"{DISTRIBUTION} is not installed, only lying about"
+        return Check("packages", "failed", has, remedy)
     if required is None:
-        if not _version(DISTRIBUTION):
-            remedy = "python -m pip install -e . in the folder of the repository"
-            found = f"{DISTRIBUTION} is not installed, only lying about"
-            return Check("packages", "failed", found, remedy)
         required = importlib.metadata.requires(DISTRIBUTION) or []
-    needed = [
-        (requirement, _version(requirement.name))
-        for requirement in map(Requirement, required)
-        if not requirement.marker or requirement.marker.evaluate({"extra": ""})
-    ]
-    wrong = [
-        (requirement, version)
-        for requirement, version in needed
-        if not version or not requirement.specifier.contains(version, prereleases=True)
-    ]
+    all_of_them = map(Requirement, required)
+    needed = [r for r in all_of_them if not r.marker or r.marker.evaluate({"extra": ""})]
+    found = {r: _version(r.name) for r in needed}
+    wrong = [r for r, v in found.items() if not (v and r.specifier.contains(v, prereleases=True))]
     if wrong:
-        found = ", ".join(f"{r.name} {version or 'missing'}" for r, version in wrong)
-        words = " ".join(f'"{r.name}{r.specifier}"' for r, _ in wrong)
-        return Check("packages", "failed", found, f"python -m pip install {words}")
+        remedy = " ".join(["python -m pip install", *(f'"{r.name}{r.specifier}"' for r in wrong)])
+        has = ", ".join(f"{r.name} {found[r] or 'missing'}" for r in wrong)
+        return Check("packages", "failed", has, remedy)
     named = ("tensorflow", "keras", "numpy")
-    shown = ", ".join(f"{r.name} {version}" for r, version in needed if r.name in named)
+    shown = ", ".join(f"{r.name} {found[r]}" for r in needed if r.name in named)
     return Check("packages", "ok", f"{len(needed)} of {len(needed)} needed; {shown}")
 
 
@@ -270,11 +269,7 @@ def check_memory(free: float | None = None) -> Check:
     ('failed', 'note', 'ok')
     """
     free = free_memory() if free is None else free
-    remedy = "close other programs and other notebooks' kernels"
-    note = f"{GOOD_MEMORY:g} GB are comfortable; {remedy}, one chapter at a time"
-    return _amount(
-        "memory", free, f"{free:.1f} GB free", (LEAST_MEMORY, remedy), (GOOD_MEMORY, note)
-    )
+    return _amount("memory", free, f"{free:.1f} GB free")
 
 
 def free_memory(cgroup: str | os.PathLike = "/sys/fs/cgroup") -> float:
@@ -322,18 +317,15 @@ def check_disk(free: float | None = None) -> Check:
         remedy = "start in a folder of your own; runs and predictions are written there"
         return Check("disk", "failed", f"{here} cannot be written", remedy)
     free = shutil.disk_usage(here).free / GIGABYTE if free is None else free
-    note = "enough for the chapters; a full run needs 1 GB more"
-    found = f"{free:.1f} GB free in {here}"
-    return _amount("disk", free, found, (LEAST_DISK, "make room there"), (GOOD_DISK, note))
+    return _amount("disk", free, f"{free:.1f} GB free in {here}")
 
 
-def _amount(
-    name: str, free: float, found: str, least: tuple[float, str], good: tuple[float, str]
-) -> Check:
+def _amount(name: str, free: float, found: str) -> Check:
     """A check of gigabytes, with what to do below the least and below a good amount."""
-    if free < least[0]:
-        return Check(name, "failed", f"{found}, {least[0]:g} GB needed", least[1])
-    return Check(name, "note", found, good[1]) if free < good[0] else Check(name, "ok", found)
+    (least, remedy), (good, note) = AMOUNTS[name]
+    if free < least:
+        return Check(name, "failed", f"{found}, {least:g} GB needed", remedy)
+    return Check(name, "note", found, note) if free < good else Check(name, "ok", found)
 
 
 def check_data() -> Check:
@@ -360,17 +352,14 @@ def _network_checks(measured: dict[str, Any]) -> list[Check]:
         return [Check("training step", "failed", measured["error"], measured["remedy"])]
     kind, backend = measured["device"], measured["backend"]
     device = f"{kind} with Keras on {backend}, {measured['precision']}"
-    note = ""
-    if kind.startswith("cpu") and shutil.which("nvidia-smi"):
-        note = "an NVIDIA processor is here but not used: see tensorflow.org/install/pip"
+    unused = kind.startswith("cpu") and shutil.which("nvidia-smi")
+    note = "an NVIDIA processor is here but not used: see tensorflow.org/install/pip"
     step = (
         f"loss {measured['loss']:.3f}, weights moved; {measured['step_seconds']:.2f} s a step "
         "(4 crops of 128 x 128, 8 base filters, 3 levels)"
     )
-    return [
-        Check("device", "note" if note else "ok", device, note),
-        Check("training step", "ok", step),
-    ]
+    first = Check("device", "note", device, note) if unused else Check("device", "ok", device)
+    return [first, Check("training step", "ok", step)]
 
 
 def _version(package: str) -> str | None:
@@ -418,14 +407,11 @@ def predict_minutes(
     """
     times = times or read_times()
     plain, network = (reference[part] / times["reference"][part] for part in PARTS)
-    return [
-        ChapterTime(
-            chapter["chapter"],
-            chapter["title"],
-            ((START_SECONDS + chapter["plain"]) * plain + chapter["network"] * network) / 60,
-        )
-        for chapter in times["chapters"]
-    ]
+    found = []
+    for chapter in times["chapters"]:
+        seconds = (START_SECONDS + chapter["plain"]) * plain + chapter["network"] * network
+        found.append(ChapterTime(chapter["chapter"], chapter["title"], seconds / 60))
+    return found
 
 
 def plain_reference(rounds: int = 15) -> None:
@@ -436,11 +422,6 @@ def plain_reference(rounds: int = 15) -> None:
     rounds : int
         How often; a longer measurement is less at the mercy of other programs.
     """
-    import numpy as np
-    from scipy import ndimage
-
-    from damunet_lite import augment, metrics
-
     rng = np.random.default_rng(0)
     grey = ndimage.gaussian_filter(rng.standard_normal((256, 256)), 4)
     probability = np.clip(0.5 + 8 * grey, 0, 1)
@@ -467,13 +448,10 @@ def network_reference(stack: data.Stack) -> dict[str, Any]:
         ``step_seconds`` of a step after the first, ``loss``, and ``moved``, whether the weights
         changed.
     """
-    import numpy as np
-
     from damunet_lite import training
 
-    config = training.TrainConfig(
-        "unet", {"base_filters": 8, "depth": 3}, steps=STEPS + 1, crop=128
-    )
+    options = {"base_filters": 8, "depth": 3}
+    config = training.TrainConfig("unet", options, steps=STEPS + 1, crop=128)
     network = training.build(config)
     before = network.get_weights()[0].copy()
     indices = np.arange(len(stack))
@@ -481,12 +459,9 @@ def network_reference(stack: data.Stack) -> dict[str, Any]:
     first = time.perf_counter()
     batches = training.CropBatches(stack, indices, config, 1, STEPS)
     loss = network.fit(batches, verbose=0).history["loss"][-1]
-    ended = time.perf_counter()
-    return {
-        "step_seconds": (ended - first) / STEPS,
-        "loss": float(loss),
-        "moved": bool(np.abs(network.get_weights()[0] - before).max() > 0),
-    }
+    seconds = (time.perf_counter() - first) / STEPS
+    moved = bool(np.abs(network.get_weights()[0] - before).max() > 0)
+    return {"step_seconds": seconds, "loss": float(loss), "moved": moved}
 
 
 def measure(real: bool) -> dict[str, Any]:
@@ -503,8 +478,6 @@ def measure(real: bool) -> dict[str, Any]:
         JSON-ready; ``reference`` has the seconds of both parts of the reference computation,
         ``reference_cpu`` the processor seconds, which other programs hardly change.
     """
-    import numpy as np
-
     from damunet_lite import devices
 
     plain_reference(rounds=1)  # imports, and memory asked for the first time, are not counted
@@ -516,25 +489,19 @@ def measure(real: bool) -> dict[str, Any]:
     clocks.append((time.perf_counter(), time.process_time()))
     if not (math.isfinite(trained["loss"]) and trained["moved"]):
         raise RuntimeError(f"training does not train: loss {trained['loss']}")
-    seconds, processor = np.diff(clocks, axis=0).T.tolist()
-    return {
-        **devices.describe(),
-        **trained,
-        "precision": devices.preferred_precision(),
-        "reference": dict(zip(PARTS, seconds, strict=True)),
-        "reference_cpu": dict(zip(PARTS, processor, strict=True)),
-    }
+    both = zip(("reference", "reference_cpu"), np.diff(clocks, axis=0).T.tolist(), strict=True)
+    seconds = {name: dict(zip(PARTS, parts, strict=True)) for name, parts in both}
+    precision = devices.preferred_precision()
+    return {**devices.describe(), **trained, "precision": precision, **seconds}
 
 
 def _measure_in_a_process(real: bool, limit: float = WORKER_LIMIT) -> dict[str, Any]:
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", MPLBACKEND="agg")
     command = [sys.executable, "-m", "damunet_book.preflight", "--measure"]
     command.append("real" if real else "drawn")
-    pipe = subprocess.PIPE
+    options = {"capture_output": True, "errors": "replace", "timeout": limit, "env": environment}
     try:
-        done = subprocess.run(
-            command, stdout=pipe, stderr=pipe, timeout=limit, env=environment, errors="replace"
-        )
+        done = subprocess.run(command, check=False, **options)
     except subprocess.TimeoutExpired:
         remedy = "close other programs and try again; on an old computer use Colab"
         return {"error": f"no end after {limit:g} seconds", "remedy": remedy}

@@ -65,7 +65,7 @@ def collect(results: Path) -> dict[str, Any]:
     if not rows:
         raise RecordError(f"{results} holds no record, wanted at least one of the real stack")
     means = gates.read_gates(results)
-    rows = [{**row, "gate": means[row["name"]]} if row["name"] in means else row for row in rows]
+    rows = [row | ({"gate": means[row["name"]]} if row["name"] in means else {}) for row in rows]
     speed = results / cost.SPEED_FILE
     seconds = json.loads(speed.read_text(encoding="utf-8")) if speed.exists() else None
     return {
@@ -94,15 +94,11 @@ def difference_table(
     """Paired differences in words, with the plain and the corrected interval."""
     plain = read.differences(runs, score, pairs)
     corrected = read.differences(runs, score, pairs, overlap=OVERLAP)
-    return pd.DataFrame(
-        {
-            "difference": plain.second + " - " + plain["first"],
-            "mean": plain["mean"].map("{:+.3f}".format),
-            "95\N{NO-BREAK SPACE}% interval": [_ends(pair) for pair in plain.itertuples()],
-            "corrected": [_ends(pair) for pair in corrected.itertuples()],
-            "folds": [read.folds_in_words(values.index) for values in plain["values"]],
-        }
-    )
+    table = pd.DataFrame({"difference": plain.second + " - " + plain["first"]})
+    table["mean"] = plain["mean"].map("{:+.3f}".format)
+    table["95\N{NO-BREAK SPACE}% interval"] = [_ends(pair) for pair in plain.itertuples()]
+    table["corrected"] = [_ends(pair) for pair in corrected.itertuples()]
+    return table.assign(folds=[read.folds_in_words(values.index) for values in plain["values"]])
 
 
 def _ends(pair: Any) -> str:
@@ -123,14 +119,10 @@ def missing(content: dict[str, Any]) -> dict[str, list[str]]:
 def report(content: dict[str, Any]) -> str:
     """All tables as Markdown."""
     runs, answers, texts = read.runs(content), read.baselines(content), [_HEAD]
-    price = read.costs(content)
-    price = pd.DataFrame(
-        {
-            "parameters": price.parameters.map("{:,}".format),
-            "GFLOP": price.gflop.map("{:.1f}".format),
-            "CPU seconds": price.seconds.map("{:.2f}".format),
-        }
-    )
+    price = read.costs(content)[["parameters", "gflop", "seconds"]].astype(object)
+    for column, form in {"parameters": "{:,}", "gflop": "{:.1f}", "seconds": "{:.2f}"}.items():
+        price[column] = price[column].map(form.format)
+    price = price.rename(columns={"gflop": "GFLOP", "seconds": "CPU seconds"})
     for title, width, parts, networks, pairs in TABLES:
         own = runs[runs.part.isin(parts) & (runs.base_filters == width)]
         table = score_table(own[own.network.isin(networks)], answers, networks)
@@ -158,12 +150,12 @@ def short(content: dict[str, Any]) -> str:
         if pair.first == "U-Net"
     }
     table["V_rand, more than U-Net"] = table.network.map(gains).fillna("")
-    columns = ["network", "V_rand", "Dice membrane", "V_rand, more than U-Net"]
+    table = table[["network", "V_rand", "Dice membrane", "V_rand, more than U-Net"]]
     complete = int((own.groupby("fold").network.nunique() == len(FOUR)).sum())
     seeds = own.seed.nunique()
     luck = "one seed" if seeds == 1 else f"{seeds} seeds, averaged within a fold"
     return (
-        f"{read.markdown(table[columns])}\n"
+        f"{read.markdown(table)}\n"
         f"Mean ± standard deviation over {complete} of 5 folds, 32 base filters, {luck}; in "
         "brackets the 95\N{NO-BREAK SPACE}% interval of the paired difference. Thresholds come "
         "from validation slices.\n"
@@ -180,11 +172,8 @@ def write_tables(content: dict[str, Any], out: Path) -> list[Path]:
     """
     columns = ["network", "change", "part", "base_filters", "fold", "seed", "precision"]
     table = read.runs(content)[[*columns, *SCORES, "best_step", "parameters", "seconds"]]
-    texts = {
-        "tables.md": report(content),
-        "short.md": short(content),
-        "runs.csv": table.to_csv(lineterminator="\n"),
-    }
+    texts = {"tables.md": report(content), "short.md": short(content)}
+    texts["runs.csv"] = table.to_csv(lineterminator="\n")
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8", newline="\n")
@@ -210,11 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--results", type=Path, default=RESULTS, metavar="DIR", help="folder of records")
     add("--out", type=Path, metavar="DIR", help="folder to write to (default: RESULTS/tables)")
     add("--speed", action="store_true", help="first measure the seconds for an image here")
-    for name, text in (
-        ("--worst", "predict the worst test slice of these run folders again, and keep the masks"),
-        ("--gates", "measure the attention gates of these run folders, and keep their means"),
-    ):
-        add(name, type=Path, nargs="+", default=[], metavar="RUN", help=f"first {text}")
+    runs: dict[str, Any] = dict(type=Path, nargs="+", default=[], metavar="RUN")
+    add("--worst", **runs, help="first predict the worst test slice of these run folders again")
+    add("--gates", **runs, help="first measure the attention gates of these run folders")
     given = parser.parse_args(arguments)
 
     def work():

@@ -19,21 +19,14 @@ def _parser() -> argparse.ArgumentParser:
         description="Write student, instructor and blank notebooks, slides, run sheets and an "
         "offline bundle from the chapters of a copy of the repository.",
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder for the material")
-    text = "another copy of the repository than this one"
-    parser.add_argument("--checkout", type=Path, default=ROOT, help=text)
-    text = (
-        "put all packages for this platform and Python into the bundle (hundreds of MB): "
-        "fetched with pip, or those of FOLDER"
-    )
-    parser.add_argument(
-        "--wheels", type=Path, nargs="?", const=True, default=False, metavar="FOLDER", help=text
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="replace what was changed by hand, too"
-    )
-    text = "when a day starts, for the run sheets (default: 0:00)"
-    parser.add_argument("--start", metavar="H:MM", help=text)
+    add = parser.add_argument
+    add("folder", type=Path, metavar="DIR", help="folder for the material")
+    add("--checkout", type=Path, default=ROOT, help="another copy of the repository than this one")
+    add("--force", action="store_true", help="replace what was changed by hand, too")
+    add("--start", metavar="H:MM", help="when a day starts, for the run sheets (default: 0:00)")
+    text = "put all packages for this platform and Python into the bundle (hundreds of MB): "
+    text += "fetched with pip, or those of FOLDER"
+    add("--wheels", type=Path, nargs="?", const=True, default=False, metavar="FOLDER", help=text)
     return parser
 
 

@@ -131,10 +131,9 @@ def copy_packages(checkout: Path, folder: Path) -> str:
     folder.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(checkout / name, folder)
+    compiled = shutil.ignore_patterns("__pycache__")
     for name in PACKAGES:
-        shutil.copytree(
-            checkout / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(checkout / name, folder / name, ignore=compiled)
     networks = ", ".join(sorted(path.name for path in folder.rglob("*.npz"))) or "none"
     return f"{_megabytes(folder):.1f} MB; trained networks in it: {networks}"
 
@@ -186,9 +185,8 @@ def _pip(*words: str) -> None:
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         said = (errors or done.stderr.splitlines() or ["no message"])[0]
-        raise WorkshopError(
-            f"pip {words[0]} failed: {said[:300]}. Check the network, or leave --wheels out"
-        )
+        remedy = "Check the network, or leave --wheels out"
+        raise WorkshopError(f"pip {words[0]} failed: {said[:300]}. {remedy}")
 
 
 def _zip(folder: Path, target: Path) -> None:

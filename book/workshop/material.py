@@ -105,12 +105,8 @@ def _move_in(written: Path, folder: Path, force: bool) -> None:
         last = {}
     paths = sorted(path for path in written.rglob("*") if path.is_file())
     new = {path.relative_to(written).as_posix(): pooch.file_hash(str(path)) for path in paths}
-    changed = [
-        name
-        for name, digest in new.items()
-        if (folder / name).exists()
-        and pooch.file_hash(str(folder / name)) not in (digest, last.get(name))
-    ]
+    there = {name: pooch.file_hash(str(folder / name)) for name in new if (folder / name).exists()}
+    changed = [name for name, hash in there.items() if hash not in (new[name], last.get(name))]
     if changed and not force:
         raise WorkshopError(
             f"{folder} holds what was changed since it was written and would be replaced "

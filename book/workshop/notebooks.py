@@ -65,12 +65,9 @@ def instructor(chapter: Chapter) -> NotebookNode:
         info = role(cell)
         if info.get("role") == "task":
             exercise = exercises[info["exercise"]]
-            cells.append(
-                new_markdown_cell(
-                    f"> **Instructor, exercise {exercise.number}, {exercise.minutes} minutes.** "
-                    f"{exercise.instructor or 'No note yet.'}"
-                )
-            )
+            title = f"Instructor, exercise {exercise.number}, {exercise.minutes} minutes."
+            note = f"> **{title}** {exercise.instructor or 'No note yet.'}"
+            cells.append(new_markdown_cell(note))
         if info.get("role") == "solution":
             cell.metadata = NotebookNode(damunet=info)
         cells.append(cell)
@@ -108,11 +105,7 @@ def blank(chapter: Chapter) -> NotebookNode:
     return notebook
 
 
-KINDS: dict[str, Callable[[Chapter], NotebookNode]] = {
-    "student": student,
-    "instructor": instructor,
-    "blank": blank,
-}
+KINDS: dict[str, Callable] = {"student": student, "instructor": instructor, "blank": blank}
 
 
 def write_all(
@@ -174,12 +167,8 @@ def _imports(source: str) -> str:
     import numpy as np
     stack = load()
     """
-    kept = [
-        node
-        for node in ast.parse(source).body
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        or ast.unparse(node).startswith(("stack = ", "stack, ", "plots.use_style"))
-    ]
+    set_up = ("import ", "from ", "stack = ", "stack, ", "plots.use_style")
+    kept = [node for node in ast.parse(source).body if ast.unparse(node).startswith(set_up)]
     return "\n".join(filter(None, (ast.get_source_segment(source, node) for node in kept)))
 
 

@@ -133,10 +133,8 @@ def _plan_day(form: Format, day: int, chapters: Sequence[Chapter]) -> tuple[Item
     chosen: set[str] = set()
     alone = _total(_with_breaks(_items(form, day, chapters, chosen), form))
     if alone > form.minutes:
-        raise ValueError(
-            f"{form.name}, day {day + 1}: chapters {[c.number for c in chapters]} alone take "
-            f"{alone} minutes of {form.minutes}"
-        )
+        taken = f"chapters {[c.number for c in chapters]} alone take {alone} minutes"
+        raise ValueError(f"{form.name}, day {day + 1}: {taken} of {form.minutes}")
     ranks = zip_longest(*(chapter.exercises for chapter in chapters))
     for exercise in filter(None, chain.from_iterable(ranks)):
         trial = chosen | {exercise.key}
@@ -154,16 +152,12 @@ def _items(form: Format, day: int, chapters: Sequence[Chapter], chosen: set[str]
         how = "" if number in form.taught else ", told from the slides"
         title = f"Chapter {number}, {chapter.title}{how}"
         running = max(LEAST_RUN, chapter.minutes_run)
-        items += [
-            Item("teach", title, _teaching(form, chapter), number),
-            Item("run", "Everyone runs the notebook", running, number),
-            *(
-                Item("exercise", exercise.title, exercise.minutes, number, exercise)
-                for exercise in chapter.exercises
-                if exercise.key in chosen
-            ),
-            Item("checkpoint", f"The room meets: chapter {number}", CHECKPOINT, number),
-        ]
+        items.append(Item("teach", title, _teaching(form, chapter), number))
+        items.append(Item("run", "Everyone runs the notebook", running, number))
+        for one in chapter.exercises:
+            if one.key in chosen:
+                items.append(Item("exercise", one.title, one.minutes, number, one))
+        items.append(Item("checkpoint", f"The room meets: chapter {number}", CHECKPOINT, number))
     if day == form.days - 1:
         items.append(Item("survey", "Survey after, and where to go from here", SURVEY))
     return items
@@ -282,9 +276,8 @@ def clock(minutes: int) -> str:
 def _timetable(day: Sequence[Item], start: int) -> list[tuple[str, str, Item]]:
     """When each item begins and ends."""
     ends = [start + end for end in accumulate(item.minutes for item in day)]
-    return [
-        (clock(end - item.minutes), clock(end), item) for end, item in zip(ends, day, strict=True)
-    ]
+    pairs = zip(ends, day, strict=True)
+    return [(clock(end - item.minutes), clock(end), item) for end, item in pairs]
 
 
 def _paces(sheet: Sheet, slides: Mapping[int, int]) -> list[tuple[int, str, str]]:

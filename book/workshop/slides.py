@@ -25,6 +25,7 @@ FULL, LEAD, FIGURE = 18, 4, 14
 LEAST_ALONE = 3
 """Lines of output that say something without the code that printed them."""
 BESIDE_A_FIGURE = 4
+ADDED = ("body", "notes", "lines")
 MATHJAX = "mathjax/tex-svg.js"
 FIGURE_FORM = Markup(
     '<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption></figure>'
@@ -73,10 +74,8 @@ def make_slides(chapter: Chapter) -> list[Slide]:
     """
     slides = _before_the_exercises(chapter)
     for exercise in chapter.exercises:
-        kind = f"Exercise, {exercise.minutes} minutes"
-        slides.append(
-            Slide(exercise.title, render(exercise.task), render(exercise.instructor), kind)
-        )
+        task, note = render(exercise.task), render(exercise.instructor)
+        slides.append(Slide(exercise.title, task, note, f"Exercise, {exercise.minutes} minutes"))
     for number, question in enumerate(chapter.questions, start=1):
         title = f"Question {number}"
         slides.append(Slide(title, render(question.text), render(question.answer), "Hands up"))
@@ -107,10 +106,7 @@ def write_slides(chapters: Iterable[Chapter], folder: Path) -> list[Path]:
     chapters = list(chapters)
     folder.mkdir(parents=True, exist_ok=True)
     _copy_mathjax(folder)
-    pages = {
-        chapter.slug: to_html(f"{chapter.number}. {chapter.title}", make_slides(chapter))
-        for chapter in chapters
-    }
+    pages = {c.slug: to_html(f"{c.number}. {c.title}", make_slides(c)) for c in chapters}
     pages["index"] = fill("index.html", title="Slides", chapters=chapters, mathjax=None)
     for name, page in pages.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
@@ -158,13 +154,8 @@ def _before_the_exercises(chapter: Chapter) -> list[Slide]:
     for piece in _lesson(chapter):
         if _share_a_slide(slides[-1], piece):
             last = slides.pop()
-            piece = replace(
-                piece,
-                body=last.body + piece.body,
-                notes=last.notes + piece.notes,
-                lines=last.lines + piece.lines,
-                code_only=last.code_only and piece.code_only,
-            )
+            joined = {name: getattr(last, name) + getattr(piece, name) for name in ADDED}
+            piece = replace(piece, **joined, code_only=last.code_only and piece.code_only)
         slides.append(piece)
     return slides
 
