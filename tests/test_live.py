@@ -315,14 +315,9 @@ def neck_choices(rng):
     state = {"shape": figure.shape, "labels": figure.labels.ravel(), "which": figure.which}
     state["scores"] = figure.scores
     truth = metrics.label_cells(figure.truth == 0)
-    steps = [
-        (1, 0),
-        (10, 0),
-        (1, 6),
-        (10, 6),
-        *zip(*rng.integers([[1], [0]], [[11], [7]], (2, 50))),
-    ]
-    for threshold, neck in np.round(0.05 * np.array(steps), 2).tolist():
+    corners = [(1, 0), (10, 0), (1, 6), (10, 6)]
+    steps = np.concatenate([corners, rng.integers((1, 0), (11, 7), (50, 2))])
+    for threshold, neck in np.round(0.05 * steps, 2).tolist():
         labels = cells.segment_cells(figure.probability / 255, threshold, neck)
         scores = cells.score_cells(truth, labels)
         wanted = {"cells": labels.ravel(), "number": labels.max(), "rand": scores["v_rand"]}

@@ -499,7 +499,12 @@ def _measure_in_a_process(real: bool, limit: float = WORKER_LIMIT) -> dict[str, 
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", MPLBACKEND="agg")
     command = [sys.executable, "-m", "damunet_book.preflight", "--measure"]
     command.append("real" if real else "drawn")
-    options = {"capture_output": True, "errors": "replace", "timeout": limit, "env": environment}
+    options: Any = {
+        "capture_output": True,
+        "errors": "replace",
+        "timeout": limit,
+        "env": environment,
+    }
     try:
         done = subprocess.run(command, check=False, **options)
     except subprocess.TimeoutExpired:
