@@ -14,8 +14,9 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from building import without_networks
 
-from book.tools.build import ROOT, book_pages, without_networks
+from book.tools.build import ROOT, book_pages
 from book.tools.notebook_rules import cell_fault, notebook_faults
 from book.tools.set_address import configured_address, split_address
 

@@ -15,9 +15,10 @@ from urllib.request import url2pathname
 import numpy as np
 import pytest
 from benchmarks import pages as benchmark
+from building import serve
 from damunet_book import live
 
-from book.tools.browser import Browser, missing, serve
+from book.tools.browser import Browser, missing
 from book.tools.build import book_pages
 from damunet_lite import metrics
 
@@ -62,10 +63,14 @@ def anchors_of(path: Path) -> set[str]:
     return {tag["id"] for tag in soup.find_all(id=True)}.union(named)
 
 
+LINKS = "return [...document.querySelectorAll('a[href]')].map((link) => link.href)"
+ANCHORS = "return [...document.querySelectorAll('[id], a[name]')].flatMap((e) => [e.id, e.name])"
+
+
 def broken_links(browser, path: Path) -> list[str]:
     """Links of the page that is open (from disk) which lead nowhere."""
     found = []
-    for link in browser.links():
+    for link in browser.run(LINKS):
         parts = urlsplit(link)
         if parts.scheme != "file":
             continue
@@ -73,7 +78,7 @@ def broken_links(browser, path: Path) -> list[str]:
         if not target.is_file():
             found.append(f"broken link: {link}")
         elif anchor:
-            known = browser.anchors() if target == path else anchors_of(target)
+            known = browser.run(ANCHORS) if target == path else anchors_of(target)
             if anchor not in known:
                 found.append(f"no such anchor: {link}")
     return found
