@@ -307,12 +307,13 @@ def _run_tests(tests: list[str], copy: Path, marked: str) -> None:
         os._exit(1)
 
 
-def _load(files: list[Path]) -> None:
-    """Load the libraries that the tests need, and nothing of the project."""
+def _load(files: set[Path]) -> None:
+    """Load the libraries that the tests of these files need, and nothing of the project."""
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1", MPLBACKEND="agg")
     names = ["nbval.plugin", "pytest", "scipy.ndimage", "PIL.Image"]
-    if any("keras" in file.read_text(encoding="utf-8") for file in files):
-        names.append("keras")
+    tests = {ROOT / test for file in files for test in tests_of(file)}
+    if any("keras" in test.read_text(encoding="utf-8") for test in tests if test.is_file()):
+        names += ["keras", "h5py"]
     for name in names:
         importlib.import_module(name)
 
@@ -353,7 +354,7 @@ def main() -> int:
     if given.extra:
         mutants = [one for one in extra() if not given.files or one.file in files]
     survivors = 0
-    _load(files)
+    _load({mutant.file for mutant in mutants})
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / "copy"
         shutil.copytree(

@@ -23,7 +23,7 @@ EMPTY = np.zeros((1, 2, 2))
 
 def scores_of(truth, proposal):
     """The six segmentation scores of labels, as a dict."""
-    return vars(metrics.segmentation_score(truth, proposal))
+    return metrics.segmentation_score(truth, proposal)._asdict()
 
 
 def slice_scores(truth, probability, thresholds, thin=True):
