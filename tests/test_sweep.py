@@ -12,7 +12,7 @@ from damunet_lite import synthetic, training
 from damunet_lite.config import TrainConfig
 
 SMALL = {"network": "unet", "network_options": {"base_filters": 2, "depth": 1}, "fold": 1}
-SMALL |= {"data": "synthetic", "steps": 2, "crop": 32, "batch_size": 1, "evaluate_every": 1}
+SMALL |= {"data": "synthetic", "steps": 2, "crop": 32, "batch_size": 1, "evaluate_every": 2}
 SMALL["tta"] = False
 
 
