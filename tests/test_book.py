@@ -48,7 +48,7 @@ def test_every_chapter_is_in_the_toc_in_the_order_of_its_number():
 
 def test_the_first_pages_say_how_long_the_book_is():
     numbers = {14: "Fourteen", 15: "Fifteen"} | dict(
-        enumerate("five six seven eight nine ten eleven twelve".split(), start=5)
+        enumerate(["five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], start=5)
     )
     notebooks = [read_notebook(path) for path in CHAPTERS]
     read = [notebook["metadata"]["damunet"]["minutes_read"] for notebook in notebooks]
