@@ -147,6 +147,7 @@ def _mock_networks(app, config):
     sys.meta_path.insert(0, MockFinder(config.autodoc_mock_imports))
     keras = importlib.import_module("keras")
     # A mocked decorator would hide the members of the classes that it decorates.
+    keras.Model = type("Model", (), {})  # may stand beside None in an annotation
     keras.saving = SimpleNamespace(register_keras_serializable=lambda **_: lambda cls: cls)
 
 
