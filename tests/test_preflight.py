@@ -98,6 +98,11 @@ def test_extras_and_other_platforms_are_not_asked_for():
     assert preflight.check_packages(lines).status == "ok"
 
 
+def test_a_version_before_its_release_counts(monkeypatch):
+    monkeypatch.setattr(preflight, "_version", lambda name: "3.0rc1")
+    assert preflight.check_packages(["numpy>=2"]).status == "ok"
+
+
 def test_before_the_long_wait_somebody_says_so(monkeypatch):
     said = []
 
