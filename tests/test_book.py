@@ -63,6 +63,18 @@ def test_the_first_pages_say_how_long_the_book_is():
     )
 
 
+def test_the_readme_gives_the_result_that_the_table_has():
+    table = (ROOT / "book/results/tables/short.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    result = " ".join(re.search(r"\*\*Result:.*?\n\n", readme, re.DOTALL)[0].split())
+    scores = dict(re.findall(r"^\| ([^|]+) \| (0\.\d+)", table, re.MULTILINE))
+    told = re.findall(r"([\w-]*U-Net|DAMU-Net|all cell)(?: reaches V_rand|:)? (0\.\d+)", result)
+    assert len(told) == 5
+    assert [scores[name] for name, _ in told] == [score for _, score in told]
+    low, high = zip(*re.findall(r"\((-?[\d.]+) to \+?(-?[\d.]+)\)", table), strict=True)
+    assert max(map(float, low)) < 0 < min(map(float, high)), "the second sentence is not true"
+
+
 def test_every_text_of_the_book_is_in_the_toc():
     texts = {
         path.relative_to(ROOT).with_suffix("").as_posix()
