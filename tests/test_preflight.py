@@ -134,6 +134,14 @@ def test_a_full_disk_is_told_from_a_folder_of_somebody_else(monkeypatch, tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("check", "least", "good"), [(preflight.check_memory, 1.5, 4), (preflight.check_disk, 0.2, 2)]
+)
+def test_gigabytes_that_are_wanted(check, least, good):
+    found = [check(free).status for free in (least - 0.01, least, good - 0.01, good)]
+    assert found == ["failed", "note", "note", "ok"]
+
+
+@pytest.mark.parametrize(
     ("limit", "used", "cached", "free"),
     [
         (3 * 2**30, 2**30, 2**29, 2.5),  # what only caches files is given up on demand
