@@ -131,7 +131,7 @@ def test_folder_of_a_run(finished):
     assert set(record["baselines"]) == {"all cell", "all membrane"}
     origin = json.loads((folder / "config.json").read_text())
     assert {key: record[key] for key in origin} == origin
-    assert training.read_config(folder) == CONFIG
+    assert runs.read_config(folder) == CONFIG
     assert {"python", "keras", "numpy", "device", "backend"} <= set(origin["environment"])
 
 
@@ -370,7 +370,7 @@ def test_folder_with_other_files(tmp_path):
 def test_folder_with_an_unreadable_configuration(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(RunError, match="config.json cannot be read"):
-        training.read_config(tmp_path)
+        runs.read_config(tmp_path)
     with pytest.raises(RunError, match="config.json cannot be read"):
         runs.open_folder(tmp_path, CONFIG, {"stack": ""})
     assert (tmp_path / "config.json").read_text() == text
@@ -382,7 +382,7 @@ def test_folder_that_is_a_file(tmp_path, name):
     with pytest.raises(RunError, match="cannot write .*choose a folder"):
         train(CONFIG, tmp_path / name)
     with pytest.raises(RunError, match="is not a run folder: config.json is missing"):
-        training.read_config(tmp_path / name)
+        runs.read_config(tmp_path / name)
     assert (tmp_path / "file").read_text() == "precious"
 
 
