@@ -71,6 +71,24 @@ def test_without_packages_nothing_is_trained(monkeypatch):
     assert report.chapters == ()
 
 
+def test_the_real_stack_is_trained_on_where_it_is_whole(good_machine, monkeypatch, capsys):
+    asked = []
+
+    def measure(real):
+        asked.append(real)
+        return dict(MEASURED)
+
+    monkeypatch.setattr(preflight, "_measure_in_a_process", measure)
+    for status in ("ok", "failed"):
+        stand_in(monkeypatch, "data", status)
+        preflight.run()
+    monkeypatch.setattr(preflight, "measure", measure)
+    for words in ("real", "drawn"):
+        assert preflight.main(["--measure", words]) == 0
+    assert asked == [True, False, True, False]
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == MEASURED
+
+
 def test_in_a_notebook_the_last_line_shows_the_report():
     report = preflight.Report((preflight.Check("disk", "ok", "9 GB"),), (), 2.0)
     assert repr(report) == "ok      disk            9 GB\n\nReady. (2 seconds)"

@@ -62,7 +62,7 @@ def test_book_and_colab_versions_lie_inside_the_package_bounds(name):
 
 def test_colab_installs_nothing_but_the_package():
     # What Colab's list does not name comes with the packages that it does name.
-    assert set(DEPENDENCIES) - set(COLAB_PINS) <= {"packaging", "tifffile", "traitlets", "wrapt"}
+    assert set(DEPENDENCIES) - set(COLAB_PINS) <= {"networkx", "packaging", "tifffile"}
 
 
 def test_keras_release_that_misroutes_metrics_is_refused():
