@@ -25,6 +25,9 @@ MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*")
 # What holds words that a reader sees; raw HTML and formulas do not.
 SHOWN = (nodes.paragraph, nodes.title, nodes.literal_block, nodes.term, nodes.caption)
 
+PARENTS = (("keras", "Model"), ("keras.layers", "Layer"), ("keras.layers", "BatchNormalization"))
+PARENTS += (("keras.losses", "Loss"), ("keras.utils", "PyDataset"))
+
 
 def _copy_mathjax(target: Path):
     package = importlib.import_module("sphinx-mathjax-offline")
@@ -72,7 +75,7 @@ def texts_of_sections(doctree: nodes.document) -> dict[str, str]:
     >>> inner = nodes.section("", nodes.paragraph("", "below"), ids=["two"])
     >>> raw = nodes.raw("", "<b>", format="html")
     >>> outer = nodes.section("", nodes.title("", "A title"), raw, inner, ids=["one"])
-    >>> texts_of_sections(nodes.container("", "", outer))
+    >>> texts_of_sections(nodes.container("", outer))
     {'one': 'A title', 'two': 'below'}
     """
     found: dict[str, str] = {}
@@ -146,8 +149,10 @@ def _mock_networks(app, config):
     # autodoc mocks while it imports; it looks at base classes later, and would then import Keras.
     sys.meta_path.insert(0, MockFinder(config.autodoc_mock_imports))
     keras = importlib.import_module("keras")
+    # Children of a mocked class would seem to take anything, and a mock stands beside no None.
+    for place, name in PARENTS:
+        setattr(importlib.import_module(place), name, type(name, (), {}))
     # A mocked decorator would hide the members of the classes that it decorates.
-    keras.Model = type("Model", (), {})  # may stand beside None in an annotation
     keras.saving = SimpleNamespace(register_keras_serializable=lambda **_: lambda cls: cls)
 
 
