@@ -173,7 +173,7 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
 
     Raises
     ------
-    damunet_lite.training.RunError
+    damunet_lite.runs.RunError
         If the folder is no finished run, or the file cannot be written.
     FileExistsError
         If the file is there already and may not be replaced.
