@@ -224,7 +224,7 @@ class TverskyLoss(keras.losses.Loss):
     """
 
     #: What a file keeps beside name and reduction.
-    options = ("fn_weight", "fp_weight", "smooth", "pooling")
+    options: tuple[str, ...] = ("fn_weight", "fp_weight", "smooth", "pooling")
 
     def __init__(
         self,

@@ -135,8 +135,8 @@ def main_output(outputs):
     if isinstance(outputs, (list, tuple)) and len(outputs) == 1:
         return outputs[0]
     if _nested(outputs):
-        wanted = "one output, or a dict with 'main'"
-        raise ValueError(f"model returns {len(outputs)} outputs, wanted {wanted}")
+        got = list(outputs) if isinstance(outputs, dict) else f"{len(outputs)} outputs"
+        raise ValueError(f"model returns {got}, wanted one output, or a dict with 'main'")
     return outputs
 
 
