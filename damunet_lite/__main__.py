@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import sys
 import tempfile
 import warnings
@@ -18,13 +19,24 @@ from pathlib import Path
 from typing import Any
 
 from damunet_lite import __version__
-from damunet_lite.config import ATTENTIONS, NETWORK_OPTIONS, TrainConfig
+from damunet_lite.config import ATTENTIONS, NETWORK_OPTIONS, STACKS, TrainConfig
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-TABLE_HEAD = f"{'':24}{'V_rand':>8}{'V_info':>8}{'Dice':>8}{'Dice':>8}{'accu-':>8}\n" + (
-    f"{'':24}{'':8}{'':8}{'membr.':>8}{'cell':>8}{'racy':>8}"
+COLUMNS = ("v_rand", "v_info", "dice_membrane", "dice_cell", "accuracy")
+MODEL = "run folder, .keras or .npz file, or name of a pretrained network: tiny is in the package"
+
+#: Images of more pixels are predicted in tiles: as a whole they would take more than 1 GB.
+LARGEST_WHOLE = 1024 * 1024
+TILE, OVERLAP = 512, 0.25
+
+DOUBT = (
+    "{:.1%} of the answer is membrane, where tissue has {:.0%} to {:.0%}. Membranes have to be "
+    "darker than cells (else --invert), the contrast full (else --stretch), cells some 20 to 100 "
+    "pixels wide; or the network knows no such tissue"
 )
+#: Share of membrane that an answer for tissue can have; that of the ISBI 2012 stack is 0.22.
+MEMBRANE_SHARE = 0.1, 0.45
 
 # ------------------------------------------------------------------ the words of the command line
 
@@ -51,25 +63,27 @@ def _data_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
+def _own_images(command: argparse.ArgumentParser) -> None:
+    for name, text in (("images", "your own images"), ("masks", "their masks, of the same names")):
+        text += ": files, folders or patterns"
+        command.add_argument(f"--{name}", nargs="+", metavar="PATH", help=text)
+    text = "what is bright in the masks; or labels: numbered cells"
+    command.add_argument("--mask-is", choices=("membrane", "cell", "labels"), help=text)
+
+
 def _train_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("network", choices=tuple(NETWORK_OPTIONS))
-    command.add_argument(
-        "--folder",
-        type=Path,
-        help="run folder (default: runs/NETWORK-foldF-seedS, with a short code after it if any "
-        "other setting is not the default)",
-    )
+    text = "run folder (default: runs/NETWORK-foldF-seedS, and a code if other settings differ)"
+    command.add_argument("--folder", type=Path, help=text)
     command.add_argument("--quiet", action="store_true", help="no progress bar")
+    _own_images(command)
+    text = f"train on from there, on the same kind of network: {MODEL}"
+    command.add_argument("--from", dest="start", metavar="MODEL", help=text)
     only_given: dict[str, Any] = {"default": argparse.SUPPRESS}
-    command.add_argument(
-        "--attention",
-        choices=ATTENTIONS[1:],
-        help="attention on the skip connections (default: none in unet, else gate)",
-        **only_given,
-    )
-    command.add_argument(
-        "--base-filters", type=int, help="channels of level 1 (default: 32)", **only_given
-    )
+    text = "attention on the skip connections (default: none in unet, else gate)"
+    command.add_argument("--attention", choices=ATTENTIONS[1:], help=text, **only_given)
+    text = "channels of level 1 (default: 32, or as in MODEL)"
+    command.add_argument("--base-filters", type=int, help=text, **only_given)
     for field in dataclasses.fields(TrainConfig)[1:]:
         command.add_argument(f"--{field.name.replace('_', '-')}", **_words(field), **only_given)
 
@@ -80,36 +94,36 @@ def _words(field: dataclasses.Field) -> dict[str, Any]:
     words: dict[str, Any] = {"help": field.metadata["help"] + shown}
     if field.type in (bool, bool | None):
         return {**words, "action": argparse.BooleanOptionalAction}
-    kinds: dict[Any, type] = {str: str, float: float, int: int, int | None: int}
-    if field.type in kinds:
-        choices = field.metadata.get("choices")
-        return {**words, "type": kinds[field.type], "choices": choices}
-    return {**words, "type": json.loads, "metavar": "JSON"}
+    if field.type not in (str, float, int, int | None):
+        return {**words, "type": json.loads, "metavar": "JSON"}
+    kind = int if field.type == int | None else field.type
+    return {**words, "type": kind, "choices": field.metadata.get("choices")}
 
 
 def _evaluate_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", type=Path, metavar="RUN", help="run folder")
-    command.add_argument(
-        "--tta",
-        action=argparse.BooleanOptionalAction,
-        help="average over 8 flips and rotations (default: as in the run)",
-    )
+    command.add_argument("model", help=f"{MODEL}; without --images a run folder")
+    _own_images(command)
+    text = "average over 8 flips and rotations (default: as in the run)"
+    command.add_argument("--tta", action=argparse.BooleanOptionalAction, help=text)
     command.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
 def _predict_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "model",
-        help="a run folder, a .keras or .npz file, or the name of a pretrained network: "
-        "tiny comes with the package",
-    )
-    command.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    command.add_argument("model", help=MODEL)
+    command.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders, globs")
     command.add_argument("--out", type=Path, help="folder for the results (default: beside IMAGE)")
-    command.add_argument(
-        "--tile", type=int, help="side of a tile in pixels, a multiple of 16, for large images"
-    )
-    command.add_argument("--tta", action="store_true", help="average over 8 flips and rotations")
-    command.add_argument("--force", action="store_true", help="overwrite results that exist")
+    text = f"side of a tile in pixels, a multiple of 16 (default: {TILE} for large images)"
+    command.add_argument("--tile", type=int, help=text)
+    text = "side of a pixel in nanometres, for areas (default: as the file says)"
+    command.add_argument("--pixel-nm", type=float, help=text)
+    for name, text in {
+        "cells": "write cells too: NAME_cells.tif (numbered), NAME_cells.csv, NAME_cells.png",
+        "invert": "turn black and white first: membranes have to be dark",
+        "stretch": "stretch the contrast first: all but 1 %% at either end fills the range",
+        "tta": "average over 8 flips and rotations",
+        "force": "overwrite results that exist",
+    }.items():
+        command.add_argument(f"--{name}", action="store_true", help=text)
 
 
 # ------------------------------------------------------------------ data, train, evaluate
@@ -130,10 +144,8 @@ def _data(arguments: argparse.Namespace) -> None:
         print(json.dumps(found))
         return
     for name, value in found.items():
-        shown = f"{value:.4f}" if isinstance(value, float) else value
-        if value is None:
-            shown = "not known: the masks of this part are not public"
-        print(f"{name.replace('_', ' '):20}{shown}")
+        known = "not known: the masks of this part are not public" if value is None else value
+        print(f"{name.replace('_', ' '):20}{known:.4f}" if isinstance(value, float) else known)
     print(f"{'source':20}{stack.source}")
 
 
@@ -141,51 +153,81 @@ def _train(arguments: argparse.Namespace) -> None:
     """Train a network, or go on with a run that was interrupted.
 
     Trains one of the four networks, or the published listing, and scores it on its test block.
-    The same command again goes on where the run stopped.
+    The same command again goes on where the run stopped. With --images and --masks it learns
+    from your own images; --from starts at a trained network instead of at random.
     """
-    given = vars(arguments)
+    given, training, stack = vars(arguments), _training(), _own_stack(arguments)
+    start = _network(arguments.start) if arguments.start else None
     options = {k: given[k] for k in ("attention", "base_filters") if k in given}
     settings = {k: given[k] for k in TrainConfig.__dataclass_fields__ if k in given}
+    if start is not None:
+        options.setdefault("base_filters", start.weights[0].shape[-1])
     if options:
         settings["network_options"] = {**settings.get("network_options", {}), **options}
+    if stack is not None:
+        last = len(training.folds(len(stack))) - 1
+        settings = {"data": stack.name, "fold": min(TrainConfig.fold, last), **settings}
     config = TrainConfig(**settings)
-    training = _training()
-    stack = training.load_stack(config.data)
-    folder = training.train(config, stack, arguments.folder, progress=not arguments.quiet)
+    stack = stack or training.load_stack(config.data)
+    folder = training.train(config, stack, arguments.folder, not arguments.quiet, start)
     record = json.loads((folder / training.METRICS_FILE).read_text(encoding="utf-8"))
-    _print_scores(record, config)
+    _print_scores(record, f"{config.network}, fold {config.fold}")
     print(f"\n{folder}: best.keras, metrics.json, history.csv, contact_sheet.png")
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    """Score a trained network on the test block of its run.
+    """Score a trained network on the test block of its run, or on your own images.
 
     Scores RUN/best.keras again: thresholds from the validation slices, scores of the test slices
-    beside the trivial baselines.
+    beside the trivial baselines. With --images and --masks, any network on any labelled images;
+    unless they are those of the run, every one is scored, at a threshold of 0.5.
     """
     training = _training()
-    from damunet_lite.data import folds
-
-    config = training.read_config(arguments.folder)
-    network = training.load_network(arguments.folder)
-    stack = training.load_stack(config.data)
-    tta = config.tta if arguments.tta is None else arguments.tta
-    record = training.evaluate(network, stack, folds(len(stack))[config.fold], tta)
+    stack, fold, tta, name = _own_stack(arguments), None, arguments.tta, arguments.model
+    if stack is None or (Path(arguments.model) / "config.json").is_file():
+        config, origin = training.runs.read_origin(arguments.model)
+        tta = config.tta if tta is None else tta
+        if stack is None and config.data not in STACKS:
+            raise ValueError(f"--images is missing: this run learnt from {config.data!r}")
+        if stack is None or origin.get("stack") == training.runs.identity(stack):
+            stack = training.load_stack(config.data) if stack is None else stack
+            fold, name = (
+                training.folds(len(stack))[config.fold],
+                f"{config.network}, fold {config.fold}",
+            )
+    record = training.evaluate(_network(arguments.model), stack, fold, bool(tta))
     if arguments.json:
         print(json.dumps(record))
     else:
-        _print_scores(record, config)
+        _print_scores(record, name)
 
 
-def _print_scores(record: dict[str, Any], config: TrainConfig) -> None:
-    columns = ("v_rand", "v_info", "dice_membrane", "dice_cell", "accuracy")
-    print(TABLE_HEAD)
-    rows = {**record["baselines"], f"{config.network}, fold {config.fold}": record["test"]}
-    for name, row in rows.items():
-        print(f"{name:24}" + "".join(f"{row[column]:8.3f}" for column in columns))
+def _own_stack(arguments: argparse.Namespace) -> Any:
+    """The stack of --images and --masks; None without them."""
+    from damunet_lite import data
+
+    if bool(arguments.images) != bool(arguments.masks):
+        missing = "masks" if arguments.images else "images"
+        raise ValueError(f"--{missing} is missing, wanted both --images and --masks")
+    if not arguments.images:
+        return None
+    with _notes():
+        return data.read_stack(arguments.images, arguments.masks, arguments.mask_is)
+
+
+def _print_scores(record: dict[str, Any], name: str) -> None:
+    print(f"{'':24}{'V_rand':>8}{'V_info':>8}{'Dice':>8}{'Dice':>8}{'accu-':>8}")
+    print(f"{'':24}{'':8}{'':8}{'membr.':>8}{'cell':>8}{'racy':>8}")
+    rows = {**record["baselines"], name: record["test"]}
+    rows["the same, cut into cells"] = {
+        key.removeprefix("cells_"): value for key, value in record["test"].items() if "cells" in key
+    }
+    for row_name, row in rows.items():
+        print(f"{row_name:24}" + "".join(f"{row[key]:8.3f}" for key in COLUMNS if key in row))
     slices, thresholds = record["test_slices"], record["thresholds"]
+    chosen = "chosen on validation slices" if "validation" in record else "not chosen on any slice"
     print(
-        f"test slices {slices[0]} to {slices[-1]}; cell thresholds chosen on validation slices: "
+        f"test slices {slices[0]} to {slices[-1]}; cell thresholds {chosen}: "
         f"V_rand {thresholds['v_rand']:.1f}, V_info {thresholds['v_info']:.1f}; pixel scores at 0.5"
     )
 
@@ -220,52 +262,14 @@ def _held_back_stderr() -> Iterator[None]:
             os.close(kept)
 
 
-# ------------------------------------------------------------------ predict
-
-
-def _predict(arguments: argparse.Namespace) -> None:
-    """Find the membranes in your own images.
-
-    Writes NAME_membrane.png (probability of membrane, 0 to 255) for each image: a file with one
-    grey image of any size, TIFF, PNG or another common format. A file that exists is never
-    overwritten without --force.
-    """
-    import numpy as np
-    from PIL import Image
-
-    jobs = _plan(arguments)
-    network = _network(arguments.model)
-    from damunet_lite import inference
-
-    for path, target in jobs:
-        image, notes = _read(path)
-        probability = inference.predict(
-            network, image, tile=arguments.tile, tta=arguments.tta, batch_size=1
-        )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.round(probability * 255).astype(np.uint8)).save(target)
-        print(f"{path} -> {target} (membrane: {100 * (probability > 0.5).mean():.1f} % of pixels)")
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
-
-
-def _plan(arguments: argparse.Namespace) -> list[tuple[Path, Path]]:
-    """Images with the files to write, all looked at before the first is written."""
-    if arguments.out is not None and arguments.out.is_file():
-        raise ValueError(f"--out is the file {arguments.out}, wanted a folder")
-    jobs = {}
-    for path in arguments.images:
-        _read(path)
-        target = (arguments.out or path.parent) / f"{path.stem}_membrane.png"
-        if target.exists() and not arguments.force:
-            raise FileExistsError(f"{target} would be overwritten; add --force or --out")
-        if target.resolve() in jobs:
-            raise ValueError(
-                f"{target} would be written twice, since two images have the same name; predict "
-                "them one by one, each with its own --out"
-            )
-        jobs[target.resolve()] = path, target
-    return list(jobs.values())
+@contextlib.contextmanager
+def _notes() -> Iterator[None]:
+    """Show what is said of images as lines, each once."""
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        yield
+    for note in dict.fromkeys(str(note.message) for note in notes):
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _network(source: str) -> Any:
@@ -273,26 +277,142 @@ def _network(source: str) -> Any:
     training = _training()
     from damunet_lite import weights
 
-    if not Path(source).exists() and source not in weights.NAMES:
-        raise FileNotFoundError(
-            f"model is {source!r}, which is not there; wanted a run folder, a .keras or .npz file, "
-            f"or one of the names {', '.join(weights.NAMES)}"
-        )
-    if not Path(source).exists():
+    if Path(source).exists():
+        return weights.load(source) if source.endswith(".npz") else training.load_network(source)
+    if source in weights.NAMES:
         return weights.pretrained(source)
-    return weights.load(source) if source.endswith(".npz") else training.load_network(source)
+    raise FileNotFoundError(
+        f"model is {source!r}, which is not there; wanted a run folder, a .keras or .npz file, "
+        f"or one of the names {', '.join(weights.NAMES)}"
+    )
 
 
-def _read(path: Path) -> tuple[Any, list[str]]:
-    """Grey values of a file, [height, width] in [0, 1], and what is unusual about it."""
+# ------------------------------------------------------------------ predict
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    """Find the membranes in your own images, and their cells.
+
+    Writes NAME_membrane.png (probability of membrane, 0 to 255) for each grey image of any size,
+    NAME_membrane.tif for a stack, which is read slice by slice. With --cells also NAME_cells.tif
+    (every pixel in a numbered cell, membranes shared out), NAME_cells.csv (a row for each cell;
+    slices count from 0, labels start anew in each) and NAME_cells.png (cells in colours; of a
+    stack, its middle slice). Inputs are never overwritten, results only with --force.
+    """
+    import pandas as pd
+    from tqdm import tqdm
+
+    jobs = _plan(arguments)
+    network, tables = _network(arguments.model), []
+    for job in tqdm(jobs, disable=len(jobs) == 1, unit="image"):
+        tables.append(_predict_file(network, arguments, *job))
+    if arguments.cells:
+        found = pd.concat(tables)
+        area = (
+            f"{found.area_px.median():.0f} pixels, {found.area_um2.astype(float).median():.3g} um2"
+        )
+        print(
+            f"{len(jobs)} images, {len(found)} cells, median area {area.replace(', nan um2', '')}"
+        )
+
+
+def _predict_file(network, given, path: Path, written: list[Path], pixel_nm: float | None) -> Any:
+    """Write the results of one file; the table of its cells."""
+    import numpy as np
+    import pandas as pd
+    from PIL import Image
+    from tqdm import tqdm
+
+    from damunet_lite import cells, images, plots
+
+    with warnings.catch_warnings(action="ignore"):  # what there is to say has been said
+        stack, single = _read(path, given)
+    slices = tqdm(stack, path.name, disable=single, unit="slice", leave=False)
+    maps = np.stack([_probability(network, image, given) for image in slices])
+    written[0].parent.mkdir(parents=True, exist_ok=True)
+    eight_bits = np.round(255 * maps).astype(np.uint8)
+    if single:
+        Image.fromarray(eight_bits[0]).save(written[0])
+    else:
+        images.write_image(written[0], eight_bits, pixel_nm)
+    share = float((maps > 0.5).mean())
+    print(f"{path} -> {', '.join(map(str, written))} (membrane: {share:.1%} of pixels)")
+    if not MEMBRANE_SHARE[0] <= share <= MEMBRANE_SHARE[1]:
+        print(f"note: {path}: {DOUBT.format(share, *MEMBRANE_SHARE)}", file=sys.stderr)
+    if not given.cells:
+        return None
+    labels = np.stack([cells.segment_cells(probability) for probability in maps])
+    images.write_labels(written[1], labels[0] if single else labels, pixel_nm)
+    rows = [
+        {"slice": i, **row}
+        for i in range(len(labels))
+        for row in cells.cell_table(labels[i], pixel_nm)
+    ]
+    table = pd.DataFrame(rows, columns=["slice", *cells.COLUMNS][single:])
+    table.to_csv(written[2], index=False)
+    shown, step = len(stack) // 2, max(1, max(stack.shape) // 2048)
+    small, image = (array[shown, ::step, ::step] for array in (labels, stack))
+    overlay = plots.label_overlay(small, image, opacity=0.4)
+    Image.fromarray(np.round(255 * overlay).astype(np.uint8)).save(written[3])
+    return table
+
+
+def _probability(network: Any, image: Any, arguments: argparse.Namespace) -> Any:
+    from damunet_lite import inference
+
+    large = arguments.tile is None and image.size > LARGEST_WHOLE
+    tiles = {"tile": TILE, "overlap": OVERLAP} if large else {"tile": arguments.tile}
+    try:
+        return inference.predict(network, image, **tiles, tta=arguments.tta, batch_size=1)
+    except Exception as error:  # every backend has its own
+        if not re.search("memory|exhausted", repr(error), re.IGNORECASE):
+            raise
+        side = (tiles["tile"] or max(image.shape)) // 2 // 16 * 16
+        raise MemoryError(f"the memory is too small for this: add --tile {side}") from error
+
+
+def _plan(arguments: argparse.Namespace) -> list[tuple[Path, list[Path], float | None]]:
+    """Files, their results, pixel sizes: all looked at before the first result is written."""
+    from damunet_lite import _arguments, images
+
+    out, side = arguments.out, arguments.pixel_nm
+    if out and (out.is_file() or out.suffix.lower() in images.SUFFIXES and not out.is_dir()):
+        raise ValueError(f"--out is the file {out}, wanted a folder")
+    if side is not None:
+        _arguments.above_0("--pixel-nm", side)
+    found = images.find(arguments.images)
+    paths = [path for path in found if not re.search(r"_(membrane|cells)\.(png|tif)$", path.name)]
+    if len(paths) < len(found):
+        print(f"note: {len(found) - len(paths)} results passed over", file=sys.stderr)
+    if not paths:
+        raise ValueError("IMAGE is nothing but results, wanted images")
+    jobs, taken = [], {path.resolve(): "an input" for path in paths}
+    for path in paths:
+        with _notes():
+            _, single = _read(path, arguments)
+            pixel_nm = side or images.read_info(path).pixel_nm
+        ends = ("membrane.png" if single else "membrane.tif", "cells.tif", "cells.csv", "cells.png")
+        stem = (out or path.parent) / path.stem
+        targets = [Path(f"{stem}_{end}") for end in (ends if arguments.cells else ends[:1])]
+        for target in targets:
+            if target.resolve() in taken:
+                what = taken[target.resolve()]
+                raise ValueError(f"{target} would be written over {what}; use another --out")
+            if target.exists() and not arguments.force:
+                raise FileExistsError(f"{target} would be overwritten; add --force or --out")
+            taken[target.resolve()] = "the result of another image of the same name"
+        jobs.append((path, targets, pixel_nm))
+    return jobs
+
+
+def _read(path: Path, arguments: argparse.Namespace) -> tuple[Any, bool]:
+    """Grey values [N, H, W] as the network is to see them, and whether the file is no stack."""
     from damunet_lite import images
 
-    with warnings.catch_warnings(record=True) as notes:
-        warnings.simplefilter("always", images.ImageNote)
-        image = images.read_image(path)
-    if image.ndim != 2:
-        raise ValueError(f"{path} holds {len(image)} slices, wanted one: save each as a file")
-    return image, [str(note.message) for note in notes]
+    image = images.read_image(path)
+    image = images.stretch(image) if arguments.stretch else image
+    image = 1 - image if arguments.invert else image
+    return (image[None], True) if image.ndim == 2 else (image, False)
 
 
 # ------------------------------------------------------------------ main
@@ -330,7 +450,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         goes_on = "; the same command goes on from the last saved state"
         print(f"interrupted{goes_on if parsed.command == 'train' else ''}", file=sys.stderr)
         return 130
-    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except (ImportError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         if os.environ.get("DAMUNET_DEBUG"):
             raise
         print(f"error: {error}", file=sys.stderr)

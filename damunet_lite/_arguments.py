@@ -31,6 +31,21 @@ def number(name: str, value: Any, inside, wanted: str) -> float:
     return float(value)
 
 
+def at_least_0(name: str, value: Any) -> float:
+    """A finite number, 0 or more."""
+    return number(name, value, lambda given: given >= 0, "a finite number >= 0")
+
+
+def above_0(name: str, value: Any) -> float:
+    """A finite number above 0."""
+    return number(name, value, lambda given: given > 0, "a finite number > 0")
+
+
+def share(name: str, value: Any) -> float:
+    """A part of a whole that something must be left of."""
+    return number(name, value, lambda given: 0 <= given < 1, "a number in [0, 1)")
+
+
 def choice(name: str, value: Any, allowed: Iterable[Any]) -> Any:
     """One of several values, compared with their type: 1 is not True."""
     allowed = tuple(allowed)
@@ -80,12 +95,14 @@ def dtype(name: str, array: Any, kinds: Iterable[str], wanted: str) -> np.ndarra
     return array
 
 
-def probability(name: str, array: Any, wanted: str = "[0, 1]: logits?") -> np.ndarray:
+def probability(
+    name: str, array: Any, wanted: str = "[0, 1]: logits?", rounding: float = ROUNDING
+) -> np.ndarray:
     """Values in [0, 1]; what rounding has pushed out is put back."""
     array = dtype(name, array, "biuf", "floats in [0, 1]")
     low, high = (array.min(), array.max()) if array.size else (0, 0)
     # written so that NaN fails as well
-    if not (low >= -ROUNDING and high <= 1 + ROUNDING):
+    if not (low >= -rounding and high <= 1 + rounding):
         raise ValueError(f"{name} has values from {low} to {high}, wanted {wanted}")
     return np.clip(array, 0, 1) if low < 0 or high > 1 else array
 

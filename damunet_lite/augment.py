@@ -84,7 +84,7 @@ class AugmentConfig:
     def __post_init__(self) -> None:
         _arguments.integer("crop", self.crop, 1)
         for name in ("rotation", "scale", "elastic", "brightness", "contrast", "gamma", "noise"):
-            _arguments.number(name, getattr(self, name), _is_spread, "a finite number >= 0")
+            _arguments.at_least_0(name, getattr(self, name))
         if self.elastic and not self.elastic_grid >= 4 * self.elastic:
             wanted = f"at least 4 * elastic = {4 * self.elastic}"
             raise ValueError(f"elastic_grid is {self.elastic_grid}, wanted {wanted}")
@@ -93,10 +93,6 @@ class AugmentConfig:
     def none(cls, crop: int = 256) -> "AugmentConfig":
         """Random crops and nothing else."""
         return cls(crop, False, False, 0.0, 0.0, 0.0, 64.0, 0.0, 0.0, 0.0, 0.0)
-
-
-def _is_spread(value: float) -> bool:
-    return value >= 0
 
 
 def augment(

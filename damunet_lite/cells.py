@@ -15,8 +15,7 @@ import skimage  # its parts load when they are first used
 from scipy import ndimage, sparse
 
 from damunet_lite import _arguments, metrics
-
-__all__ = ["cell_table", "draw_lines", "score_cells", "segment_cells"]
+from damunet_lite.data import draw_lines
 
 #: Columns of `cell_table`.
 COLUMNS = ("label", "area_px", "area_um2", "centroid_row", "centroid_column", "touches_border")
@@ -115,39 +114,6 @@ def _cut_at_necks(pieces: np.ndarray, neck: float) -> np.ndarray:
     level = skimage.morphology.reconstruction(lowered, height, footprint=skimage.morphology.disk(1))
     summits = ndimage.label(skimage.morphology.local_maxima(level, connectivity=1) & inside)[0]
     return skimage.segmentation.watershed(-distance, summits, connectivity=1, mask=inside)
-
-
-def draw_lines(cells: np.ndarray) -> np.ndarray:
-    """Put a line one pixel wide between cells that touch.
-
-    Parameters
-    ----------
-    cells : int array >= 0, [H, W]
-        One number for each cell, 0 = membrane.
-
-    Returns
-    -------
-    lined : array like `cells`, [H, W]
-        0 also on every cell pixel whose right or lower neighbour is of another cell. No two
-        different cells share a side of a pixel any more.
-
-    Raises
-    ------
-    ValueError
-        If `cells` is of the wrong kind, shape or range.
-
-    Examples
-    --------
-    >>> draw_lines([[1, 1, 2, 2],
-    ...             [3, 3, 3, 0]])
-    array([[0, 0, 0, 2],
-           [3, 3, 3, 0]])
-    """
-    cells = _arguments.labels("cells", _arguments.shape("cells", cells, "[H, W]"))
-    line = np.zeros(cells.shape, bool)
-    line[:-1] = (cells[:-1] != cells[1:]) & (cells[1:] > 0)
-    line[:, :-1] |= (cells[:, :-1] != cells[:, 1:]) & (cells[:, 1:] > 0)
-    return np.where(line, 0, cells)
 
 
 def score_cells(truth_labels: np.ndarray, cells: np.ndarray) -> dict[str, float]:
@@ -250,7 +216,7 @@ def cell_table(labels: np.ndarray, pixel_nm: float | None = None) -> list[dict[s
     """
     labels = _arguments.labels("labels", _arguments.shape("labels", labels, "[H, W]"))
     if pixel_nm is not None:
-        _arguments.number("pixel_nm", pixel_nm, lambda value: value > 0, "nanometres above 0")
+        _arguments.above_0("pixel_nm", pixel_nm)
     labels, _, numbers = skimage.segmentation.relabel_sequential(labels)
     rows = []
     for cell in skimage.measure.regionprops(labels):

@@ -137,9 +137,8 @@ class TrainConfig:
         if self.crop % 16:
             raise ValueError(f"crop is {self.crop}, wanted a multiple of 16")
         if self.loss == "listing" and self.network != "published_listing":
-            raise ValueError(
-                f"network is {self.network!r}, wanted 'published_listing' for its loss"
-            )
+            wanted = "'published_listing' for its loss"
+            raise ValueError(f"network is {self.network!r}, wanted {wanted}")
         _check_keys("network_options", self.network_options, NETWORK_OPTIONS[self.network])
         _check_keys("loss_options", self.loss_options, LOSS_OPTIONS[self.loss])
         _check_keys("augment", self.augment, AUGMENT_OPTIONS)
@@ -148,13 +147,9 @@ class TrainConfig:
     def name(self) -> str:
         """Folder name of the run: network, fold, seed, and a digest of all that is not default."""
         name = f"{self.network}-fold{self.fold}-seed{self.seed}"
-        default = TrainConfig()
-        others = {
-            f.name: getattr(self, f.name)
-            for f in dataclasses.fields(self)
-            if f.name not in ("network", "fold", "seed")
-            and getattr(self, f.name) != getattr(default, f.name)
-        }
+        default = dataclasses.asdict(TrainConfig(self.network, fold=self.fold, seed=self.seed))
+        values = dataclasses.asdict(self).items()
+        others = {field: value for field, value in values if value != default[field]}
         if not others:
             return name
         digest = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
@@ -188,7 +183,7 @@ def _checked(field: dataclasses.Field, value: Any) -> Any:
     if kind in (int, int | None):
         return _arguments.integer(name, value, field.metadata["least"])
     if kind is float:
-        _arguments.number(name, value, _is_positive, "a finite number > 0")
+        _arguments.above_0(name, value)
         return _plain(value)
     if "choices" in field.metadata:
         return _arguments.choice(name, value, field.metadata["choices"])
@@ -202,10 +197,6 @@ def _checked(field: dataclasses.Field, value: Any) -> Any:
 def _check_keys(name: str, values: Iterable[str], known: Sequence[str]) -> None:
     if unknown := sorted(set(values) - set(known)):
         raise ValueError(f"{name} has the keys {unknown}, wanted some of {sorted(known)}")
-
-
-def _is_positive(value: float) -> bool:
-    return value > 0
 
 
 def _plain(value: Any) -> Any:

@@ -11,8 +11,11 @@ Arganda-Carreras et al. (2015), Frontiers in Neuroanatomy 9:142, doi:10.3389/fna
 """
 
 import logging
+import math
 import os
-from collections.abc import Iterator
+import re
+import warnings
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,13 +25,14 @@ from typing import Any, Literal
 
 import numpy as np
 import pooch
+import skimage  # its parts load when they are first used
 from PIL import Image
 from scipy import ndimage
 from tqdm import tqdm
 
 from damunet_lite import _arguments
-
-__all__ = ["DataError", "Fold", "Stack", "describe", "fetch", "folds", "isbi2012", "verify"]
+from damunet_lite import images as image_files
+from damunet_lite.images import FilePath
 
 Part = Literal["train", "test"]
 
@@ -122,6 +126,157 @@ class Stack:
             k: v[index] for k, v in vars(self).items() if isinstance(v, np.ndarray)
         }
         return replace(self, **chosen)
+
+
+# --- files of one's own ----------------------------------------------------------------
+
+
+def read_stack(
+    images: FilePath | Iterable[FilePath],
+    masks: FilePath | Iterable[FilePath] | None = None,
+    mask_is: str | None = None,
+) -> Stack:
+    """Read images of your own, with their masks where you have them.
+
+    Images and masks are paired by name: a mask is called as its image is, with any end
+    (``img2.tif``, ``img2.png``) or with more behind it (``img2_mask.png``). Slices of stacks
+    are taken one after another. Images of different sizes are cut to the height and width that
+    all have, around their middle, and a note says so.
+
+    Parameters
+    ----------
+    images, masks : path, pattern, folder, or several of them
+        As for :func:`damunet_lite.images.find`.
+    mask_is : {"membrane", "cell", "labels"}
+        What is bright in the masks. It has to be said: both are common. ``"labels"`` are
+        numbered cells with 0 between them; where two touch, a wall is drawn.
+
+    Returns
+    -------
+    Stack
+        Named after the folder. Its voxels have the pixel size of the first file; what is not
+        known of them is nan.
+
+    Raises
+    ------
+    damunet_lite.images.ImageError
+        If a file cannot be read as what it should be, or `mask_is` is not said: the message
+        tells what the first mask looks like.
+    DataError
+        If an image or a mask lacks its partner, or the two have different sizes.
+    ValueError
+        If `mask_is` is something else.
+
+    Warns
+    -----
+    damunet_lite.images.ImageNote
+        If images are cut, or most of the pixels turn out to be membrane.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for i in (10, 2):
+    ...         image_files.write_image(f"{folder}/img{i}.tif", np.full((8, 8), 10 * i, np.uint8))
+    ...     stack = read_stack(folder)
+    >>> (255 * stack.images[:, 0, 0, 0]).round().tolist()
+    [20.0, 100.0]
+    """
+    _arguments.choice("mask_is", mask_is, (None, "membrane", "cell", "labels"))
+    partners = [] if masks is None else image_files.find(masks)
+    paths = [path for path in image_files.find(images) if path not in partners]
+    parts = [[_slices(image_files.read_image(path)) for path in paths]]
+    if masks is not None:
+        partners = _partners(paths, partners)
+        numbered = mask_is == "labels"
+        truths = (
+            map(image_files.read_labels, partners)
+            if numbered
+            else (image_files.read_mask(mask, mask_is) for mask in partners)
+        )
+        parts.append([*map(_slices, truths)])
+        for path, mask, image, truth in zip(paths, partners, *parts, strict=True):
+            if image.shape != truth.shape:
+                shapes = f"has shape {truth.shape}, wanted {image.shape}"
+                raise DataError(f"{mask} {shapes} like {path}")
+    size = np.min([image.shape[1:] for image in parts[0]], axis=0)
+    if any((image.shape[1:] != size).any() for image in parts[0]):
+        text = f"differ in size: cut to {size[0]} x {size[1]} pixels around their middle"
+        warnings.warn(f"images {text}", image_files.ImageNote, stacklevel=2)
+    greys, *masked = [np.concatenate([_middle(one, size) for one in part]) for part in parts]
+    labels, membranes = None, masked[0] if masked else None
+    if mask_is == "labels" and masked:
+        walled = np.stack([draw_lines(plane) for plane in masked[0]])
+        labels = skimage.segmentation.relabel_sequential(walled)[0].astype(np.int32)
+        membranes = (labels == 0).astype(np.float32)
+    if membranes is not None:
+        share, membranes = membranes.mean(), membranes[..., None]
+        if share > 0.5:
+            text = f"{share:.0%} of the pixels are membrane: is mask_is {mask_is!r} right?"
+            warnings.warn(text, image_files.ImageNote, stacklevel=2)
+    side = image_files.read_info(paths[0]).pixel_nm or math.nan
+    name = f"own images ({paths[0].resolve().parent.name})"
+    return Stack(greys[..., None], membranes, name, labels, (math.nan, side, side))
+
+
+def _slices(image):
+    return image if image.ndim == 3 else image[None]
+
+
+def _middle(slices, size):
+    top, left = (np.array(slices.shape[1:]) - size) // 2
+    return slices[:, top : top + size[0], left : left + size[1]]
+
+
+def _partners(paths: list[Path], masks: list[Path]) -> list[Path]:
+    """The mask of every image, by their names."""
+    if len(paths) == len(masks) == 1:
+        return masks
+    left, found = {mask.stem: mask for mask in masks}, []
+    for path in paths:
+        longer = re.compile(re.escape(path.stem) + r"[^0-9A-Za-z]")
+        fits = [path.stem] if path.stem in left else [*filter(longer.match, left)]
+        if len(fits) != 1:
+            number = f"{len(fits)} masks" if fits else "no mask"
+            name = path.stem
+            raise DataError(f"{path} has {number}, wanted one called {name}.* or {name}_*.*")
+        found.append(left.pop(fits[0]))
+    if left:
+        raise DataError(f"{next(iter(left.values()))} is the mask of no image that was given")
+    return found
+
+
+def draw_lines(cells: np.ndarray) -> np.ndarray:
+    """Put a line one pixel wide between cells that touch.
+
+    Parameters
+    ----------
+    cells : int array >= 0, [H, W]
+        One number for each cell, 0 = membrane.
+
+    Returns
+    -------
+    lined : array like `cells`, [H, W]
+        0 also on every cell pixel whose right or lower neighbour is of another cell. No two
+        different cells share a side of a pixel any more.
+
+    Raises
+    ------
+    ValueError
+        If `cells` is of the wrong kind, shape or range.
+
+    Examples
+    --------
+    >>> draw_lines([[1, 1, 2, 2],
+    ...             [3, 3, 3, 0]])
+    array([[0, 0, 0, 2],
+           [3, 3, 3, 0]])
+    """
+    cells = _arguments.labels("cells", _arguments.shape("cells", cells, "[H, W]"))
+    line = np.zeros(cells.shape, bool)
+    line[:-1] = (cells[:-1] != cells[1:]) & (cells[1:] > 0)
+    line[:, :-1] |= (cells[:, :-1] != cells[:, 1:]) & (cells[:, 1:] > 0)
+    return np.where(line, 0, cells)
 
 
 # --- the ISBI 2012 files ---------------------------------------------------------------
@@ -220,56 +375,59 @@ def fetch(
         verify(cache, part)
     except DataError:
         # Missing or damaged: the cache is ours to fill again, a folder of the user's is not.
-        _download(part, cache, url or os.environ.get("DAMUNET_DATA_URL") or ISBI_URL)
+        url = url or os.environ.get("DAMUNET_DATA_URL") or ISBI_URL
+        said = {"what": f"ISBI 2012 {part} stack", "variable": "DAMUNET_DATA_URL"}
+        said["otherwise"] = "copy the files to a folder and name it with DAMUNET_DATA"
+        download(_part_files(part), cache, url, _registry(), **said)
     return cache
 
 
-def verify(folder: str | os.PathLike, part: Part | None = None) -> None:
-    """Check that a folder holds the published files, each with the right SHA-256.
+def verify(folder: str | os.PathLike, part: Part) -> None:
+    """Check that a folder holds the published files of a part, each with the right SHA-256.
 
     Parameters
     ----------
     folder : path
         Folder with ``train`` and ``test`` inside.
-    part : {"train", "test"}, optional
-        Which part to check; without it, each part that the folder holds.
+    part : {"train", "test"}
+        Which part to check.
 
     Raises
     ------
     DataError
-        If a file is missing or differs, or if the folder holds neither part.
+        If a file is missing or differs.
 
     Examples
     --------
-    >>> verify("/nowhere")  # doctest: +ELLIPSIS
+    >>> verify("/nowhere", "test")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    damunet_lite.data.DataError: /nowhere: holds neither train nor test; ...
+    damunet_lite.data.DataError: /nowhere/test/0.png: No such file or directory; wanted a copy ...
     """
-    folder, registry = Path(folder), _registry()
-    remedy = (
-        "give the folder that holds train/image, train/label and test, or name none "
-        "(no `folder`, DAMUNET_DATA unset) and the files are downloaded"
-    )
-    parts = [part] if part else [p for p in ("train", "test") if (folder / p).is_dir()]
-    if not parts:
-        raise DataError(f"{folder}: holds neither train nor test; {remedy}")
-    for name in (name for p in parts for name in _part_files(p)):
+    registry = _registry()
+    for path, wanted in ((Path(folder, name), registry[name]) for name in _part_files(part)):
         try:
-            digest = pooch.file_hash(str(folder / name))
+            digest = pooch.file_hash(str(path))
+            found = f"not the published file (SHA-256 {digest[:12]}..., not {wanted[:12]}...)"
         except OSError as error:
-            raise DataError(f"{folder / name}: {error.strerror}; {remedy}") from error
-        if digest != registry[name]:
+            digest, found = "", str(error.strerror)
+        if digest != wanted:
             raise DataError(
-                f"{folder / name}: not the published file (SHA-256 {digest[:12]}..., wanted "
-                f"{registry[name][:12]}...); delete it and copy it again, or {remedy}"
+                f"{path}: {found}; wanted a copy of the ISBI 2012 files (train/image, train/label "
+                "and test), for which `folder` and DAMUNET_DATA are; with DAMUNET_DATA unset they "
+                "are downloaded. Images of your own are read by data.read_stack, and by --images "
+                "on the command line"
             )
 
 
 def _registry() -> dict[str, str]:
-    """File name -> SHA-256, from the list in the package."""
-    lines = REGISTRY_FILE.read_text(encoding="ascii").splitlines()
-    return {name: digest for digest, name in map(str.split, lines)}
+    return checksums(REGISTRY_FILE)
+
+
+def checksums(path: Path) -> dict[str, str]:
+    """File name -> SHA-256, from a list that sha256sum has written."""
+    lines = path.read_text(encoding="ascii").splitlines()
+    return {name: digest for digest, name in (s.split() for s in lines if not s.startswith("#"))}
 
 
 def _part_files(part: Part) -> list[str]:
@@ -283,24 +441,32 @@ def _cache_folder() -> Path:
     return Path(os.environ.get("DAMUNET_CACHE") or pooch.os_cache("damunet_lite"), "isbi2012")
 
 
-def _download(part: Part, cache: Path, url: str) -> None:
-    """Fetch what the cache lacks of one part; each file is checked before it takes its place."""
-    names, where = _part_files(part), url.rstrip("/") + "/"
-    remote = pooch.create(cache, where, registry=_registry(), retry_if_failed=DOWNLOAD_RETRIES)
+def download(
+    names: list[str], cache: Path, url: str, registry: dict[str, str], **said: str
+) -> None:
+    """Fetch what the cache lacks; each file is checked before it takes its place.
+
+    Raises
+    ------
+    DataError
+        Saying `what` could not be had, and `otherwise` what else can be done.
+    """
+    where, folders = url.rstrip("/") + "/", {(cache / name).parent for name in names}
+    remote = pooch.create(cache, where, registry=registry, retry_if_failed=DOWNLOAD_RETRIES)
     try:
-        for name in names:  # made beforehand: pooch's threads would race to make them
-            (cache / name).parent.mkdir(parents=True, exist_ok=True)
+        for folder in folders:  # made beforehand: pooch's threads would race to make them
+            folder.mkdir(parents=True, exist_ok=True)
         with _quiet_pooch(), ThreadPoolExecutor(6) as pool:
             jobs = pool.map(remote.fetch, names)
-            list(tqdm(jobs, total=len(names), desc=f"ISBI 2012 {part}", unit="file"))
+            list(tqdm(jobs, said["what"], len(names), unit="file", disable=len(names) == 1))
     except (OSError, ValueError) as error:
         # requests' errors are OSError; pooch reports a wrong hash as ValueError.
         # The message says it all; the chain of errors behind it is screens of sockets.
         raise DataError(
-            f"the ISBI 2012 {part} stack could not be downloaded from {url} to {cache} "
+            f"{said['what']} could not be downloaded from {url} to {cache} "
             f"({type(error).__name__}: {shorten(str(error), 300)}); what arrived whole is kept. "
-            "Check the network and that the cache can be written (DAMUNET_CACHE names another), "
-            "or copy the files to a folder and name it with the environment variable DAMUNET_DATA"
+            f"Check the network, the address ({said['variable']} names another) and that the cache "
+            f"can be written (DAMUNET_CACHE names another), or {said['otherwise']}"
         ) from None
 
 
@@ -344,7 +510,7 @@ class Fold:
     test: np.ndarray
 
 
-def folds(n: int = 30, block: int = 6, validation: int = 3) -> list[Fold]:
+def folds(n: int = 30, block: int | None = None, validation: int | None = None) -> list[Fold]:
     """Split a stack into folds whose test slices are neighbours.
 
     Consecutive slices show nearly the same cells, so slices drawn at random would put almost
@@ -355,12 +521,13 @@ def folds(n: int = 30, block: int = 6, validation: int = 3) -> list[Fold]:
     Parameters
     ----------
     n : int
-        Number of slices.
-    block : int
-        Test slices per fold; divides `n`.
-    validation : int
+        Number of slices, at least 3.
+    block : int, optional
+        Test slices per fold; divides `n`. By default 6 for 12, 18, 24 ... slices; for other
+        numbers the largest divisor that leaves at least five blocks, or 1.
+    validation : int, optional
         Validation slices per fold: those right after the test block, or right before it
-        where they would run past the last slice.
+        where they would run past the last slice. By default half as many as test slices, or 1.
 
     Returns
     -------
@@ -381,8 +548,13 @@ def folds(n: int = 30, block: int = 6, validation: int = 3) -> list[Fold]:
     >>> last.test.tolist(), last.validation.tolist()
     ([24, 25, 26, 27, 28, 29], [21, 22, 23])
     """
-    for name, value, least in (("n", n, 1), ("block", block, 1), ("validation", validation, 0)):
-        _arguments.integer(name, value, least)
+    _arguments.integer("n", n, 3)
+    if block is None:
+        divisors = [size for size in range(1, max(n // 5, 1) + 1) if n % size == 0]
+        block = 6 if n % 6 == 0 and n > 6 else divisors[-1]
+    _arguments.integer("block", block, 1)
+    validation = max(block // 2, 1) if validation is None else validation
+    _arguments.integer("validation", validation, 0)
     if n % block or block + validation >= n:
         wanted = f"a divisor of n = {n} that leaves slices beside {validation} for validation"
         raise ValueError(f"block is {block}, wanted {wanted}")

@@ -4,8 +4,11 @@ import contextlib
 import ctypes
 import os
 import platform
+import re
+import subprocess
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 
 import keras
 
@@ -34,15 +37,10 @@ def local_devices() -> list[str]:
     >>> len(local_devices()) >= 1
     True
     """
-    backend = keras.backend.backend()
-    if backend == "torch":
+    if keras.backend.backend() == "torch":
         import torch
 
         kinds = ["gpu"] * torch.cuda.device_count() + ["cpu"]
-    elif backend == "tensorflow":
-        import tensorflow as tf
-
-        kinds = [device.device_type.lower() for device in tf.config.list_logical_devices()]
     else:
         names = keras.distribution.list_devices()
         kinds = [name.partition(":")[0].lower().replace("cuda", "gpu") for name in names]
@@ -78,36 +76,25 @@ def preferred_precision() -> str:
     True
     """
     kind = accelerator()
-    if kind == "gpu":
-        generation = _gpu_compute_capability() or 0
-        if generation >= 8:
-            return "mixed_bfloat16"
-        return "mixed_float16" if generation == 7 else "float32"
-    return "mixed_bfloat16" if kind == "tpu" or _cpu_multiplies_bfloat16() else "float32"
+    generation = _gpu_compute_capability() or 0 if kind == "gpu" else 0
+    if kind == "tpu" or generation >= 8 or kind == "cpu" and _cpu_multiplies_bfloat16():
+        return "mixed_bfloat16"
+    return "mixed_float16" if generation == 7 else "float32"
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
-        flags = file.read()
-        return "avx512_bf16" in flags or "amx_bf16" in flags
+    with contextlib.suppress(OSError):
+        return bool(re.search("avx512_bf16|amx_bf16", Path("/proc/cpuinfo").read_text()))
     return False
 
 
 def _gpu_compute_capability() -> int | None:
-    backend = keras.backend.backend()
-    if backend == "torch":
-        import torch
-
-        return torch.cuda.get_device_capability()[0]
-    if backend == "jax":
-        import jax
-
-        return int(float(getattr(jax.local_devices()[0], "compute_capability", None) or 0))
-    import tensorflow as tf
-
-    gpu = tf.config.list_physical_devices("GPU")[0]
-    capability = tf.config.experimental.get_device_details(gpu).get("compute_capability")
-    return capability[0] if capability else None
+    """Generation of the first NVIDIA GPU, whatever the backend; None if no one tells it."""
+    command = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    with contextlib.suppress(OSError, ValueError):
+        answer = subprocess.run(command, capture_output=True, text=True).stdout
+        return int(answer.partition(".")[0])
+    return None
 
 
 def keep_memory() -> bool:

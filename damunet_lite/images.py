@@ -10,12 +10,15 @@ tifffile finds the slices of a TIFF file and reads most compressions; LZW, Zstan
 reads only with a large package beside it, so Pillow unpacks those.
 """
 
+import glob
 import logging
 import os
 import re
 import threading
 import warnings
+from collections.abc import Iterable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +28,9 @@ from PIL import Image, ImageOps
 from damunet_lite import _arguments
 
 FilePath = str | os.PathLike
+
+#: Ends of the names that are looked for in folders.
+SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".npy")
 
 #: Formats that Pillow reads here; TIFF only where tifffile lacks the unpacking.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF")
@@ -77,6 +83,49 @@ class ImageInfo(NamedTuple):
 # ---------------------------------------------------------------- what to read
 
 
+def find(sources: FilePath | Iterable[FilePath]) -> list[Path]:
+    """Image files by the names of files and folders, and by patterns such as ``"cells/*.tif"``.
+
+    Parameters
+    ----------
+    sources : str or path, or several
+        A folder stands for the images that lie in it, not for those in its folders.
+
+    Returns
+    -------
+    list of path
+        Each once; those of a folder or pattern in natural order, img2 before img10.
+
+    Raises
+    ------
+    ImageError
+        If one of them leads to no file.
+
+    Examples
+    --------
+    >>> find("no-such-folder/*.tif")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    damunet_lite.images.ImageError: no-such-folder/*.tif leads to no image, wanted a file, ...
+    """
+    found: list[Path] = []
+    for source in [sources] if isinstance(sources, FilePath) else sources:
+        source = os.fspath(source)
+        here, inside = os.path.exists(source), os.path.join(glob.escape(source), "*")
+        pattern = inside if os.path.isdir(source) else glob.escape(source) if here else source
+        paths = [Path(name) for name in glob.glob(pattern, recursive=True)]
+        if pattern == inside:
+            paths = [path for path in paths if path.suffix.lower() in SUFFIXES]
+        if not paths:
+            wanted = f"wanted a file, a folder or a pattern; images end in {', '.join(SUFFIXES)}"
+            raise ImageError(f"{source} leads to no image, {wanted}")
+        found += sorted(paths, key=_in_natural_order)
+    return list(dict.fromkeys(found))
+
+
+def _in_natural_order(path):
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", str(path))]
+
+
 def read_image(path: FilePath) -> np.ndarray:
     """Read a grey picture or a stack.
 
@@ -113,14 +162,48 @@ def read_image(path: FilePath) -> np.ndarray:
            [0.8, 1. ]], dtype=float32), 4.0)
     """
     image = _grey_scale(path, _read(path)[0])
-    some = image.ravel()[:: image.size >> 20 | 1]
-    some = some[(some > 0) & (some < 1)]  # scale bars and hot pixels are black or white
-    low, high = np.percentile(some, (1, 99)) if some.size else (0, 1)
+    low, high = _span(image)
     if high - low < FEW_GREYS:
         kind = "dark" if high < FEW_GREYS else "pale"
         span = f"98 % of its grey values lie between {low:.1%} and {high:.1%} of full scale"
         _note(f"{path} is {kind}: {span}; stretch its contrast before a network looks at it")
     return image
+
+
+def _span(image):
+    """Between which two values 98 % of the grey values lie."""
+    some = image.ravel()[:: image.size >> 20 | 1]
+    some = some[(some > 0) & (some < 1)]  # scale bars and hot pixels are black or white
+    return np.percentile(some, (1, 99)).tolist() if some.size else (0, 1)
+
+
+def stretch(image: np.ndarray) -> np.ndarray:
+    """Stretch the contrast: 98 % of the grey values fill the range, 1 % are cut at either end.
+
+    Black and white pixels, such as those of scale bars, are not counted. A stack is stretched as
+    a whole, so that its slices stay comparable.
+
+    Parameters
+    ----------
+    image : float array in [0, 1], any shape
+
+    Returns
+    -------
+    stretched : float32 array in [0, 1], same shape
+
+    Raises
+    ------
+    ValueError
+        If a value lies outside [0, 1].
+
+    Examples
+    --------
+    >>> stretch(np.linspace(0.2, 0.4, 101))[[0, 1, 50, 99, 100]].round(3)
+    array([0. , 0. , 0.5, 1. , 1. ], dtype=float32)
+    """
+    image = _arguments.probability("image", image, "[0, 1]").astype(np.float32)
+    low, high = _span(image)
+    return np.clip((image - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
 
 
 def read_info(path: FilePath) -> ImageInfo:
@@ -181,7 +264,9 @@ def read_mask(path: FilePath, mask_is: str | None = None) -> np.ndarray:
     low, *others = np.unique(pixels)
     if len(others) > 1:
         span = f"{len(others) + 1} values from {low} to {others[-1]}"
-        raise ImageError(f"{path} holds {span}, wanted a mask of two (JPEG blurs masks)")
+        raise ImageError(
+            f"{path} holds {span}, wanted a mask of two (or numbered labels; JPEG blurs)"
+        )
     bright = pixels > (low if others else 0)
     if mask_is is None:
         likely = "cell" if bright.mean() > 0.5 else "membrane"
@@ -449,7 +534,7 @@ def _write(path, name, pixels, pixel_nm):
     # the one type that ImageJ's own kind of file lacks
     options["imagej"] = pixels.dtype != np.int32
     if pixel_nm is not None:
-        _arguments.number("pixel_nm", pixel_nm, lambda value: value > 0, "nanometres above 0")
+        _arguments.above_0("pixel_nm", pixel_nm)
         unit, options["resolutionunit"] = ("um", 1) if options["imagej"] else ("cm", 3)
         options["metadata"]["unit"] = unit
         per_unit = NANOMETRES[unit] / pixel_nm

@@ -7,7 +7,7 @@ on every Keras backend.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import keras
 import numpy as np
@@ -84,7 +84,7 @@ def predict(
     _arguments.integer("batch_size", batch_size, 1)
     if tile is not None and (_arguments.integer("tile", tile, 1) % multiple):
         raise ValueError(f"tile is {tile}, wanted a multiple of {multiple}, or None")
-    forward = _forward(model)
+    network = main_network(model)
     total = np.zeros(stack.shape, np.float32)
     symmetries = range(tiling.N_DIHEDRAL if tta else 1)
     for k in symmetries:
@@ -92,7 +92,7 @@ def predict(
         turned, turned_total = tiling.dihedral(stack, k), tiling.dihedral(total, k)
         size = _tile_size(model, turned.shape[1:], tile, multiple)
         _add_prediction(
-            forward, turned, turned_total, size, overlap, batch_size, weight=1 / len(symmetries)
+            network, turned, turned_total, size, overlap, batch_size, weight=1 / len(symmetries)
         )
     np.clip(total, 0, 1, out=total)
     return total.reshape(np.shape(image))
@@ -114,7 +114,7 @@ def _tile_size(
 
 
 def _add_prediction(
-    forward: Callable[[np.ndarray], np.ndarray],
+    network: keras.Model,
     stack: np.ndarray,
     total: np.ndarray,
     size: tuple[int, int],
@@ -127,7 +127,7 @@ def _add_prediction(
     rows, columns = axes
     jobs = itertools.product(range(len(stack)), range(len(rows.starts)), range(len(columns.starts)))
     batch_size = min(batch_size, len(stack) * len(rows.starts) * len(columns.starts))
-    tiles = _tile_predictions(forward, stack, jobs, axes, batch_size)
+    tiles = _tile_predictions(network, stack, jobs, axes, batch_size)
     height, width = total.shape[1:]
     for (n, i), group in itertools.groupby(tiles, key=lambda item: item[0][:2]):
         # Sums in float64 within a row of tiles: many overlapping tiles lose no digits.
@@ -142,7 +142,7 @@ def _add_prediction(
 
 
 def _tile_predictions(
-    forward: Callable[[np.ndarray], np.ndarray],
+    network: keras.Model,
     stack: np.ndarray,
     jobs: Iterable[tuple[int, int, int]],
     axes: list[tiling.TiledAxis],
@@ -156,24 +156,13 @@ def _tile_predictions(
     while chunk := list(itertools.islice(jobs, batch_size)):
         for slot, (n, i, j) in zip(batch, chunk, strict=False):
             slot[..., 0] = tiling.as_float32(stack[n][np.ix_(rows.pixels(i), columns.pixels(j))])
-        predictions = forward(batch)[: len(chunk), ..., 0]
+        predictions = _answer(network, batch)[: len(chunk), ..., 0]
         yield from zip(chunk, predictions.astype(np.float64), strict=True)
 
 
-def _forward(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """Function from a batch [B, h, w, 1] to the main output of the model, checked."""
-    network = main_network(model)
-
-    def forward(batch: np.ndarray) -> np.ndarray:
-        output = main_output(network.predict_on_batch(batch))
-        output = np.asarray(keras.ops.convert_to_numpy(output))
-        if output.shape != batch.shape:
-            raise ValueError(f"model's answer has shape {output.shape}, wanted {batch.shape}")
-        low, high = output.min(), output.max()
-        if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
-            raise ValueError(
-                f"model's answer has values from {low} to {high}, wanted [0, 1]: logits?"
-            )
-        return output
-
-    return forward
+def _answer(network: keras.Model, batch: np.ndarray) -> np.ndarray:
+    """Main output of the network for a batch [B, h, w, 1], checked."""
+    output = keras.ops.convert_to_numpy(main_output(network.predict_on_batch(batch)))
+    output = np.asarray(output, np.float32)
+    _arguments.same_shape("model's answer", output, "its input", batch)
+    return _arguments.probability("model's answer", output, rounding=_ROUNDING)

@@ -18,14 +18,6 @@ POOLINGS = ("image", "batch")
 _NOTHING = 1e-6
 
 
-def _at_least_0(name: str, value: float) -> float:
-    return arguments.number(name, value, lambda number: number >= 0, "a finite number >= 0")
-
-
-def _above_0(name: str, value: float) -> float:
-    return arguments.number(name, value, lambda number: number > 0, "a finite number > 0")
-
-
 def same_shape(shape, other) -> bool:
     """Whether two shapes can be the same; None stands for a size that is not known yet.
 
@@ -168,9 +160,9 @@ def tversky_index(
     >>> round(float(1 - tversky_index(y, p, smooth=0, pooling="batch")), 6)
     0.333333
     """
-    fn_weight = _at_least_0("fn_weight", fn_weight)
-    fp_weight = _at_least_0("fp_weight", fp_weight)
-    smooth = _at_least_0("smooth", smooth)
+    fn_weight = arguments.at_least_0("fn_weight", fn_weight)
+    fp_weight = arguments.at_least_0("fp_weight", fp_weight)
+    smooth = arguments.at_least_0("smooth", smooth)
     arguments.choice("pooling", pooling, POOLINGS)
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
     if not same_shape(y_true.shape, y_pred.shape):
@@ -231,6 +223,9 @@ class TverskyLoss(keras.losses.Loss):
     0.16483
     """
 
+    #: What a file keeps beside name and reduction.
+    options: tuple[str, ...] = ("fn_weight", "fp_weight", "smooth", "pooling")
+
     def __init__(
         self,
         fn_weight: float = 0.7,
@@ -241,10 +236,10 @@ class TverskyLoss(keras.losses.Loss):
         reduction: str = "sum_over_batch_size",
     ):
         super().__init__(name=name, reduction=reduction, dtype="float32")
-        self.smooth = _at_least_0("smooth", smooth)
+        self.smooth = arguments.at_least_0("smooth", smooth)
         self.pooling = arguments.choice("pooling", pooling, POOLINGS)
-        self.fn_weight = _at_least_0("fn_weight", fn_weight)
-        self.fp_weight = _at_least_0("fp_weight", fp_weight)
+        self.fn_weight = arguments.at_least_0("fn_weight", fn_weight)
+        self.fp_weight = arguments.at_least_0("fp_weight", fp_weight)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Loss of a batch; the notes of the class say what ``sample_weight`` does."""
@@ -281,8 +276,7 @@ class TverskyLoss(keras.losses.Loss):
         return 1.0 - ops.reshape(index, (-1,))
 
     def get_config(self):
-        names = ("fn_weight", "fp_weight", "smooth", "pooling")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        return {**super().get_config(), **{name: getattr(self, name) for name in self.options}}
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")
@@ -321,6 +315,8 @@ class FocalTverskyLoss(TverskyLoss):
     0.350104
     """
 
+    options = (*TverskyLoss.options, "exponent", "epsilon")
+
     def __init__(
         self,
         fn_weight: float = 0.7,
@@ -333,16 +329,13 @@ class FocalTverskyLoss(TverskyLoss):
         reduction: str = "sum_over_batch_size",
     ):
         super().__init__(fn_weight, fp_weight, smooth, pooling, name, reduction)
-        self.exponent = _above_0("exponent", exponent)
-        self.epsilon = _above_0("epsilon", epsilon)
+        self.exponent = arguments.above_0("exponent", exponent)
+        self.epsilon = arguments.above_0("epsilon", epsilon)
 
     def call(self, y_true, y_pred):
         distance = super().call(y_true, y_pred)
         powered = ops.power(ops.maximum(distance, self.epsilon), self.exponent)
         return ops.where(distance > self.epsilon, powered, 0.0 * distance)
-
-    def get_config(self):
-        return {**super().get_config(), "exponent": self.exponent, "epsilon": self.epsilon}
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")
@@ -367,6 +360,8 @@ class DiceLoss(TverskyLoss):
     0.333333
     """
 
+    options = ("smooth", "pooling")
+
     def __init__(
         self,
         smooth: float = 1.0,
@@ -375,8 +370,3 @@ class DiceLoss(TverskyLoss):
         reduction: str = "sum_over_batch_size",
     ):
         super().__init__(0.5, 0.5, smooth, pooling, name, reduction)
-
-    def get_config(self):
-        config = super().get_config()
-        del config["fn_weight"], config["fp_weight"]
-        return config

@@ -14,7 +14,7 @@ References
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -363,8 +363,7 @@ def _claim_neighbours(pixels: np.ndarray, free: np.ndarray, steps: np.ndarray) -
 # ---------------------------------------------------------------- segmentation scores
 
 
-@dataclass(frozen=True)
-class SegmentationScore:
+class SegmentationScore(NamedTuple):
     """V_rand and V_info of one proposal, with their split and merge parts.
 
     Every field is in [0, 1] and 1 is perfect. A `*_split` score falls when a true cell is cut
@@ -545,9 +544,6 @@ def v_info(truth_labels: np.ndarray, proposal_labels: np.ndarray) -> float:
 # ---------------------------------------------------------------- probabilities to scores
 
 
-_SEGMENTATION_FIELDS = tuple(field.name for field in fields(SegmentationScore))
-_PIXEL_FIELDS = ("accuracy", "dice_cell", "dice_membrane", "recall", "precision")
-
 #: What the records of the package's first version call some scores.
 _FORMER_NAMES = {
     **{f"rand{part}": f"v_rand{part}" for part in ("", "_split", "_merge")},
@@ -668,7 +664,7 @@ class StackScores:
         used = {"v_rand": v_rand_threshold, "v_info": v_info_threshold, "pixel": pixel_threshold}
         row = {}
         for name in columns:
-            kind = name[:6] if name in _SEGMENTATION_FIELDS else "pixel"
+            kind = name[:6] if name in SegmentationScore._fields else "pixel"
             place = self._column(used[kind], f"{kind}_threshold")
             row[name] = float(getattr(self, name)[:, place].mean())
         return row
@@ -756,9 +752,7 @@ def score_stack(
         _arguments.same_shape("truth_labels", labels, "truth_membranes", truth)
     by_slice = zip(truth, labels, probabilities, strict=True)
     scores = np.array([_score_slice(*arrays, levels, thin) for arrays in by_slice])
-    names = _SEGMENTATION_FIELDS + _PIXEL_FIELDS
-    by_name = {name: scores[:, :, column] for column, name in enumerate(names)}
-    return StackScores(thresholds=levels, **by_name)
+    return StackScores(levels, *np.moveaxis(scores, -1, 0))
 
 
 def _mask_stack(name: str, masks: np.ndarray) -> np.ndarray:
@@ -766,7 +760,7 @@ def _mask_stack(name: str, masks: np.ndarray) -> np.ndarray:
 
 
 def _score_slice(truth, truth_labels, probability, thresholds, thin) -> list[tuple[float, ...]]:
-    """A row per threshold: segmentation scores, then pixel scores."""
+    """A row per threshold: the scores in the order of `StackScores`' fields."""
     rows: list[tuple[float, ...]] = []
     before = None
     for threshold in thresholds:
@@ -778,7 +772,7 @@ def _score_slice(truth, truth_labels, probability, thresholds, thin) -> list[tup
             counts = _count(truth, ~cell)
             dices = counts.flipped().dice(), counts.dice()
             pixel = (counts.accuracy(), *dices, counts.recall(), counts.precision())
-            row = astuple(segmentation_score(truth_labels, proposal)) + pixel
+            row = (*segmentation_score(truth_labels, proposal), *pixel)
         rows.append(row)
         before = cell
     return rows

@@ -16,14 +16,25 @@ from damunet_lite.config import ATTENTIONS
 from damunet_lite.layers import CBAM, AttentionGate, BatchNormalization
 from damunet_lite.supervision import SegmentationNetwork
 
+# The public code that the listing adapts names this initialiser in its blocks, gating signals and
+# transposed convolutions; elsewhere it names none, which is Keras's glorot_uniform.
+_LISTING_INITIALIZER = {"kernel_initializer": "glorot_normal"}
 
-def _conv_block(x, filters, name, norm):
-    options = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
+
+def _block(x, filters, name, norm, conv="_conv", **options):
     for i in (1, 2):
-        x = layers.Conv2D(filters, 3, name=f"{name}_conv{i}", **options)(x)
+        x = layers.Conv2D(filters, 3, padding="same", name=f"{name}{conv}{i}", **options)(x)
         x = BatchNormalization(name=f"{name}_norm{i}", **norm)(x)
         x = layers.Activation("relu", name=f"{name}_relu{i}")(x)
     return x
+
+
+def _conv_block(x, filters, name, norm):
+    return _block(x, filters, name, norm, use_bias=False, kernel_initializer="he_normal")
+
+
+def _listing_block(x, filters, name, norm):
+    return _block(x, filters, name, norm, conv="_", **_LISTING_INITIALIZER)
 
 
 def _scale_input(image, level, filters, initializer):
@@ -45,10 +56,6 @@ def _attend(skip, gate, attention, name):
 def _head(x, name):
     logits = layers.Conv2D(1, 1, name=f"{name}_logits")(x)
     return layers.Activation("sigmoid", dtype="float32", name=name)(logits)
-
-
-def _share(name, value):
-    return arguments.number(name, value, lambda share: 0 <= share < 1, "a number in [0, 1)")
 
 
 def build_network(
@@ -119,8 +126,8 @@ def build_network(
     base_filters = arguments.integer("base_filters", base_filters, 1)
     depth = arguments.integer("depth", depth, 1)
     input_channels = arguments.integer("input_channels", input_channels, 1)
-    momentum = _share("batch_norm_momentum", batch_norm_momentum)
-    dropout = _share("dropout", dropout)
+    momentum = arguments.share("batch_norm_momentum", batch_norm_momentum)
+    dropout = arguments.share("dropout", dropout)
     norm = {"momentum": momentum, "synchronized": synchronized_norm}
     filters = [base_filters * 2**i for i in range(depth + 1)]
     image = layers.Input((None, None, input_channels), name="image")
@@ -201,20 +208,6 @@ def damu_net(**kwargs) -> SegmentationNetwork:
 PRESETS = {"unet": unet, "att_unet": att_unet, "datt_unet": datt_unet, "damu_net": damu_net}
 
 
-# The public code that the listing adapts names this initialiser in its blocks, gating signals and
-# transposed convolutions; elsewhere it names none, which is Keras's glorot_uniform.
-_LISTING_INITIALIZER = {"kernel_initializer": "glorot_normal"}
-
-
-def _listing_block(x, filters, name, norm):
-    options = {"padding": "same", **_LISTING_INITIALIZER}
-    for i in (1, 2):
-        x = layers.Conv2D(filters, 3, name=f"{name}_{i}", **options)(x)
-        x = BatchNormalization(name=f"{name}_norm{i}", **norm)(x)
-        x = layers.Activation("relu", name=f"{name}_relu{i}")(x)
-    return x
-
-
 def _listing_signal(x, name, norm):
     x = layers.Conv2D(x.shape[-1], 1, name=f"{name}_conv", **_LISTING_INITIALIZER)(x)
     x = BatchNormalization(name=f"{name}_norm", **norm)(x)
@@ -224,10 +217,9 @@ def _listing_signal(x, name, norm):
 def _listing_gate(x, signal, inter, stride, name, norm):
     theta = layers.Conv2D(inter, 2, strides=2, name=f"{name}_theta")(x)
     phi = layers.Conv2D(inter, 1, name=f"{name}_phi")(signal)
-    enlarge = layers.Conv2DTranspose(
-        inter, 3, strides=stride, padding="same", name=f"{name}_enlarge"
-    )
-    joined = layers.Add(name=f"{name}_add")([theta, enlarge(phi)])
+    options = {"strides": stride, "padding": "same", "name": f"{name}_enlarge"}
+    enlarged = layers.Conv2DTranspose(inter, 3, **options)(phi)
+    joined = layers.Add(name=f"{name}_add")([theta, enlarged])
     joined = layers.Activation("relu", name=f"{name}_relu")(joined)
     psi = layers.Conv2D(1, 1, name=f"{name}_psi")(joined)
     coefficients = layers.Activation("sigmoid", name=f"{name}_sigmoid")(psi)

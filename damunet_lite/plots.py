@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import networkx
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -20,22 +21,15 @@ from matplotlib.patches import Patch
 from PIL import Image
 from scipy import ndimage
 from skimage.segmentation import expand_labels, relabel_sequential
+from skimage.transform import resize_local_mean
 
 from damunet_lite import _arguments as check
 
 STYLE_SHEET = Path(__file__).with_name("damunet.mplstyle")
 
 #: Okabe and Ito's colour-blind-safe palette, with a softened black.
-COLOURS = {
-    "blue": "#0072B2",
-    "vermillion": "#D55E00",
-    "green": "#009E73",
-    "purple": "#CC79A7",
-    "orange": "#E69F00",
-    "sky": "#56B4E9",
-    "yellow": "#F0E442",
-    "ink": "#26292C",
-}
+COLOURS = {"blue": "#0072B2", "vermillion": "#D55E00", "green": "#009E73", "purple": "#CC79A7"}
+COLOURS |= {"orange": "#E69F00", "sky": "#56B4E9", "yellow": "#F0E442", "ink": "#26292C"}
 
 #: Membrane that the prediction misses: two cells may merge there.
 MISSED = COLOURS["vermillion"]
@@ -43,6 +37,10 @@ MISSED = COLOURS["vermillion"]
 #: Membrane that the prediction invents: a cell may be split there.
 FALSE = COLOURS["blue"]
 
+#: The grey values below errors: an offset, and a factor.
+FADED = 0.35, 0.65
+
+PANELS = ("image", "truth", "probability", "errors")
 _CELL_COLOURS = ("sky", "orange", "green", "purple", "blue", "yellow", "vermillion")
 
 
@@ -195,11 +193,11 @@ def show_slice(
     return ax or target.figure
 
 
-def _tinted(picture: np.ndarray, opacity: np.ndarray, colour: np.ndarray | str) -> np.ndarray:
+def _tinted(picture, opacity, colour):
     """RGB copy of a grey or RGB picture with a colour laid over it, [H, W] from 0 to 1 strong."""
-    rgb = picture[..., None] if picture.ndim == 2 else picture
     paint = np.array(to_rgb(colour)) if isinstance(colour, str) else colour
-    return (1 - opacity[..., None]) * rgb + opacity[..., None] * paint
+    rgb = picture[..., None] if picture.ndim == 2 else picture
+    return rgb + opacity[..., None] * (paint - rgb)
 
 
 def error_map(
@@ -239,17 +237,11 @@ def error_map(
     truth = check.binary("truth", check.plane("truth", truth))
     prediction = check.binary("prediction", check.plane("prediction", prediction))
     check.same_shape("prediction", prediction, "truth", truth)
-    grey = 1 - 0.6 * truth if image is None else _faded(grey_values(check.plane("image", image)))
+    grey = 1 - 0.6 * truth
+    if image is not None:
+        grey = FADED[0] + FADED[1] * grey_values(check.plane("image", image))
     check.same_shape("image", grey, "truth", truth)
-    return _with_errors(grey, 1.0 * (truth & ~prediction), 1.0 * (prediction & ~truth))
-
-
-def _faded(grey: np.ndarray) -> np.ndarray:
-    return 0.35 + 0.65 * grey
-
-
-def _with_errors(grey: np.ndarray, missed: np.ndarray, false: np.ndarray) -> np.ndarray:
-    return _tinted(_tinted(grey, missed, MISSED), false, FALSE)
+    return _tinted(_tinted(grey, truth & ~prediction, MISSED), prediction & ~truth, FALSE)
 
 
 @in_style()
@@ -314,25 +306,23 @@ def contact_sheet(
     figure.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
     axes = figure.subplots(4 * bands, columns, squeeze=False, subplot_kw={"visible": False})
     for k, title in enumerate(titles):
-        band, column = divmod(k, columns)
-        panels = axes[4 * band : 4 * band + 4, column]
+        panels = axes[4 * (k // columns) :, k % columns][:4]
         found = ~(1 - probabilities[k] > threshold)
         missed, false = truths[k] & ~found, found & ~truths[k]
         errors = _small_errors(images[k], missed, false, 100 * panel)
         pictures = (images[k], 1.0 - truths[k], 1.0 - probabilities[k], errors)
-        labels = ("image", "truth", "probability", "errors") if column == 0 else ("",) * 4
-        for ax, picture, label in zip(panels, pictures, labels, strict=True):
+        for ax, picture, label in zip(panels, pictures, PANELS, strict=True):
             ax.set_visible(True)
             show_picture(ax, picture, 100 * panel)
-            ax.set_ylabel(label, fontsize=9)
+            ax.set_ylabel("" if k % columns else label, fontsize=9)
         panels[0].set_title(title, fontsize=9)
         shares = f"{missed.mean():.1%} missed\n{false.mean():.1%} false"
         panels[3].set_xlabel(shares.replace("%", " %"), fontsize=8)
     said = {
-        MISSED: "missed membrane: cells may merge",
-        FALSE: "false membrane: a cell may be split",
+        "missed membrane: cells may merge": MISSED,
+        "false membrane: a cell may be split": FALSE,
     }
-    handles = [Patch(color=colour, label=meaning) for colour, meaning in said.items()]
+    handles = [Patch(color=colour, label=meaning) for meaning, colour in said.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=2 if columns > 2 else 1)
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -340,11 +330,13 @@ def contact_sheet(
     return figure
 
 
-def _small_errors(image, missed, false, pixels: float) -> np.ndarray:
+def _small_errors(image, missed, false, pixels):
     """Errors on a faded, smoothed picture; thin ones stay visible at a small size."""
-    grey = _reduced(_faded(ndimage.gaussian_filter(image, 2)), pixels, levels=12)
-    missed, false = (np.minimum(2 * _reduced(e, pixels, levels=5), 1) for e in (missed, false))
-    return _with_errors(grey, missed, false)
+    grey = FADED[0] + FADED[1] * ndimage.gaussian_filter(image, 2)
+    errors = _reduced(grey, pixels, levels=12)
+    for where, colour in ((missed, MISSED), (false, FALSE)):
+        errors = _tinted(errors, np.minimum(2 * _reduced(where, pixels, levels=5), 1), colour)
+    return errors
 
 
 def show_picture(ax: Axes, picture: np.ndarray, pixels: float, levels: int = 8) -> None:
@@ -375,22 +367,17 @@ def show_picture(ax: Axes, picture: np.ndarray, pixels: float, levels: int = 8) 
     ax.spines[:].set_visible(False)
 
 
-def _reduced(picture: np.ndarray, pixels: float, levels: int) -> np.ndarray:
+def _reduced(picture, pixels, levels):
     """Area average down to ``pixels`` on the longer side, in few shades; small pictures pass.
 
     The noise of electron micrographs is most of a PNG file's bytes: averaging to the size on
     the page and rounding the shades makes the file several times smaller.
     """
-    height, width = picture.shape[:2]
-    factor = max(height, width) / pixels
+    factor = max(picture.shape[:2]) / pixels
     if factor <= 1:
         return picture
-    size = (max(1, round(width / factor)), max(1, round(height / factor)))
-    channels = np.moveaxis(np.atleast_3d(picture).astype(np.float32), -1, 0)
-    resized = [Image.fromarray(c).resize(size, Image.Resampling.BOX) for c in channels]
-    small = np.stack([np.asarray(c, float) for c in resized], -1).reshape(
-        *size[::-1], *picture.shape[2:]
-    )
+    size = [max(1, round(side / factor)) for side in picture.shape[:2]]
+    small = resize_local_mean(picture.astype(float), (*size, *picture.shape[2:]))
     return np.round(small * (levels - 1)) / (levels - 1)
 
 
@@ -447,24 +434,16 @@ def label_overlay(
     return _tinted(grey, opacity * cells, palette[_colour_indices(grown)[grown]])
 
 
-def _colour_indices(regions: np.ndarray) -> np.ndarray:
+def _colour_indices(regions):
     """Colour index for each of the regions 1, 2, ..., neighbours different."""
-    neighbours: dict[int, set[int]] = {i: set() for i in range(regions.max() + 1)}
+    graph = networkx.Graph()
     for a, b in ((regions[1:], regions[:-1]), (regions[:, 1:], regions[:, :-1])):
-        for i, j in np.unique(np.stack([a[a != b], b[a != b]], axis=1), axis=0).tolist():
-            neighbours[i].add(j)
-            neighbours[j].add(i)
-    order = []
-    left = {i: set(near) for i, near in neighbours.items()}
-    while left:
-        smallest = min(left, key=lambda i: (len(left[i]), i))
-        order.append(smallest)
-        for i in left.pop(smallest):
-            left[i].discard(smallest)
-    colours = np.full(len(neighbours), -1)
-    for i in reversed(order):
-        taken = {colours[j] for j in neighbours[i]}
+        graph.add_edges_from(np.unique(np.stack([a[a != b], b[a != b]], axis=1), axis=0).tolist())
+    graph.add_nodes_from(range(regions.max() + 1))
+    colours = np.full(len(graph), -1)
+    for i in networkx.coloring.strategy_smallest_last(graph, {}):
+        taken = set(colours[list(graph[i])])
         # Starting at another colour for every region spreads all seven over the picture.
         wishes = [(i - 1 + k) % len(_CELL_COLOURS) for k in range(len(_CELL_COLOURS))]
-        colours[i] = next((c for c in wishes if c not in taken), wishes[0])
+        colours[i] = next((wish for wish in wishes if wish not in taken), wishes[0])
     return colours

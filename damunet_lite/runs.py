@@ -11,7 +11,7 @@ import csv
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import shorten
@@ -118,8 +118,12 @@ def assign(variables: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
 
 def _variables(network: SegmentationNetwork) -> dict[str, Any]:
     groups = {"network": network.variables, "optimizer": network.optimizer.variables}
-    # Names, not paths: Keras numbers optimisers and seed generators through a whole process.
-    return {f"{g}/{i:04d}/{v.name}": v for g, found in groups.items() for i, v in enumerate(found)}
+    return {f"{g}/{name}": v for g, found in groups.items() for name, v in named(found).items()}
+
+
+def named(variables: Iterable[Any]) -> dict[str, Any]:
+    """Variables by number and own name: Keras counts layers in paths through a whole process."""
+    return {f"{i:04d}/{variable.name}": variable for i, variable in enumerate(variables)}
 
 
 def best(history: History) -> dict[str, float]:
@@ -210,7 +214,20 @@ def open_folder(folder: Path, config: TrainConfig, origin: dict[str, Any]) -> No
         write_json(path, origin)
 
 
-def _read_origin(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
+def read_origin(path: str | os.PathLike) -> tuple[TrainConfig, dict[str, Any]]:
+    """Configuration of a run, and all that its file says of where it comes from.
+
+    Parameters
+    ----------
+    path : path
+        A run folder, or the JSON file of a finished record.
+
+    Raises
+    ------
+    RunError
+        If it cannot be read.
+    """
+    path = Path(path) if str(path).endswith(".json") else Path(path, CONFIG_FILE)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         return TrainConfig.from_dict(record["config"]), record
@@ -243,7 +260,7 @@ def check_same_config(path: Path, config: TrainConfig, stack: str | None = None)
     Traceback (most recent call last):
     damunet_lite.runs.RunError: runs is not a run folder: no-such.json is missing
     """
-    recorded, record = _read_origin(path)
+    recorded, record = read_origin(path)
     found, wanted = asdict(recorded), json.loads(json.dumps(asdict(config)))
     if stack is not None and "stack" in record:
         found["stack"], wanted["stack"] = record["stack"], stack
@@ -270,7 +287,7 @@ def read_config(folder: str | os.PathLike) -> TrainConfig:
     Traceback (most recent call last):
     damunet_lite.runs.RunError: no-such-folder is not a run folder: config.json is missing
     """
-    return _read_origin(Path(folder) / CONFIG_FILE)[0]
+    return read_origin(folder)[0]
 
 
 def load_network(path: str | os.PathLike) -> keras.Model:

@@ -66,12 +66,10 @@ def head_targets(mask, sizes: dict[str, tuple[int, int]], rule: str = "any_membr
 
 def _shrink(mask, size, rule, name):
     full = ops.shape(mask)[1:3]
-    if all(isinstance(side, int) for side in (*full, *size)):
-        if full[0] % size[0] or full[1] % size[1]:
-            wanted = f"whole multiples of those of head {name!r}, {tuple(size)}"
-            raise ValueError(f"mask has height and width {full}, wanted {wanted}")
-        if full == tuple(size):
-            return mask
+    known = all(isinstance(side, int) for side in (*full, *size))
+    if known and (full[0] % size[0] or full[1] % size[1]):
+        wanted = f"whole multiples of those of head {name!r}, {tuple(size)}"
+        raise ValueError(f"mask has height and width {full}, wanted {wanted}")
     step = (full[0] // size[0], full[1] // size[1])
     cells = ops.reshape(mask, (-1, size[0], step[0], size[1], step[1], ops.shape(mask)[-1]))
     if rule == "strided":
@@ -104,7 +102,7 @@ def head_weights(names, decay: float = 0.5) -> dict[str, float]:
     >>> head_weights(["main", "side2", "side4"])
     {'main': 0.5714285714285714, 'side2': 0.2857142857142857, 'side4': 0.14285714285714285}
     """
-    decay = arguments.number("decay", decay, lambda value: value > 0, "a number > 0")
+    decay = arguments.above_0("decay", decay)
     names = list(names)
     total = sum(decay**level for level in range(len(names)))
     return {name: decay**level / total for level, name in enumerate(names)}
@@ -137,8 +135,8 @@ def main_output(outputs):
     if isinstance(outputs, (list, tuple)) and len(outputs) == 1:
         return outputs[0]
     if _nested(outputs):
-        wanted = "one output, or a dict with 'main'"
-        raise ValueError(f"model returns {len(outputs)} outputs, wanted {wanted}")
+        got = list(outputs) if isinstance(outputs, dict) else f"{len(outputs)} outputs"
+        raise ValueError(f"model returns {got}, wanted one output, or a dict with 'main'")
     return outputs
 
 
@@ -175,9 +173,8 @@ def main_network(model: keras.Model) -> keras.Model:
     if model not in _MAIN_NETWORKS:
         # ``outputs`` is a flat list; ``output`` keeps the names, but a Sequential lacks it.
         output = main_output(model.outputs if len(model.outputs) == 1 else model.output)
-        inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
         kind = _Network if isinstance(model, _Network) else keras.Model
-        network = kind(inputs, output, name=f"{model.name}_main")
+        network = kind(model.inputs, output, name=f"{model.name}_main")
         network.jit_compile = keras.backend.backend() == "jax"
         _MAIN_NETWORKS[model] = network
     return _MAIN_NETWORKS[model]
@@ -192,13 +189,13 @@ class _Network(keras.Model):
         multiple = math.prod(layer.pool_size[0] for layer in pools)
         wanted = f"multiples of {multiple}: pad, or use inference.predict"
         sides = ops.shape(keras.tree.flatten(inputs)[0])[1:3]
-        known = [side for side in sides if isinstance(side, int)]
-        if any(side % multiple for side in known):
-            raise ValueError(f"image has height and width {sides}, wanted {wanted}")
-        if len(known) < 2:
-            import tensorflow as tf  # the only backend that knows a size so late
+        for side in sides:
+            if not isinstance(side, int):
+                import tensorflow as tf  # the only backend that knows a size so late
 
-            tf.debugging.assert_equal(tf.stack(sides) % multiple, 0, f"image: {wanted}")
+                tf.debugging.assert_equal(side % multiple, 0, f"image: {wanted}")
+            elif side % multiple:
+                raise ValueError(f"image has height and width {sides}, wanted {wanted}")
         return super().call(inputs, training=training, mask=mask)
 
 
@@ -265,33 +262,39 @@ class SegmentationNetwork(_Network):
             For an unknown rule or head name.
         """
         target_rule = kwargs.pop("target_rule", "any_membrane")
-        arguments.choice("target_rule", target_rule, TARGET_RULES)
-        if loss_weights is not None:
-            given = loss_weights if _nested(loss_weights) else [loss_weights]
-            given = self._by_head("loss_weights", given).items()
-            loss_weights = {head: float(weight) for head, weight in given}
-        # What the user said, and nothing that follows from this device: it goes into files.
-        said = {"loss": loss, "loss_weights": loss_weights, "target_rule": target_rule}
-        if kwargs.setdefault("jit_compile", "auto") == "auto":
+        self.target_rule = arguments.choice("target_rule", target_rule, TARGET_RULES)
+        # What was said, and nothing that follows from this device, goes into files.
+        self._jit_said = kwargs.setdefault("jit_compile", "auto")
+        if self._jit_said == "auto":
             kwargs["jit_compile"] = devices.prefers_jit() and not kwargs.get("run_eagerly")
-        else:
-            said["jit_compile"] = kwargs["jit_compile"]
-        self._head_arguments = said
+        loss = self._by_head("loss", loss if _nested(loss) else dict.fromkeys(self.heads, loss))
+        weights = head_weights(self.heads) if loss_weights is None else loss_weights
+        weights = self._by_head("loss_weights", weights if _nested(weights) else [weights])
         self._metrics_by_head = False
         for name in ("metrics", "weighted_metrics"):
             value = kwargs.get(name)
-            if isinstance(value, (list, tuple)) and any(_nested(one) for one in value):
+            if isinstance(value, (list, tuple)) and any(map(_nested, value)):
                 kwargs[name] = value = self._by_head(name, value)
             if isinstance(value, dict):
                 self._by_head(name, {**dict.fromkeys(self.heads), **value})
                 self._metrics_by_head = True
-        super().compile(
-            optimizer,
-            self._by_head("loss", loss if _nested(loss) else dict.fromkeys(self.heads, loss)),
-            loss_weights or head_weights(self.heads),
-            **kwargs,
-        )
+        weights = {head: float(weight) for head, weight in weights.items()}
+        super().compile(optimizer, loss, weights, **kwargs)
+        self._make_variables()
         _MAIN_NETWORKS.pop(self, None)
+
+    def _make_variables(self):
+        """Make what optimizer, losses and metrics keep, before TensorFlow traces a step.
+
+        A trace that makes variables is thrown away and done once more: half of the time until
+        the first step.
+        """
+        if self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        maps = _by_name(self.output)
+        self._compile_loss.build(maps, maps)
+        if self._compile_metrics is not None:
+            self._compile_metrics.build(self._seen(maps), self._seen(maps))
 
     def _by_head(self, name, values):
         """What was given for each head, by its name or in their order, as a dict."""
@@ -305,40 +308,14 @@ class SegmentationNetwork(_Network):
     def get_compile_config(self):
         config = super().get_compile_config()
         if config:
-            del config["jit_compile"]
-            config.update(keras.saving.serialize_keras_object(self._head_arguments))
+            config.update(target_rule=self.target_rule, jit_compile=self._jit_said)
         return config
 
     def compile_from_config(self, config):
         given = keras.saving.deserialize_keras_object(config)
-        if "head_weights" in given:  # a file from before ``loss_weights`` was the one name
-            given["loss_weights"] = given.pop("head_weights")
-            del given["jit_compile"]  # derived from the device of that time
+        if "head_weights" in given:  # a file of version 0.1.0, with what suited its device
+            given |= {"loss_weights": given.pop("head_weights"), "jit_compile": "auto"}
         self.compile(**given)
-        if self.optimizer is not None and self.built:
-            self.optimizer.build(self.trainable_variables)
-
-    def make_train_function(self, force=False):
-        self._make_variables()
-        super().make_train_function(force)
-
-    def make_test_function(self, force=False):
-        self._make_variables()
-        super().make_test_function(force)
-
-    def _make_variables(self):
-        """Make what optimizer, losses and metrics keep, before TensorFlow traces a step.
-
-        A trace that makes variables is thrown away and done once more: half of the time until
-        the first step. The other backends, and TensorFlow on several devices, make them first.
-        """
-        if self.optimizer is not None and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
-        maps = _by_name(self.output)
-        parts = ((self._compile_loss, maps), (self._compile_metrics, self._seen(maps)))
-        for part, seen in parts:
-            if part is not None and not part.built:
-                part.build(seen, seen)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if y is not None:
@@ -348,8 +325,8 @@ class SegmentationNetwork(_Network):
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if y is not None:
-            y, y_pred, weights = map(self._seen, self._for_heads(y, y_pred, sample_weight))
-            sample_weight = None if sample_weight is None else weights
+            every = self._for_heads(y, y_pred, sample_weight)
+            y, y_pred, sample_weight = map(self._seen, every)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def _seen(self, values):
@@ -362,12 +339,11 @@ class SegmentationNetwork(_Network):
     def _for_heads(self, y, y_pred, sample_weight):
         """Target, map and weight of each head, from one of full size or one for each head."""
         maps = _by_name(y_pred)
-        y = self._spread("y", y, maps, self._head_arguments["target_rule"])
-        if not _nested(sample_weight):
-            rank = 0 if sample_weight is None else len(sample_weight.shape)
-            if rank < 2:
-                return y, maps, dict.fromkeys(maps, sample_weight)
-            sample_weight = sample_weight[..., None] if rank == 3 else sample_weight
+        y = self._spread("y", y, maps, self.target_rule)
+        rank = len(getattr(sample_weight, "shape", ()))
+        if rank < 2 and not _nested(sample_weight):
+            return y, maps, dict.fromkeys(maps, sample_weight)
+        sample_weight = sample_weight[..., None] if rank == 3 else sample_weight
         return y, maps, self._spread("sample_weight", sample_weight, maps, "area")
 
     def _spread(self, name, value, maps, rule):
@@ -391,7 +367,7 @@ class SegmentationNetwork(_Network):
     def _predictor(self):
         network = main_network(self)
         network.run_eagerly = self.run_eagerly
-        if self.compiled and "jit_compile" in self._head_arguments:
+        if self.compiled and self._jit_said != "auto":
             network.jit_compile = self.jit_compile
         return network
 

@@ -50,17 +50,13 @@ def tile_starts(length: int, tile: int, overlap: float = 0.5) -> list[int]:
     """
     _arguments.integer("length", length, 1)
     _arguments.integer("tile", tile, 1)
-    _arguments.number("overlap", overlap, _is_share, "a share of the tile, 0 <= overlap < 1")
+    _arguments.share("overlap", overlap)
     if tile >= length:
         return [0]
     # The tolerance keeps 0.9 * 10 = 9.000000000000002-like products from adding a tile.
     step = max(1, int(tile * (1 - overlap) + 1e-6))
     steps = -(-(length - tile) // step)
     return [round(k * (length - tile) / steps) for k in range(steps + 1)]
-
-
-def _is_share(value: float) -> bool:
-    return 0 <= value < 1
 
 
 def gaussian_window(tile: int) -> np.ndarray:

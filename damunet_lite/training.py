@@ -31,21 +31,9 @@ from damunet_lite import (
 from damunet_lite.augment import AugmentConfig, sample_batch
 from damunet_lite.config import STACKS, TrainConfig
 from damunet_lite.data import Fold, Stack, folds, isbi2012
-from damunet_lite.runs import (
-    METRICS_FILE,
-    SHEET_FILE,
-    History,
-    RunError,
-    check_same_config,
-    load_network,
-    read_config,
-    write_json,
-)
+from damunet_lite.runs import METRICS_FILE, SHEET_FILE, History, RunError, load_network, write_json
 from damunet_lite.supervision import SegmentationNetwork, head_weights
 from damunet_lite.synthetic import synthetic_stack
-
-__all__ = ["CropBatches", "TrainConfig", "build", "evaluate", "load_stack", "train"]
-__all__ += ["RunError", "check_same_config", "load_network", "read_config", "write_json"]
 
 NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
     **models.PRESETS,
@@ -203,7 +191,11 @@ def _origin(config: TrainConfig, stack: Stack) -> dict[str, Any]:
 
 
 def train(
-    config: TrainConfig, stack: Stack, folder: str | Path | None = None, progress: bool = True
+    config: TrainConfig,
+    stack: Stack,
+    folder: str | Path | None = None,
+    progress: bool = True,
+    start: keras.Model | None = None,
 ) -> Path:
     """Train, score on validation slices as it goes, score the test slices at the end.
 
@@ -219,6 +211,8 @@ def train(
         Run folder; by default ``runs/<name of the configuration>``.
     progress : bool
         Show a progress bar with the time left, on stderr or in the notebook.
+    start : keras.Model, optional
+        A trained network of the same kind and options, whose weights the run starts from.
 
     Returns
     -------
@@ -232,8 +226,8 @@ def train(
         If the folder cannot be written or belongs to another configuration or stack, or the loss
         is no longer a number.
     ValueError
-        If the stack has no membranes, is smaller than a crop or has no such fold, or an option of
-        network, loss or crops is out of range. No folder is made then.
+        If the stack has no membranes, is smaller than a crop or has no such fold, `start` does not
+        fit, or an option of network, loss or crops is out of range. No folder is made then.
 
     Examples
     --------
@@ -253,6 +247,12 @@ def train(
     AugmentConfig(crop=config.crop, **config.augment)  # an error in it comes before the folder
     _prepare_process(config)
     network = build(config)
+    if start is not None:
+        values = {k: keras.ops.convert_to_numpy(v) for k, v in runs.named(start.weights).items()}
+        try:
+            runs.assign(runs.named(network.weights), values)
+        except ValueError as error:
+            raise ValueError(f"start is no {config.network} with these options: {error}") from None
     runs.open_folder(folder, config, _origin(config, stack))
     history = runs.load_state(folder, network)
     done = history[-1]["step"] if history else 0
@@ -404,7 +404,7 @@ def evaluate(
 
 def _threshold_reading(pairs, grid: np.ndarray) -> dict[str, Any]:
     """Scores of cells that one threshold outlines, best on validation among those of a grid."""
-    scores = {name: metrics.score_stack(*pair, grid) for name, pair in pairs.items()}
+    scores = {name: metrics.score_stack(*pair, thresholds=grid) for name, pair in pairs.items()}
     record: dict[str, Any] = {"thresholds": {"v_rand": 0.5, "v_info": 0.5}}
     if chosen := scores.get("validation"):
         best = chosen.best_v_rand()[0], chosen.best_v_info()[0]

@@ -10,17 +10,13 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import keras
 import numpy as np
-import pooch
 
 from damunet_lite import __version__, _arguments, data, runs, training
 from damunet_lite.supervision import SegmentationNetwork
-
-__all__ = ["NAMES", "WeightsError", "export", "load", "model_card", "pretrained"]
 
 NAMES = ("tiny", "unet", "att_unet", "datt_unet", "damu_net")
 """Networks that :func:`pretrained` knows: the one in the package, and the four of the article."""
@@ -30,17 +26,15 @@ WEIGHTS_URL: str | None = None
 
 CHECKSUM_FILE = Path(__file__).with_name("weights_sha256.txt")
 TINY_FILE = Path(__file__).with_name("tiny.npz")
-DOWNLOAD_RETRIES = 2
 CARD_KEY = "record"
 """Name of the model card, a JSON text, among the arrays of a file."""
 
-_TERMS = {
-    "isbi2012": f"For non-commercial work only. Trained on the {data.ISBI_SOURCE}.",
-    "synthetic": "Trained on drawn images; the terms of the package hold.",
-}
-_SLICES = ("training_slices", "validation_slices", "test_slices")
-_SCORES = ("thresholds", "validation", "test", "baselines")
-_FROM_METRICS = ("parameters", "best_step", "training_seconds", *_SCORES, *_SLICES)
+_TERMS = {"isbi2012": f"For non-commercial work only. Trained on the {data.ISBI_SOURCE}."}
+_TERMS |= {"synthetic": "Trained on drawn images; the terms of the package hold."}
+_FROM_METRICS = """
+    parameters best_step training_seconds thresholds validation test baselines training_slices
+    validation_slices test_slices
+""".split()  # noqa: SIM905
 
 
 class WeightsError(RuntimeError):
@@ -149,7 +143,7 @@ def load(path: str | os.PathLike) -> SegmentationNetwork:
     card, arrays = _read(Path(path))
     try:
         network = training.NETWORKS[card["network"]](**card["options"])
-        runs.assign(_variables(network), arrays)
+        runs.assign(runs.named(network.weights), arrays)
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{path} does not fit a network of this package ({error})"
         raise WeightsError(f"{reason}; was it written by another version of it?") from error
@@ -179,7 +173,7 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
 
     Raises
     ------
-    damunet_lite.training.RunError
+    damunet_lite.runs.RunError
         If the folder is no finished run, or the file cannot be written.
     FileExistsError
         If the file is there already and may not be replaced.
@@ -198,7 +192,7 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
         raise FileExistsError(f"{path} is there already; overwrite=True replaces it")
     card = _card_of(run)
     arrays = {}
-    for key, variable in _variables(training.load_network(run)).items():
+    for key, variable in runs.named(training.load_network(run).weights).items():
         values = keras.ops.convert_to_numpy(variable.value).astype(np.float32)
         with np.errstate(over="ignore"):
             arrays[key] = values.astype(np.float16)
@@ -210,26 +204,21 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
 
 def _card_of(run: Path) -> dict[str, Any]:
     """The model card of a finished run."""
-    config, path = training.read_config(run), run / runs.METRICS_FILE
+    config, path = runs.read_config(run), run / runs.METRICS_FILE
     if not path.is_file():
         raise runs.RunError(f"{run} is not finished: {path.name} is missing; train it to its end")
     try:
         finished = json.loads(path.read_text(encoding="utf-8"))
         if "training_slices" not in finished:  # the first version: all its stacks had 30 slices
             fold = data.folds()[config.fold]
-            slices = {"training_slices": fold.train, "validation_slices": fold.validation}
-            finished |= {name: numbers.tolist() for name, numbers in slices.items()}
+            finished["training_slices"] = fold.train.tolist()
+            finished["validation_slices"] = fold.validation.tolist()
         copied = {key: finished[key] for key in _FROM_METRICS}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise runs.RunError(f"{path} cannot be read: {error!r}") from error
     terms = _TERMS.get(config.data, f"Trained on {config.data!r}; the terms of its images hold.")
     card = {"network": config.network, "options": config.network_options, "storage": "float16"}
     return {**card, "terms": terms, "config": asdict(config), "package": __version__, **copied}
-
-
-def _variables(network: keras.Model) -> dict[str, Any]:
-    # Number and own name: paths count layers through a whole process. No states of dropout.
-    return {f"{i:04d}/{v.name}": v for i, v in enumerate(network.weights)}
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -253,34 +242,20 @@ def _file(name: str | os.PathLike, url: str | None) -> Path:
     return _fetch(f"{name}.npz", url or os.environ.get("DAMUNET_WEIGHTS_URL") or WEIGHTS_URL)
 
 
-def _checksums() -> dict[str, str]:
-    """File name -> SHA-256 of the published files."""
-    lines = CHECKSUM_FILE.read_text(encoding="ascii").splitlines()
-    return {name: digest for digest, name in (s.split() for s in lines if not s.startswith("#"))}
-
-
 def _fetch(file: str, url: str | None) -> Path:
     """The checked file in the cache, downloaded if it is not there or is damaged."""
-    name, digest = file.removesuffix(".npz"), _checksums().get(file)
-    if digest is None:
+    name, registry = file.removesuffix(".npz"), data.checksums(CHECKSUM_FILE)
+    if file not in registry:
         raise WeightsError(
             f"{name}: no weights have been published yet. Train it (python -m damunet_lite train "
             f"{name}), then weights.export(run_folder, '{file}') and weights.load('{file}'); or "
             "take pretrained('tiny'), which is in the package"
         )
-    cache = data._cache_folder().parent / "weights"
-    source = url or "no address: none is public yet"
-    where = source.rstrip("/") + "/"
-    registry = {file: f"sha256:{digest}"}
-    remote = pooch.create(cache, where, registry=registry, retry_if_failed=DOWNLOAD_RETRIES)
+    cache, url = data._cache_folder().parent / "weights", url or "no address: none is public yet"
+    said = {"what": f"{name}: its weights", "variable": "DAMUNET_WEIGHTS_URL"}
+    said["otherwise"] = "take pretrained('tiny'), which is in the package"
     try:
-        with data._quiet_pooch():
-            return Path(remote.fetch(file))
-    except (OSError, ValueError) as error:
-        # requests' errors are OSError; pooch reports a wrong hash as ValueError.
-        raise WeightsError(
-            f"{name}: its weights could not be downloaded from {source} to {cache} and nothing was "
-            f"kept ({type(error).__name__}: {shorten(str(error), 300)}); check the network, that "
-            "DAMUNET_WEIGHTS_URL names their address and DAMUNET_CACHE a writable folder, then "
-            "try again, or take pretrained('tiny'), which is in the package"
-        ) from None
+        data.download([file], cache, url, registry, **said)
+    except data.DataError as error:
+        raise WeightsError(str(error)) from None
+    return cache / file

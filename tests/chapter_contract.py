@@ -4,6 +4,7 @@
 sure that a chapter teaches in the form CONTRIBUTING.md describes.
 """
 
+import math
 import re
 import statistics
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ from book.tools.notebook_rules import EXEMPTING_TAGS
 TYPICAL_LINES, LONG_CELL = 6, 20
 LINE_LENGTH = 88  # characters that a page of 1280 pixels shows without scrolling
 EXEMPT_SHARE, EXERCISES, QUESTIONS = 0.1, 4, 5
+WORDS_A_MINUTE = 180
+FIGURE, LIVE_FIGURE = 30, 200  # as long as so many words
 CLOSING = ("Key claims", "What did not work", "Where next")
 # A decimal number; not a section ("Exercise 4.1"), a version ("2.4.6"), part of a DOI or a name.
 NUMBER = re.compile(r"(?<![\w./-])\d*\.\d+(?![\w/-]|\.\d)")
@@ -102,6 +105,45 @@ def _texts(cell) -> Iterator[str]:
         yield "\n".join(filter(None, texts))
 
 
+# ------------------------------------------------------------------ time
+
+
+def reading_minutes(notebook: Mapping[str, Any]) -> int:
+    """How long it takes to read a chapter, in steps of five minutes.
+
+    Its words, the names and numbers of its code and what this prints, at 180 a minute; figures as
+    so many words. Exercises have minutes of their own, and folded code is not read.
+
+    Examples
+    --------
+    >>> words = {"cell_type": "markdown", "metadata": {}, "source": "word " * 1000}
+    >>> code = {"cell_type": "code", "metadata": {}, "source": "x = 1 + y", "outputs": []}
+    >>> reading_minutes({"cells": [words]}), reading_minutes({"cells": [words, code]})
+    (10, 10)
+    >>> reading_minutes({"cells": [words, *[code] * 300]})
+    15
+    """
+    words = 0
+    for cell in notebook["cells"]:
+        if _role(cell):
+            continue
+        if cell["cell_type"] == "markdown":
+            words += len(cell["source"].split())
+            continue
+        if "hide-input" not in cell["metadata"].get("tags", []):
+            words += len(re.findall(r"\w+", cell["source"]))
+        words += sum(len(text.split()) for text in _texts(cell))
+        kinds = [kind for output in cell["outputs"] for kind in output.get("data", {})]
+        words += FIGURE * kinds.count("image/png") + LIVE_FIGURE * kinds.count("text/html")
+    return 5 * math.ceil(words / WORDS_A_MINUTE / 5)
+
+
+def exercise_minutes(notebook: Mapping[str, Any]) -> int:
+    """Minutes of all exercises of a chapter."""
+    found = (cell["metadata"].get("damunet", {}) for cell in notebook["cells"])
+    return sum(info.get("minutes", 0) for info in found if info.get("role") == "stub")
+
+
 # ------------------------------------------------------------------ form
 
 
@@ -135,6 +177,12 @@ def _opening(notebook, number: int) -> Iterator[str]:
     told = notebook["metadata"].get("damunet", {})
     keys = ("minutes_read", "minutes_run_cpu", "minutes_run_t4")
     yield from (f"the metadata lack damunet.{key}" for key in keys if key not in told)
+    told_of, measured = told.get("minutes_read", 0), reading_minutes(notebook)
+    if abs(told_of - measured) > 5:
+        yield f"minutes_read is {told_of}, but reading takes {measured} minutes"
+    times = f"{told_of} minutes to read and {exercise_minutes(notebook)} for the exercises"
+    if times not in " ".join(text.split()):
+        yield f"the opening does not say '{times}'"
     if told.get("chapter") != number:
         yield f"damunet.chapter is {told.get('chapter')}"
 

@@ -5,9 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
+from building import build_book
 from filelock import FileLock
-
-from book.tools.build import build_book
 
 
 @pytest.fixture(scope="session")

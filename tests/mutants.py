@@ -56,95 +56,81 @@ OPERATORS = {
     ast.BitOr: "&",
 }
 
+_FIGURES = "book/damunet_book/live/js"
+
 # What no single operator makes: of each file, text that stands there once and text in its place.
 EXTRA: dict[str, list[tuple[str, str]]] = {
     "damunet_lite/metrics.py": [
         ("ndimage.label(cell)[0]", "ndimage.label(cell, np.ones((3, 3)))[0]"),
-        (
-            "tp=self.tn, fp=self.fn, fn=self.fp, tn=self.tp",
-            "tp=self.tn, fp=self.fp, fn=self.fn, tn=self.tp",
-        ),
+        ("fp=self.fn, fn=self.fp", "fp=self.fp, fn=self.fn"),
         ("_ratio(shared, h_proposal)", "_ratio(shared, h_truth)"),
         (
-            "half in (front[~moves_second], front[moves_second])",
-            "half in (front[moves_second], front[~moves_second])",
+            "(front[~moves_second], front[moves_second])",
+            "(front[moves_second], front[~moves_second])",
         ),
     ],
     "damunet_lite/tiling.py": [
         ('mode="reflect"', 'mode="symmetric"'),
         ("window / summed[start : start + tile]", "window / summed.max()"),
     ],
-    "damunet_lite/inference.py": [
-        (
-            "tiling.dihedral(stack, k), tiling.dihedral(total, k)",
-            "tiling.dihedral(stack, k), tiling.dihedral(total, 0)",
-        )
-    ],
+    "damunet_lite/inference.py": [("tiling.dihedral(total, k)", "tiling.dihedral(total, 0)")],
     "damunet_lite/augment.py": [
-        ("np.rot90(image, quarter), np.rot90(mask, quarter)", "np.rot90(image, quarter), mask"),
-        (
-            "_sample(image, where), _sample(mask, where)",
-            "_sample(image, where), _sample(mask, where[::-1])",
-        ),
+        ("np.rot90(mask, quarter)", "mask"),
+        ("_sample(mask, where)", "_sample(mask, where[::-1])"),
         ("np.random.default_rng([seed, step])", "np.random.default_rng([seed, 0])"),
     ],
     "damunet_lite/data.py": [("np.concatenate([test, held])", "test")],
     "damunet_lite/losses.py": [
         ("ops.where(outwards, 0.0, upstream)", "upstream"),
         ("ops.where(outwards, 0.0, upstream)", "ops.where(outwards, upstream, 0.0)"),
-        (
-            "fn = ops.sum(weight * y_true * (1 - y_pred)",
-            "fn = ops.sum(weight * (1 - y_true) * y_pred",
-        ),
+        ("weight * y_true * (1 - y_pred)", "weight * (1 - y_true) * y_pred"),
     ],
     "damunet_lite/layers.py": [
         (
-            "[ops.mean(x, axis=-1, keepdims=True), ops.max(x, axis=-1, keepdims=True)]",
-            "[ops.max(x, axis=-1, keepdims=True), ops.mean(x, axis=-1, keepdims=True)]",
+            "return ops.sigmoid(self.conv(ops.concatenate(pooled, axis=-1)))",
+            "return ops.sigmoid(self.conv(ops.concatenate(pooled[::-1], axis=-1)))",
         ),
         ("self.spatial.coefficients(x * channel)", "self.spatial.coefficients(x)"),
     ],
-    "damunet_lite/models.py": [("(up2, 1) if correct_gate3 else (up1, 2)", "(up2, 1)")],
+    "damunet_lite/models.py": [("if correct_gate3 else (up1, 2)", "if True else (up1, 2)")],
     "damunet_lite/supervision.py": [
         ("**head_targets(value, sizes, rule)", "**head_targets(value, sizes)"),
         ("return values if self._metrics_by_head else", "return"),
     ],
-    "book/damunet_book/live/js/broken.js": [("column > 0 ? i - 1 : -1", "i - 1")],
-    "book/damunet_book/live/js/cbam.js": [
-        ("average[c] += value / pixels", "average[c] += value / features.length"),
+    f"{_FIGURES}/broken.js": [("column > 0 ? i - 1 : -1", "i - 1")],
+    f"{_FIGURES}/cbam.js": [
+        ("+= value / pixels", "+= value / features.length"),
         ("sigmoid(v + fromMaximum[c])", "sigmoid(v)"),
         ("const reach = (k - 1) / 2;", "const reach = Math.floor(k / 3);"),
     ],
-    "book/damunet_book/live/js/common.js": [("1 / (1 + Math.exp(-x))", "1 / (1 + Math.exp(x))")],
-    "book/damunet_book/live/js/gate.js": [
+    f"{_FIGURES}/common.js": [("1 / (1 + Math.exp(-x))", "1 / (1 + Math.exp(x))")],
+    f"{_FIGURES}/gate.js": [
         ("(i + 0.5) / Math.ceil(large / small) - 0.5", "i / Math.ceil(large / small)"),
         ("Math.max(added, 0)", "added"),
     ],
-    "book/damunet_book/live/js/receptive.js": [
+    f"{_FIGURES}/receptive.js": [
         ("field += stride;", "field += 1;"),
         ("Math.floor(last / 2)", "Math.ceil(last / 2)"),
     ],
-    "book/damunet_book/live/js/scores.js": [
+    f"{_FIGURES}/scores.js": [
         ("grown.fill(1);", "grown;"),
-        ("const ratio = (a, b) => (b ? a / b : 1);", "const ratio = (a, b) => (b ? a / b : 0);"),
-        ("informationSplit: ratio(shared, hProposal)", "informationSplit: ratio(shared, hTruth)"),
-        ("for (const parity of [0, 1])", "for (const parity of [1, 0])"),
+        ("(b ? a / b : 1)", "(b ? a / b : 0)"),
+        ("ratio(shared, hProposal)", "ratio(shared, hTruth)"),
+        ("parity of [0, 1]", "parity of [1, 0]"),
     ],
-    "book/damunet_book/live/js/supervision.js": [
+    f"{_FIGURES}/supervision.js": [
         ("total / factor ** 2", "total / factor"),
         ("decay ** level", "decay * level"),
     ],
-    "book/damunet_book/live/js/threshold.js": [
-        ("1 - p / 255 > threshold", "1 - p / 255 >= threshold")
-    ],
-    "book/damunet_book/live/js/tiles.js": [
-        ("return low % 2 ? low + 1 : low;", "return low + 1;"),
+    f"{_FIGURES}/threshold.js": [("1 - p / 255 > threshold", "1 - p / 255 >= threshold")],
+    f"{_FIGURES}/tiles.js": [
+        ("low % 2 ? low + 1 : low", "low + 1"),
         ("tile / length) ** 2", "tile / length)"),
         ("(tile - 1) / 2", "tile / 2"),
     ],
-    "book/damunet_book/live/js/tversky.js": [
+    f"{_FIGURES}/tversky.js": [
         ("fn += y * (1 - probability[i])", "fn += 1 - probability[i]"),
-        ("y - fnWeight * y + fpWeight * (1 - y)", "y - fnWeight * y"),
+        ("y + fpWeight * (1 - y)", "y"),
     ],
 }
 
@@ -183,50 +169,45 @@ def _short(text: str) -> str:
 
 def _changes(tree: ast.AST, raw: bytes, place) -> Iterator[tuple[ast.AST, int, int, str]]:
     """Node, first byte, byte after the last, and what stands there in the mutant."""
+
+    def ends(part: ast.AST) -> tuple[int, int]:
+        return place(part.lineno, part.col_offset), place(part.end_lineno, part.end_col_offset)
+
     skipped = _words(tree)
     for node in ast.walk(tree):
         if id(node) in skipped or not hasattr(node, "lineno"):
             continue
-        first, last = (
-            place(node.lineno, node.col_offset),
-            place(node.end_lineno, node.end_col_offset),
-        )
-        if isinstance(node, ast.Compare) and len(node.ops) == 1:
-            start, end = _between(node.left, node.comparators[0], place)
+        if operation := _operation(node):
+            left, right, new = operation
+            start, end = ends(left)[1], ends(right)[0]
             if not set(raw[start:end].decode()) & set("()#"):
-                yield node, start, end, f" {COMPARISONS[type(node.ops[0])]} "
-        elif isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-            start, end = _between(node.left, node.right, place)
-            gap = raw[start:end].decode()
-            if not set(gap) & set("()#"):
-                yield node, start, end, f" {OPERATORS[type(node.op)]} "
-        elif isinstance(node, ast.BoolOp):
-            start, end = _between(node.values[0], node.values[1], place)
-            if not set(raw[start:end].decode()) & set("()#"):
-                yield node, start, end, " or " if isinstance(node.op, ast.And) else " and "
+                yield node, start, end, f" {new} "
         elif isinstance(node, ast.Constant) and type(node.value) in (int, float, bool):
-            yield node, first, last, repr(_another(node.value))
+            yield node, *ends(node), repr(_another(node.value))
         elif isinstance(node, (ast.If, ast.IfExp, ast.While)):
-            test = node.test
-            start, end = (
-                place(test.lineno, test.col_offset),
-                place(test.end_lineno, test.end_col_offset),
-            )
+            start, end = ends(node.test)
             yield node, start, end, f"(not ({raw[start:end].decode()}))"
         elif isinstance(node, (ast.AugAssign, ast.Raise)) or (
             isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
         ):
-            yield node, first, last, "pass"
+            yield node, *ends(node), "pass"
+
+
+def _operation(node: ast.AST) -> tuple[ast.AST, ast.AST, str] | None:
+    """The two operands that an operator stands between, and another operator."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        return node.left, node.comparators[0], COMPARISONS[type(node.ops[0])]
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        return node.left, node.right, OPERATORS[type(node.op)]
+    if isinstance(node, ast.BoolOp):
+        return node.values[0], node.values[1], "or" if isinstance(node.op, ast.And) else "and"
+    return None
 
 
 def _another(value: bool | int | float) -> bool | int | float:
     if isinstance(value, bool):
         return not value
     return value + 1 if isinstance(value, int) else value * 2 or 1.0
-
-
-def _between(left: ast.AST, right: ast.AST, place) -> tuple[int, int]:
-    return (place(left.end_lineno, left.end_col_offset), place(right.lineno, right.col_offset))
 
 
 def _words(tree: ast.AST) -> set[int]:
@@ -307,12 +288,13 @@ def _run_tests(tests: list[str], copy: Path, marked: str) -> None:
         os._exit(1)
 
 
-def _load(files: list[Path]) -> None:
-    """Load the libraries that the tests need, and nothing of the project."""
+def _load(files: set[Path]) -> None:
+    """Load the libraries that the tests of these files need, and nothing of the project."""
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1", MPLBACKEND="agg")
     names = ["nbval.plugin", "pytest", "scipy.ndimage", "PIL.Image"]
-    if any("keras" in file.read_text(encoding="utf-8") for file in files):
-        names.append("keras")
+    tests = {ROOT / test for file in files for test in tests_of(file)}
+    if any("keras" in test.read_text(encoding="utf-8") for test in tests if test.is_file()):
+        names += ["keras", "h5py"]
     for name in names:
         importlib.import_module(name)
 
@@ -349,11 +331,12 @@ def main() -> int:
     given = parser.parse_args()
     every = [file for place in PLACES for file in sorted((ROOT / place).rglob("*.py"))]
     files = [file.resolve() for file in given.files] or every
-    mutants = drawn(files, given.count, given.seed)
     if given.extra:
         mutants = [one for one in extra() if not given.files or one.file in files]
+    else:
+        mutants = drawn(files, given.count, given.seed)
     survivors = 0
-    _load(files)
+    _load({mutant.file for mutant in mutants})
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / "copy"
         shutil.copytree(

@@ -51,25 +51,19 @@ def own_namespace() -> list[str]:
     """Words that give a command a network of its own with nothing on it, where possible."""
     words = ["unshare", "--net", sys.executable, "-c", LOOPBACK]
     try:
-        works = subprocess.run([*words, "true"], capture_output=True).returncode == 0
+        tried = subprocess.run([*words, "true"], capture_output=True)
     except OSError:
-        works = False
-    return words if works else []
+        return []
+    return words if tried.returncode == 0 else []
 
 
 def closed_environment(home: Path) -> dict[str, str]:
     """Variables without anything of this computer's Python, and proxies that answer nothing."""
     ours = ("PIP_", "PYTHON", "DAMUNET_", "VIRTUAL_ENV", "JUPYTER")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
-    proxies = {name: CLOSED for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
-    return {
-        **kept,
-        **proxies,
-        "HOME": str(home),
-        "PIP_CONFIG_FILE": os.devnull,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "DAMUNET_CACHE": str(home / "cache"),
-    }
+    kept |= dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), CLOSED)
+    kept |= {"HOME": str(home), "DAMUNET_CACHE": str(home / "cache")}
+    return kept | {"PIP_CONFIG_FILE": os.devnull, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def main() -> int:
@@ -95,18 +89,13 @@ def attempt(place: Path, wheels: bool | Path) -> int:
     path = [f"notebooks/{chapter.slug}.ipynb" for chapter in planned[0].chapters]
     isolated = own_namespace()
     print("network: " + ("a namespace of its own" if isolated else "proxies to a closed port"))
-    steps = [
-        ("install", ["install.py"]),
-        ("check", ["start.py", "check"]),
-        ("run", ["start.py", "-c", RUN_NOTEBOOK, *path]),
-    ]
-    if isolated:
-        steps.insert(0, ("network", ["-c", TRY_NETWORK]))
-    for name, words in steps:
+    steps = {"network": ["-c", TRY_NETWORK]} if isolated else {}
+    steps |= {"install": ["install.py"], "check": ["start.py", "check"]}
+    steps["run"] = ["start.py", "-c", RUN_NOTEBOOK, *path]
+    for name, words in steps.items():
         began = time.monotonic()
-        done = subprocess.run(
-            [*isolated, sys.executable, *words], cwd=room, env=closed_environment(home)
-        )
+        command = [*isolated, sys.executable, *words]
+        done = subprocess.run(command, cwd=room, env=closed_environment(home))
         print(f"{name}: exit code {done.returncode}, {time.monotonic() - began:.0f} s", flush=True)
         if done.returncode and not (name == "check" and not (room / "data").is_dir()):
             return 1

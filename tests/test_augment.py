@@ -190,6 +190,12 @@ def test_a_batch_draws_from_its_slices_only():
     assert set(np.round(np.ravel(batches) * 10)) == {2, 3, 7}
 
 
+def test_defaults_are_those_of_the_recorded_runs():
+    # A record names only what differs from them.
+    wanted = (256, True, True, 15, 0.15, 8, 64, 0.1, 0.25, 0.25, 0.04)
+    assert tuple(vars(AugmentConfig()).values()) == wanted
+
+
 # --- refusals -------------------------------------------------------------------------------------
 
 EMPTY = np.zeros((64, 64, 1))

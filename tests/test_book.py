@@ -7,6 +7,7 @@ anchor and image has to be there, and nothing may be asked of another host.
 import re
 import subprocess
 import sys
+import zipfile
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,8 +15,10 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from building import without_networks
+from chapter_contract import exercise_minutes
 
-from book.tools.build import ROOT, book_pages, without_networks
+from book.tools.build import ROOT, book_pages
 from book.tools.notebook_rules import cell_fault, notebook_faults
 from book.tools.set_address import configured_address, split_address
 
@@ -44,15 +47,32 @@ def test_every_chapter_is_in_the_toc_in_the_order_of_its_number():
 
 
 def test_the_first_pages_say_how_long_the_book_is():
-    numbers = {14: "Fourteen", 15: "Fifteen", 6: "six", 7: "seven", 8: "eight"}
-    read = [read_notebook(path)["metadata"]["damunet"]["minutes_read"] for path in CHAPTERS]
-    text = (ROOT / "book" / "how_to_use.md").read_text(encoding="utf-8")
-    assert f"{numbers[len(read)]} chapters of about half an hour" in text
-    assert f"{numbers[round(sum(read) / 60)]} hours in all" in text
+    numbers = {14: "Fourteen", 15: "Fifteen"} | dict(
+        enumerate(["five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], start=5)
+    )
+    notebooks = [read_notebook(path) for path in CHAPTERS]
+    read = [notebook["metadata"]["damunet"]["minutes_read"] for notebook in notebooks]
+    text = " ".join((ROOT / "book" / "how_to_use.md").read_text(encoding="utf-8").split())
+    assert f"{numbers[len(read)]} chapters of half an hour to an hour" in text
+    assert f"{numbers[round(sum(read) / 60)]} hours of reading in all" in text
+    exercises = sum(exercise_minutes(notebook) for notebook in notebooks)
+    assert f"and {numbers[round(exercises / 60)]} for the exercises" in text
     intro = (ROOT / "book" / "intro.md").read_text(encoding="utf-8")
     assert f"({CHAPTERS[0].relative_to(ROOT).as_posix()}), {read[0]} minutes" in (
         intro.replace("../", "")
     )
+
+
+def test_the_readme_gives_the_result_that_the_table_has():
+    table = (ROOT / "book/results/tables/short.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    result = " ".join(re.search(r"\*\*Result:.*?\n\n", readme, re.DOTALL)[0].split())
+    scores = dict(re.findall(r"^\| ([^|]+) \| (0\.\d+)", table, re.MULTILINE))
+    told = re.findall(r"([\w-]*U-Net|DAMU-Net|all cell)(?: reaches V_rand|:)? (0\.\d+)", result)
+    assert len(told) == 5
+    assert [scores[name] for name, _ in told] == [score for _, score in told]
+    low, high = zip(*re.findall(r"\((-?[\d.]+) to \+?(-?[\d.]+)\)", table), strict=True)
+    assert max(map(float, low)) < 0 < min(map(float, high)), "the second sentence is not true"
 
 
 def test_every_text_of_the_book_is_in_the_toc():
@@ -218,7 +238,7 @@ def test_book_builds_in_a_minute_without_network_libraries(built, tmp_path):
 @pytest.mark.slow
 def test_the_pages_are_those_of_the_toc(site):
     names = {page.relative_to(site).with_suffix("").as_posix() for page in pages(site)}
-    made = {"index", "genindex", "search", "py-modindex"}
+    made = {"index", "genindex", "search", "py-modindex", "404"}
     assert names - made == set(book_pages())
 
 
@@ -244,7 +264,13 @@ def test_links_anchors_and_images_lead_somewhere(site):
             parts = urlsplit(address)
             if parts.scheme or parts.netloc:
                 continue
-            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            folder, path = page.parent, unquote(parts.path)
+            if page.name == "404.html" and path.startswith("/"):  # shown at any address
+                folder, path = (
+                    site,
+                    path.removeprefix(f"/{split_address(configured_address())[1]}/"),
+                )
+            target = (folder / path).resolve() if path else page
             if not target.is_file():
                 broken.append(f"{page.relative_to(site)}: {address}")
             elif (
@@ -297,9 +323,12 @@ def test_style_sheets_find_their_fonts_and_images_here(site):
 
 @pytest.mark.slow
 def test_mathematics_is_drawn_from_local_files(site):
-    with_formulas = [page for page in pages(site) if parse(page).select(".math")]
-    for page in with_formulas:
-        (script,) = [s["src"] for s in parse(page).select("script[src*=mathjax]")]
+    for page in pages(site):
+        scripts = [s["src"] for s in parse(page).select("script[src*=mathjax]")]
+        assert len(scripts) == bool(parse(page).select(".math")), f"{page} needs no script for it"
+        if not scripts:
+            continue
+        (script,) = scripts
         folder = (page.parent / script).resolve().parent
         assert (folder / "tex-chtml.js").is_file()
         assert list((folder / "output/chtml/fonts/woff-v2").glob("*.woff"))
@@ -336,6 +365,69 @@ def test_words_of_the_glossary_are_linked_where_they_come_first(site):
     assert set(linked) <= definitions
     assert len(set(linked)) >= 100, len(set(linked))
     assert linked.count("term-watershed") == 1  # at its first place, not at the others
+
+
+# Of each question of a quiz in Markdown: its options, and its answer.
+QUESTION = re.compile(
+    r"((?:^- [a-e]\) [^\n]+(?:\n  [^\n]+)*\n)+)\n*<details><summary>Answer.*?\n\n(.+?)\n\n",
+    re.M | re.S,
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_every_option_of_a_quiz_says_why(site, path):
+    cells = [cell.source for cell in read_notebook(path).cells if cell.cell_type == "markdown"]
+    questions = QUESTION.findall("\n\n".join(cells))
+    options = parse(site / "chapters" / f"{path.stem}.html").select("details.quiz")
+    said = [option.p.get_text().split() for option in options]
+    wanted = []
+    for listed, answer in questions:
+        letters = re.findall(r"^- ([a-e])\)", listed, re.M)
+        wanted += ["Yes" if letter == answer[0] else "No." for letter in letters]
+    assert len(questions) == 5
+    assert [words[0].rstrip(",.") for words in said] == [word.rstrip(".") for word in wanted]
+    assert all(len(words) > 3 for words in said)
+    for option, words in zip(options, said, strict=True):
+        letter = option.summary.get_text().strip()[:2]
+        assert words[0] != "No." or letter in " ".join(words), f"{letter} is not spoken of: {words}"
+
+
+@pytest.mark.slow
+def test_pages_say_what_they_are_to_those_who_link_them(site):
+    owner, name = split_address(configured_address())
+    address = f"https://{owner}.github.io/{name}/"
+    listed = re.findall("<loc>(.*?)</loc>", (site / "sitemap.xml").read_text(encoding="utf-8"))
+    names = [page.relative_to(site).as_posix() for page in toc_files(site)]
+    assert sorted(listed) == sorted(address + name for name in names)
+    descriptions = set()
+    for name in names:
+        head = parse(site / name).head
+        (canonical,) = head.select("link[rel=canonical]")
+        assert canonical["href"] == address + name
+        (description,) = head.select("meta[name=description]")
+        descriptions.add(description["content"])
+        tags = {tag["property"]: tag["content"] for tag in head.select("meta[property]")}
+        assert tags["og:description"] == description["content"]
+        assert (site / tags["og:image"].removeprefix(address)).is_file()
+        title = head.title.text.split("\N{EM DASH}")
+        assert len({part.strip() for part in title}) == len(title) == 2, "a title said twice"
+    assert len(descriptions) == len(names)
+    assert min(map(len, descriptions)) > 40
+
+
+@pytest.mark.slow
+def test_all_notebooks_come_in_one_file_that_the_pages_link(site):
+    with zipfile.ZipFile(site / "chapters.zip") as archive:
+        packed = {name: archive.read(name) for name in archive.namelist()}
+    assert packed == {f"chapters/{path.name}": path.read_bytes() for path in CHAPTERS}
+    assert parse(site / "book/how_to_use.html").select('a[href="../chapters.zip"]')
+
+
+@pytest.mark.slow
+def test_the_book_says_once_that_it_is_not_published_while_it_is_not(site):
+    said = [page for page in pages(site) if "has no public address yet" in parse(page).text]
+    assert len(said) == (split_address(configured_address())[0] == "OWNER")
 
 
 @pytest.mark.slow

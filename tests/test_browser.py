@@ -9,16 +9,19 @@ import importlib.metadata
 import json
 from functools import cache
 from pathlib import Path
+from time import monotonic
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 import numpy as np
 import pytest
 from benchmarks import pages as benchmark
+from building import serve
 from damunet_book import live
 
-from book.tools.browser import Browser, missing, serve
+from book.tools.browser import Browser, missing
 from book.tools.build import book_pages
+from book.tools.set_address import configured_address, split_address
 from damunet_lite import cells, metrics
 
 PAGES = [*book_pages(), "genindex", "py-modindex", "search"]
@@ -62,10 +65,14 @@ def anchors_of(path: Path) -> set[str]:
     return {tag["id"] for tag in soup.find_all(id=True)}.union(named)
 
 
+LINKS = "return [...document.querySelectorAll('a[href]')].map((link) => link.href)"
+ANCHORS = "return [...document.querySelectorAll('[id], a[name]')].flatMap((e) => [e.id, e.name])"
+
+
 def broken_links(browser, path: Path) -> list[str]:
     """Links of the page that is open (from disk) which lead nowhere."""
     found = []
-    for link in browser.links():
+    for link in browser.run(LINKS):
         parts = urlsplit(link)
         if parts.scheme != "file":
             continue
@@ -73,7 +80,7 @@ def broken_links(browser, path: Path) -> list[str]:
         if not target.is_file():
             found.append(f"broken link: {link}")
         elif anchor:
-            known = browser.anchors() if target == path else anchors_of(target)
+            known = browser.run(ANCHORS) if target == path else anchors_of(target)
             if anchor not in known:
                 found.append(f"no such anchor: {link}")
     return found
@@ -203,14 +210,125 @@ def test_a_faulty_page_is_noticed(browser, tmp_path):
     browser.resize(1280, 900)
 
 
-def test_search_finds_a_word_of_a_chapter(browser, site):
-    faults = browser.visit((site / "search.html").as_uri() + "?q=tversky").faults
-    found = "return [...document.querySelectorAll('#search-results li a')].map((a) => a.href)"
-    for _ in range(100):
-        if results := browser.run(found):
-            break
-    assert [link for link in results if "04_tversky" in link], faults
-    assert faults == []
+# Of each result, when all are there: where it leads, and the words around what was found.
+RESULTS = """
+if (!document.querySelector(".search-summary")?.innerText.startsWith("Search finished")) return [];
+return [...document.querySelectorAll("#search-results li")].map((item) =>
+  [item.querySelector("a").href, item.querySelector("mark")?.parentElement.innerText ?? ""]);
+"""
+
+
+def results(browser, address: str, home: str = "") -> list[list[str]]:
+    assert browser.visit(address, home).faults == []
+    until, found = monotonic() + 10, []
+    while monotonic() < until and not any(text for _, text in found):
+        found = browser.run(RESULTS)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ("tversky", "book/glossary.html#term-Tversky"),
+        ("install", "book/how_to_use.html"),
+        ("colab", "book/how_to_use.html"),
+        ("watersheds", "chapters/03_scores.html"),
+    ],
+)
+def test_search_shows_the_words_around_what_it_finds(browser, site, server, words, first):
+    query = f"search.html?q={words}"
+    found = results(browser, f"{site.as_uri()}/{query}")
+    assert first in found[0][0]
+    told = [text for _, text in found if text]
+    assert words.rstrip("s") in told[0].lower()
+    assert len(told) > len(found) / 3
+    assert not [text for text in told if "Repository" in text], "buttons are no text"
+    served = results(browser, server + query, server)
+    assert [link.removeprefix(server) for link, _ in served] == [
+        link.removeprefix(f"{site.as_uri()}/") for link, _ in found
+    ]
+
+
+def test_a_wrong_address_shows_a_page_that_leads_back(browser, site, tmp_path):
+    name = split_address(configured_address())[1]
+    (tmp_path / name).symlink_to(site)
+    with serve(tmp_path) as address:
+        assert browser.visit(f"{address}{name}/404.html", address).faults == []
+        assert f"{address}{name}/book/how_to_use.html" in browser.run(LINKS)
+
+
+IN_SIGHT = """
+const here = document.querySelector(".bd-sidebar-primary .current.active > a");
+const {top, bottom} = here.getBoundingClientRect();
+return [here.textContent.trim(), top >= 0 && bottom <= innerHeight, scrollY];
+"""
+
+
+@pytest.mark.parametrize("page", ["chapters/01_question_marks", "chapters/13_results", "book/cite"])
+def test_the_list_of_pages_shows_where_one_is(browser, site, page):
+    browser.resize(1280, 600)
+    try:
+        browser.visit((site / f"{page}.html").as_uri())
+        name, seen, scrolled = browser.run(IN_SIGHT)
+    finally:
+        browser.resize(1280, 900)
+    assert (bool(name), seen, scrolled) == (True, True, 0)
+
+
+FOLD = """
+const {top, bottom} = document.querySelector("article img").getBoundingClientRect();
+return top > 0 && bottom < innerHeight;
+"""
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
+def test_the_front_page_shows_its_picture_at_once(browser, site, size):
+    browser.resize(*size)
+    try:
+        browser.visit((site / "book/intro.html").as_uri())
+        assert browser.run(FOLD)
+    finally:
+        browser.resize(1280, 900)
+
+
+def test_a_quiz_answers_to_the_keyboard(browser, site):
+    from selenium.webdriver.common.keys import Keys
+
+    browser.visit((site / "chapters/01_question_marks.html").as_uri())
+    browser.run("document.querySelector('details.quiz > summary').focus()")
+    shown = (
+        "return [...document.querySelectorAll('details.quiz > p')].map((p) => p.checkVisibility())"
+    )
+    for key, wanted in ((Keys.ENTER, True), (Keys.SPACE, False), (Keys.SPACE, True)):
+        browser.driver.switch_to.active_element.send_keys(key)
+        assert browser.run(shown)[:2] == [wanted, False]
+    browser.driver.switch_to.active_element.send_keys(Keys.TAB)
+    browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    assert browser.run(shown)[:3] == [True, True, False]
+    tree = browser.command("Accessibility.getFullAXTree")["nodes"]
+    heard = [node for node in tree if node.get("role", {}).get("value") == "DisclosureTriangle"]
+    names = [node["name"]["value"] for node in heard]
+    assert [name for name in names if name.startswith("b) It is right as often")]
+
+
+STATUS = """
+const figure = document.querySelector(".dm"), slider = figure.querySelector("input[type=range]");
+slider.scrollIntoView({block: "start"});
+scrollBy(0, -80);
+const {top, bottom} = figure.querySelector(".dm-status").getBoundingClientRect();
+return [figure.clientHeight, top > slider.getBoundingClientRect().bottom && bottom <= innerHeight];
+"""
+
+
+def test_what_a_figure_says_stays_in_sight_on_a_phone(browser, site):
+    browser.resize(390, 844)
+    try:
+        browser.visit((site / "chapters/05_focal_tversky.html").as_uri())
+        height, seen = browser.run(STATUS)
+    finally:
+        browser.resize(1280, 900)
+    assert height > 844
+    assert seen
 
 
 # --- the interactive figures ------------------------------------------------------------

@@ -303,7 +303,7 @@ def test_each_side_is_a_border(side):
 
 @pytest.mark.parametrize("pixel_nm", [0, -4, np.inf, "4"])
 def test_a_pixel_size_is_a_positive_number(pixel_nm):
-    with pytest.raises(ValueError, match="pixel_nm is .*, wanted nanometres above 0"):
+    with pytest.raises(ValueError, match="pixel_nm is .*, wanted a finite number > 0"):
         cell_table(np.ones((2, 2), int), pixel_nm)
 
 

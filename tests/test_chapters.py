@@ -2,10 +2,13 @@
 
 import importlib
 import re
+import subprocess
+import sys
 from functools import partial
 
 import nbformat
 import pytest
+from building import without_networks
 from chapter_contract import CITED, contract_faults, orphan_numbers
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
@@ -35,6 +38,35 @@ def test_exercises_call_checkers_and_each_of_them_is_tested(path):
     assert used, f"{path.name} calls no checker"
     for function in used:
         assert function in tested or not hasattr(getattr(checkers, function), "messages")
+
+
+WITHOUT_KERAS = """
+import json, sys
+from IPython.core.inputtransformer2 import TransformerManager
+with open(sys.argv[1], encoding="utf-8") as file:
+    cells = json.load(file)["cells"]
+names = {"__name__": "__main__"}
+for number, cell in enumerate(cells):
+    if cell["cell_type"] == "code" and "needs-keras" not in cell["metadata"].get("tags", []):
+        code = TransformerManager().transform_cell("".join(cell["source"]))
+        exec(compile(code, f"cell {number}", "exec"), names)
+"""
+
+
+@pytest.mark.parametrize("path", CHAPTERS[:5], ids=lambda path: path.stem)
+def test_the_first_chapters_compute_without_a_network_library(path, tmp_path):
+    """Import of each is refused; cells that train or compare with the package say that they do."""
+    cells = code_cells(read(path))
+    tagged = sum("needs-keras" in cell["metadata"].get("tags", []) for cell in cells)
+    assert tagged <= (0 if path in CHAPTERS[:3] else len(cells) / 2)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_KERAS, path],
+        cwd=path.parent,
+        env=without_networks(tmp_path) | {"MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_no_two_figures_share_a_name():
@@ -86,6 +118,13 @@ def forget(notebook, name):
         place["metadata"].get("damunet", {}).pop(name, None)
 
 
+def claim(notebook, minutes):
+    """Say another time to read, in the metadata and in the opening alike."""
+    told = notebook["metadata"]["damunet"]["minutes_read"]
+    notebook["metadata"]["damunet"]["minutes_read"] = minutes
+    reword(notebook, f"{told} minutes to read", f"{minutes} minutes to read")
+
+
 def drop_solution(notebook):
     notebook["cells"].remove(first(notebook, "solution"))
 
@@ -95,6 +134,8 @@ SPOILED = [
     (reword, ["# 4. ", "# "], "the title"),
     (shorten_opening, [], "objectives"),
     (forget, ["minutes_read"], "minutes_read"),
+    (claim, [15], "but reading takes"),
+    (reword, ["minutes to read and", "minutes to read,"], "for the exercises'"),
     (add, ["code", f"x = {'1 + ' * 22}1"], "longer than 88"),
     (drop_solution, [], "task, stub, solution"),
     (reword, ["<summary>Hint", "<summary>Tip"], "no hint"),

@@ -6,12 +6,14 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from damunet_lite import training, weights
+from damunet_lite import __main__ as cli
+from damunet_lite import images, inference, runs, training, weights
 from damunet_lite.__main__ import main
 from damunet_lite.config import TrainConfig
 from damunet_lite.synthetic import synthetic_stack
@@ -120,11 +122,11 @@ def test_every_setting_can_be_given(monkeypatch, tmp_path):
     monkeypatch.setattr(training, "train", stops)
     assert main([*words, "--folder", str(tmp_path), "--quiet"]) == 1
     stack = training.load_stack("synthetic")
-    assert asked.pop() == (config, stack, tmp_path, False)
+    assert asked.pop() == (config, stack, tmp_path, False, None)
     words = ["--data", "synthetic", "--attention", "both", "--base-filters", "8"]
     assert main(["train", "unet", *words]) == 1
     options = {"attention": "both", "base_filters": 8}
-    assert asked.pop() == (TrainConfig("unet", options, data="synthetic"), stack, None, True)
+    assert asked.pop() == (TrainConfig("unet", options, data="synthetic"), stack, None, True, None)
 
 
 # --- train and evaluate -----------------------------------------------------------------------
@@ -188,32 +190,174 @@ def test_predict_takes_a_pretrained_network_by_name_or_file(tmp_path, capsys):
 
 
 def test_predict_looks_at_every_image_before_it_writes_the_first(run_folder, tmp_path, capsys):
-    good, bad, stack = (tmp_path / name for name in ("good.png", "bad.png", "stack.tif"))
-    save(GREY, good)
-    save(GREY, stack, save_all=True, append_images=[Image.fromarray(GREY)] * 2)
-    bad.write_bytes(good.read_bytes()[:500])
-    for wrong, said in ((bad, str(bad)), (stack, f"{stack} holds 3 slices, wanted one")):
-        assert main(["predict", str(run_folder), str(good), str(wrong)]) == 1
+    good, bad = save(GREY, tmp_path / "good.png"), tmp_path / "bad.png"
+    bad.write_bytes((tmp_path / "good.png").read_bytes()[:500])
+    for words, said in (
+        ([good, str(bad)], str(bad)),
+        ([save(GREY, tmp_path / name) for name in ("same.png", "same.tif")], "of the same name"),
+        ([save(GREY, tmp_path / "same_cells.png"), good], "note: 1 results passed over"),
+        ([str(tmp_path / "*_cells.png")], "IMAGE is nothing but results, wanted images"),
+        ([str(tmp_path / "no*.png")], "no*.png leads to no image, wanted a file, a folder or a"),
+        ([good, "--pixel-nm", "0"], "--pixel-nm is 0.0, wanted a finite number > 0"),
+        ([good, "--out", "x.png"], "--out is the file x.png, wanted a folder"),
+        ([good, "--out", good], "good.png, wanted a folder"),
+    ):
+        before = content(tmp_path)
+        # the third is no error: a model that is missing ends it
+        assert main(["predict", "none" if "note" in said else str(run_folder), *words]) == 1
         assert said in capsys.readouterr().err
-    assert {path.name for path in tmp_path.iterdir()} == {"good.png", "bad.png", "stack.tif"}
+        assert content(tmp_path) == before
 
 
-def test_two_images_of_one_name_are_not_written_over_each_other(run_folder, tmp_path, capsys):
-    words = [save(GREY, tmp_path / name) for name in ("same.png", "same.tif")]
-    out = tmp_path / "out"
-    assert main(["predict", str(run_folder), *words, "--out", str(out), "--force"]) == 1
-    assert "same_membrane.png would be written twice" in capsys.readouterr().err
-    assert not out.exists()
+@pytest.fixture
+def darkness(monkeypatch):
+    """In place of a network: what is dark is membrane."""
+    monkeypatch.setattr(cli, "_network", lambda source: None)
+    monkeypatch.setattr(cli, "_probability", lambda network, image, arguments: 1 - image)
 
 
-def test_an_image_that_uses_few_grey_values_gets_one_note(run_folder, tmp_path, capsys):
-    dark = save(GREY.astype(np.uint16) * 16, tmp_path / "twelve_bits.tif")
-    assert main(["predict", str(run_folder), dark]) == 0
-    notes = capsys.readouterr().err
-    assert notes.startswith(f"note: {dark} is dark")
-    assert notes.count("\n") == 1
-    assert main(["predict", str(run_folder), save(GREY, tmp_path / "eight.png")]) == 0
-    assert capsys.readouterr().err == ""
+def two_cells(columns=(10, 12)):
+    """Bright cells of 20 rows, a dark wall of some columns between them."""
+    picture = np.full((20, 30), 255, np.uint8)
+    picture[:, columns[0] : columns[1]] = 0
+    return picture
+
+
+@pytest.mark.parametrize("kind", ["picture", "stack"])
+def test_cells_of_pictures_and_stacks_by_hand(kind, darkness, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    planes = two_cells() if kind == "picture" else np.stack([two_cells(), two_cells((19, 21))])
+    images.write_image("mine.tif", planes, pixel_nm=None if kind == "picture" else 50)
+    assert main(["predict", "any", "m*.tif", "--cells", "--out", "results"]) == 0
+    end = "png" if kind == "picture" else "tif"
+    names = {f"mine_{one}" for one in (f"membrane.{end}", "cells.tif", "cells.csv", "cells.png")}
+    assert {path.name for path in Path("results").iterdir()} == names
+    np.testing.assert_array_equal(
+        np.round(255 * images.read_image(f"results/mine_membrane.{end}")), 255 - planes
+    )
+    labels = images.read_labels("results/mine_cells.tif")
+    # the wall's two columns go one to either side
+    np.testing.assert_array_equal(labels if kind == "picture" else labels[0], two_halves(11))
+    rows = [line.split(",") for line in Path("results/mine_cells.csv").read_text().splitlines()]
+    head = ["label", "area_px", "area_um2", "centroid_row", "centroid_column", "touches_border"]
+    if kind == "picture":
+        cells = [["1", "220", "", "9.5", "5.0", "True"], ["2", "380", "", "9.5", "20.0", "True"]]
+        assert rows == [head, *cells]
+        said = "1 images, 2 cells, median area 300 pixels\n"
+    else:
+        assert rows[0] == ["slice", *head]
+        assert [row[:3] for row in rows[1:]] == [
+            *(["0", "1", "220"], ["0", "2", "380"], ["1", "1", "400"], ["1", "2", "200"])
+        ]
+        assert [float(row[3]) for row in rows[1:]] == pytest.approx([0.55, 0.95, 1.0, 0.5])
+        np.testing.assert_array_equal(labels[1], two_halves(20))
+        assert images.read_info("results/mine_cells.tif").pixel_nm == 50
+        said = "1 images, 4 cells, median area 300 pixels, 0.75 um2\n"
+    assert capsys.readouterr().out.endswith(said)
+    with Image.open("results/mine_cells.png") as overlay:
+        assert overlay.size == (30, 20)
+        assert overlay.getpixel((0, 0)) != overlay.getpixel((29, 0))
+
+
+def two_halves(left):
+    return np.where(np.arange(30) < left, 1, 2) * np.ones((20, 1), int)
+
+
+def test_an_input_is_never_overwritten_not_even_by_force(darkness, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    picture = save(two_cells(), tmp_path / "in/a.png")
+    stack = str(tmp_path / "a_membrane.png")  # what it would be called beside the folder
+    os.symlink(picture, stack)
+    assert main(["predict", "any", picture, "--out", str(tmp_path), "--force"]) == 1
+    assert "would be written over an input" in capsys.readouterr().err
+    assert main(["predict", "any", picture, "--pixel-nm", "8", "--cells"]) == 0
+    assert capsys.readouterr().out.endswith("2 cells, median area 300 pixels, 0.0192 um2\n")
+
+
+def test_what_the_notes_name_is_mended_by_their_options(darkness, tmp_path, capsys):
+    tissue = np.tile(two_cells(), (3, 3)).astype(np.uint16)
+    tissue[::4] -= tissue[::4] // 3
+    dark, inverted = (
+        save(pixels, tmp_path / name)
+        for name, pixels in (("dark.tif", tissue * 16), ("inverted.tif", 65535 - tissue * 257))
+    )
+    for words, said in (
+        (
+            [dark],
+            [f"{dark} is dark: 98 %", "100.0% of the answer is membrane, where tissue has 10"],
+        ),
+        ([inverted], [f"{inverted}: 93.3% of the answer is membrane"]),
+        ([inverted, "--invert"], ["6.7% of the answer"]),
+        ([dark, "--stretch"], [f"{dark} is dark", "6.7% of the answer"]),
+    ):
+        assert main(["predict", "any", *words, "--force"]) == 0
+        notes = capsys.readouterr().err.splitlines()
+        assert len(notes) == len(said)
+        assert all(part in note for part, note in zip(said, notes, strict=True)), notes
+
+
+def test_too_large_an_image_is_read_in_tiles_and_a_full_memory_names_the_option(
+    tmp_path, monkeypatch, capsys
+):
+    asked = []
+
+    def full(network, image, tile, **options):
+        asked.append(tile)
+        raise RuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    monkeypatch.setattr(cli, "_network", lambda source: None)
+    monkeypatch.setattr(inference, "predict", full)
+    small, large = (save(np.tile(GREY, (n, n)), tmp_path / f"{n}.png") for n in (2, 40))
+    for words, tile, said in (
+        ([small], None, "--tile 48"),
+        ([large], 512, "--tile 256"),
+        ([large, "--tile", "1024"], 1024, "--tile 512"),
+    ):
+        assert main(["predict", "any", *words]) == 1
+        assert asked.pop() == tile
+        assert f"add {said}" in capsys.readouterr().err
+
+
+# --- your own labelled images -----------------------------------------------------------------
+
+
+def test_own_images_train_evaluate_and_go_on_from_a_network(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    stack = synthetic_stack(n=5, size=48, seed=0)
+    for kind, planes in (("images", stack.images), ("masks", 1 - stack.membranes)):
+        Path(kind).mkdir()
+        for i, plane in enumerate(planes):
+            save(np.round(255 * plane[..., 0]).astype(np.uint8), f"{kind}/{i}.png")
+    own = "--images images --masks masks --mask-is cell"
+    words = (
+        "train damu_net --from tiny --steps 1 --crop 32 --batch-size 1 --no-tta --quiet --folder"
+    )
+    assert main(f"{words} run {own}".split()) == 0
+    config = runs.read_config("run")
+    assert (config.data, config.fold) == ("own images (images)", 4)
+    assert config.network_options == {"base_filters": 6}
+    # one step of a warm-up moves the weights of tiny by little
+    moved = (
+        training.load_network("run").get_weights()[0] - weights.pretrained("tiny").get_weights()[0]
+    )
+    assert 0 < np.abs(moved).max() < 2e-3
+    recorded = json.loads(Path("run/metrics.json").read_text())
+    assert [recorded[f"{part}_slices"] for part in ("validation", "test")] == [[3], [4]]
+    capsys.readouterr()
+    assert main(f"evaluate run --json {own}".split()) == 0
+    assert json.loads(capsys.readouterr().out)["test"] == pytest.approx(recorded["test"], abs=1e-6)
+    assert main(f"evaluate tiny --json {own}".split()) == 0
+    everything = json.loads(capsys.readouterr().out)
+    assert everything["test_slices"] == [0, 1, 2, 3, 4]
+    assert everything["thresholds"] == {"v_rand": 0.5, "v_info": 0.5}
+    for words, said in (
+        ("evaluate run", "--images is missing: this run learnt from 'own images (images)'"),
+        ("train unet --images images", "--masks is missing, wanted both --images and --masks"),
+        ("train unet --images images --masks masks", "say mask_is='cell'"),
+        (f"train unet --from tiny {own} --crop 32", "start is no unet with these opti"),
+    ):
+        assert main(words.split()) == 1
+        assert said in capsys.readouterr().err
 
 
 # --- what goes wrong --------------------------------------------------------------------------
@@ -222,7 +366,6 @@ def test_an_image_that_uses_few_grey_values_gets_one_note(run_folder, tmp_path, 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("predict tiny mine.png --out file", "--out is the file file, wanted a folder"),
         ("predict tinny mine.png", "model is 'tinny', which is not there; wanted a run folder"),
         ("predict text.keras mine.png", "text.keras cannot be loaded as a Keras model"),
         ("predict text.npz mine.png", "text.npz: cannot be read"),
@@ -255,7 +398,7 @@ def test_an_interruption_promises_to_go_on_only_where_it_does(monkeypatch, capsy
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "read_config", interrupt)
+    monkeypatch.setattr(training.runs, "read_origin", interrupt)
     assert main(["evaluate", "run"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
     monkeypatch.setattr(training, "train", interrupt)

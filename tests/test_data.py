@@ -17,7 +17,7 @@ import pytest
 from damunet_book import load_stack
 from PIL import Image
 
-from damunet_lite import data, synthetic
+from damunet_lite import data, images, synthetic
 from damunet_lite.data import DataError, Stack, folds, isbi2012
 
 TRAIN, TEST = 12, 2
@@ -142,7 +142,6 @@ def test_package_registry_names_each_file_once():
     ("damage", "message"),
     [
         (shutil.rmtree, "train/image/0.png: No such file"),
-        (lambda folder: shutil.rmtree(folder / "train"), "0.png: No such file"),
         (lambda folder: (folder / "train/label/7.png").unlink(), "label/7.png: No such file"),
         (lambda folder: (folder / "test/1.png").replace(folder / "train/image/7.png"), OTHER),
         (lambda folder: os.truncate(folder / "train/image/7.png", 50), OTHER),
@@ -159,15 +158,13 @@ def test_a_fault_in_a_named_folder_is_reported_and_nothing_is_touched(
     assert cache_holds(tmp_path) == set()
 
 
-def test_verify_checks_the_parts_that_are_there(published):
-    data.verify(published)
-    shutil.rmtree(published / "test")
-    data.verify(published)
-    with pytest.raises(DataError, match="test.0.png: No such file"):
-        data.verify(published, "test")
-    shutil.rmtree(published / "train")
-    with pytest.raises(DataError, match="neither train nor test"):
-        data.verify(published)
+def test_a_folder_of_ones_own_images_is_not_to_be_deleted(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAMUNET_DATA", str(tmp_path))
+    with pytest.raises(
+        DataError, match="wanted a copy of the ISBI.*own are read by data.read_st"
+    ) as told:
+        isbi2012("train")
+    assert "delete" not in str(told.value)
 
 
 # --- downloading -----------------------------------------------------------------------------
@@ -253,6 +250,85 @@ def test_the_book_falls_back_to_a_drawn_stack_with_one_warning(monkeypatch):
         assert load_stack() is small
     assert len(caught) == 1
     assert "\n" not in str(caught[0].message)
+
+
+# --- images of one's own ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Images 2 and 10 with masks of the cells, of 4 x 5 pixels; column i of mask i is a wall."""
+    for i in (10, 2):
+        write_image(tmp_path / f"images/img{i}.tif", np.full((4, 5), i, np.uint8), pixel_nm=8)
+        cell = np.arange(5) != i % 8
+        write_image(tmp_path / f"masks/img{i}_mask.tif", np.tile(cell, (4, 1)))
+    return tmp_path
+
+
+def write_image(path, pixels, **options):
+    path.parent.mkdir(exist_ok=True)
+    (images.write_labels if pixels.dtype == np.int32 else images.write_image)(
+        path, pixels, **options
+    )
+    return path
+
+
+def test_own_images_are_paired_by_name_in_natural_order(own, monkeypatch):
+    stack = data.read_stack(own / "images", own / "masks", "cell")
+    assert np.round(255 * stack.images[:, 0, 0, 0]).tolist() == [2, 10]
+    assert stack.membranes[:, 0, :, 0].tolist() == [[0, 0, 1, 0, 0]] * 2
+    assert (stack.name, stack.labels) == ("own images (images)", None)
+    np.testing.assert_array_equal(stack.voxel_nm, (np.nan, 8, 8))
+    monkeypatch.chdir(own)
+    files = sorted(own.glob("masks/*"))  # 10 before 2, and found by name all the same
+    again = data.read_stack("images/*.tif", files, "cell")
+    np.testing.assert_array_equal(again.membranes, stack.membranes)
+    with pytest.warns(images.ImageNote, match="80% of the pixels are membrane: is mask_is 'memb"):
+        turned = data.read_stack(own / "images", own / "masks", "membrane")
+    np.testing.assert_array_equal(turned.membranes, 1 - stack.membranes)
+    assert data.read_stack(["images/img10.tif", "images/img2.tif"]).membranes is None
+
+
+def test_labels_get_walls_where_they_touch_and_slices_follow_each_other(tmp_path):
+    labels = np.array([[7, 7, 0, 9, 9], [7, 7, 7, 9, 9]], np.int32)
+    planes = write_image(tmp_path / "a/stack.tif", np.zeros((2, 2, 5), np.uint8))
+    mask = write_image(tmp_path / "b/other.tif", np.stack([labels, labels[::-1]]))
+    stack = data.read_stack(planes, mask, "labels")  # one and one: whatever they are called
+    assert stack.labels[0].tolist() == [[1, 1, 0, 2, 2], [1, 1, 0, 2, 2]]
+    np.testing.assert_array_equal(stack.membranes[..., 0], stack.labels == 0)
+    assert len(stack) == 2
+
+
+def test_images_of_different_sizes_are_cut_around_their_middle_with_a_note(own):
+    write_image(own / "images/img3.tif", np.arange(48, dtype=np.uint8).reshape(6, 8))
+    with pytest.warns(images.ImageNote, match="differ in size: cut to 4 x 5 pixels around"):
+        stack = data.read_stack(own / "images")
+    assert np.round(255 * stack.images[1, :, 0, 0]).tolist() == [9, 17, 25, 33]
+
+
+@pytest.mark.parametrize(
+    ("change", "mask_is", "said"),
+    [
+        (None, None, r"img2_mask.tif is a mask of what\? 80% of it are bright, most likely cell"),
+        (None, "cells", r"mask_is is 'cells', wanted one of .*'labels'"),
+        ("images/img3.tif", "cell", "img3.tif has no mask, wanted one called img3.* or img3_"),
+        ("masks/img3.tif", "cell", "img3.tif is the mask of no image"),
+        ("masks/img2_b.tif", "cell", "img2.tif has 2 masks, wanted one"),
+        (
+            "masks/img2.tif",
+            "cell",
+            r"img2.tif has shape \(1, 6, 8\), wanted \(1, 4, 5\) like .*img2.tif",
+        ),
+        ("masks/img2.tif", "labels", "holds values|wanted"),
+    ],
+)
+def test_what_does_not_fit_is_named(own, change, mask_is, said):
+    if change:
+        write_image(own / change, np.zeros((6, 8), np.uint8))
+        if change == "masks/img2.tif":
+            (own / "masks/img2_mask.tif").unlink()
+    with pytest.raises((ValueError, DataError), match=said):
+        data.read_stack(own / "images", own / "masks", mask_is)
 
 
 # --- Stack -----------------------------------------------------------------------------------
@@ -350,8 +426,19 @@ def test_default_folds_by_hand():
     assert folds()[1].train.tolist() == [*range(6), *range(15, 30)]
 
 
+@pytest.mark.parametrize(
+    ("n", "block", "validation"),
+    [(30, 6, 3), (12, 6, 3), (25, 5, 2), (20, 4, 2), (6, 1, 1), (13, 1, 1), (4, 1, 1), (3, 1, 1)],
+)
+def test_blocks_of_any_number_of_images(n, block, validation):
+    parts = folds(n)
+    sizes = {(len(fold.test), len(fold.validation)) for fold in parts}
+    assert (len(parts), sizes) == (n // block, {(block, validation)})
+
+
 def test_folds_refuse_what_cannot_be_split():
     for arguments, message in (
+        ((2,), "n is 2, wanted an integer >= 3"),
         ((30, 7, 3), "block is 7, wanted a divisor of n = 30"),
         ((30, 0, 3), "block is 0, wanted an integer >= 1"),
         ((30, 6, -1), "validation is -1"),

@@ -54,14 +54,8 @@ def test_channel_attention_by_hand():
     x[1, ..., 1] = 4
     layer = ChannelAttention(reduction=2)
     layer.build(x.shape)
-    layer.set_weights(
-        [
-            np.array([[1.0], [-1.0]]),
-            np.array([-1.0]),
-            np.array([[0.5, -1.0]]),
-            np.array([0.25, 0.0]),
-        ]
-    )
+    squeeze, excite = [[[1], [-1]], [-1]], [[[0.5, -1]], [0.25, 0]]
+    layer.set_weights([np.array(weight, float) for weight in (*squeeze, *excite)])
     expected = np.array([[0.880797, 0.047426], [0.622459, 0.5]])
     weights = numbers(layer.coefficients(x))
     assert weights.shape == (2, 1, 1, 2)
@@ -193,9 +187,8 @@ def test_attention_gate_interpolates_as_keras_does(size):
     nearest.set_weights(linear.get_weights())
     coarse = numbers(nearest.coefficients([x, gate]))[:, ::2, ::2]
     doubled = (2 * coarse.shape[1], 2 * coarse.shape[2])
-    expected = ops.image.resize(
-        coarse, doubled, interpolation="bilinear", data_format="channels_last"
-    )
+    how = {"interpolation": "bilinear", "data_format": "channels_last"}
+    expected = ops.image.resize(coarse, doubled, **how)
     found = numbers(linear.coefficients([x, gate]))
     np.testing.assert_allclose(found, numbers(expected)[:, : size[0], : size[1]], atol=1e-6)
 
@@ -297,21 +290,19 @@ def test_layers_in_a_model_of_unknown_size():
 # --- errors ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("bad", [0, -1, 2.0, "8", True, None])
-def test_bad_count_is_named(bad):
-    for make, name in (
-        (ChannelAttention, "reduction"),
-        (SpatialAttention, "kernel_size"),
-        (AttentionGate, "inter_channels"),
-    ):
-        with pytest.raises(ValueError, match=f"{name} is {bad!r}, wanted an integer >= 1"):
-            make(bad)
-
-
-def test_even_kernel_is_refused():
-    for make in (lambda: SpatialAttention(4), lambda: CBAM(kernel_size=4)):
-        with pytest.raises(ValueError, match="kernel_size is 4, wanted an odd integer"):
-            make()
+@pytest.mark.parametrize(
+    ("make", "name", "values", "wanted"),
+    [
+        (ChannelAttention, "reduction", (0, -1, 2.0, "8", True, None), "an integer >= 1"),
+        (AttentionGate, "inter_channels", (0, -1, 2.0, "8", True, None), "an integer >= 1"),
+        (SpatialAttention, "kernel_size", (0, 3.0), "an integer >= 1"),
+        (CBAM, "kernel_size", (2, 4), "an odd integer"),
+    ],
+)
+def test_bad_count_is_named(make, name, values, wanted):
+    for bad in values:
+        with pytest.raises(ValueError, match=f"{name} is {bad!r}, wanted {wanted}"):
+            make(**{name: bad})
 
 
 def test_unknown_interpolation_is_refused():
@@ -355,15 +346,10 @@ def norm_of(kind, policy="float32", **options):
 def learnt(kind, policy):
     """A tiny network after three steps: its weights hold all gradients of the norm."""
     keras.utils.set_random_seed(0)
-    network = keras.Sequential(
-        [
-            keras.Input((8, 6, 2)),
-            keras.layers.Conv2D(5, 3, use_bias=False, dtype=policy),
-            kind(momentum=0.9, dtype=policy),
-            keras.layers.Conv2D(1, 1, dtype=policy),
-            keras.layers.Activation("linear", dtype="float32"),
-        ]
-    )
+    layers = [keras.layers.Conv2D(5, 3, use_bias=False, dtype=policy)]
+    layers += [kind(momentum=0.9, dtype=policy), keras.layers.Conv2D(1, 1, dtype=policy)]
+    last = keras.layers.Activation("linear", dtype="float32")
+    network = keras.Sequential([keras.Input((8, 6, 2)), *layers, last])
     network.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
     x = maps(8, 6, 2, n=4)
     network.fit(x, np.abs(x[:, 1:-1, 1:-1, :1]), batch_size=4, epochs=3, verbose=0)
@@ -373,24 +359,18 @@ def learnt(kind, policy):
 @pytest.mark.parametrize("policy", POLICIES)
 def test_batch_normalization_equals_the_layer_of_keras(policy):
     x = 3 * maps(9, 7, 5, n=4) + 2
+    kinds, tolerance = (BatchNormalization, keras.layers.BatchNormalization), NORM_TOLERANCE[policy]
     for training in (True, False):
-        ours, theirs = (
-            norm_of(BatchNormalization, policy),
-            norm_of(keras.layers.BatchNormalization, policy),
-        )
+        ours, theirs = (norm_of(kind, policy) for kind in kinds)
         # A moving variance has to be positive, so the random weights are squared.
         for layer in (ours, theirs):
             layer.moving_variance.assign(ops.square(layer.moving_variance) + 0.1)
         out, expected = ours(x, training=training), theirs(x, training=training)
         assert keras.backend.standardize_dtype(out.dtype) == ours.compute_dtype
-        np.testing.assert_allclose(
-            numbers(out),
-            numbers(expected),
-            atol=5 * NORM_TOLERANCE[policy],
-            rtol=NORM_TOLERANCE[policy],
-        )
+        out, expected = numbers(out), numbers(expected)
+        np.testing.assert_allclose(out, expected, atol=5 * tolerance, rtol=tolerance)
         for got, wanted in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-            np.testing.assert_allclose(got, wanted, rtol=NORM_TOLERANCE[policy], atol=1e-5)
+            np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=1e-5)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -412,9 +392,8 @@ def test_batch_normalization_averages_the_biased_variance():
 
 def test_batch_normalization_of_a_single_value_stays_finite():
     layer = BatchNormalization()
-    assert numbers(layer(np.full((1, 1, 1, 3), 7, "float32"), training=True)).tolist() == [
-        [[[0.0, 0.0, 0.0]]]
-    ]
+    out = numbers(layer(np.full((1, 1, 1, 3), 7, "float32"), training=True))
+    assert out.ravel().tolist() == [0, 0, 0]
     assert np.isfinite(numbers(layer.moving_variance)).all()
 
 
@@ -423,9 +402,8 @@ def test_frozen_batch_normalization_keeps_its_averages():
     layer.moving_variance.assign([1.0, 2.0, 3.0, 4.0, 5.0])
     before, x = layer.get_weights(), maps(4, 4, 5)
     layer.trainable = False
-    np.testing.assert_allclose(
-        numbers(layer(x, training=True)), numbers(layer(x, training=False)), atol=1e-6
-    )
+    learning, using = (numbers(layer(x, training=training)) for training in (True, False))
+    np.testing.assert_allclose(learning, using, atol=1e-6)
     for got, wanted in zip(layer.get_weights(), before, strict=True):
         np.testing.assert_array_equal(got, wanted)
 

@@ -109,13 +109,12 @@ def test_sample_weight_counts(pooling, weight, expected):
         assert found == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(3,), (2, 3), (1, 4), (2, 1), (2, 4, 1), ()])
-def test_weights_that_cannot_be_used_are_refused(shape):
-    with pytest.raises(ValueError, match=r"sample_weight has shape .*, wanted \[N\] or .*\(2, 4\)"):
-        TverskyLoss()(Y, P, sample_weight=np.ones(shape))
-
-
-def test_negative_weights_are_refused():
+def test_weights_that_cannot_be_used_are_refused():
+    for shape in ((3,), (2, 3), (1, 4), (2, 1), (2, 4, 1), ()):
+        with pytest.raises(
+            ValueError, match=r"sample_weight has shape .*, wanted \[N\] .*\(2, 4\)"
+        ):
+            TverskyLoss()(Y, P, sample_weight=np.ones(shape))
     with pytest.raises(ValueError, match="sample_weight holds -1.0, wanted numbers >= 0"):
         TverskyLoss()(Y, P, sample_weight=np.array([1.0, -1.0]))
 
@@ -265,17 +264,12 @@ def test_smaller_exponent_lifts_the_loss(pair):
     assert values[2] == pytest.approx(value(TverskyLoss(), *pair))
 
 
-def test_order_of_pixels_does_not_matter(pair):
+def test_order_of_pixels_and_images_does_not_matter(pair):
     order = np.random.default_rng(0).permutation(64)
-    moved = [a.reshape(3, 64)[:, order].reshape(3, 8, 8, 1) for a in pair]
-    wrong = [pair[0], moved[1]]
-    assert value(FocalTverskyLoss(), *moved) == pytest.approx(value(FocalTverskyLoss(), *pair))
-    assert value(FocalTverskyLoss(), *wrong) != pytest.approx(value(FocalTverskyLoss(), *pair))
-
-
-def test_order_of_images_does_not_matter(pair):
-    turned = [a[::-1].copy() for a in pair]
-    assert value(TverskyLoss(), *turned) == pytest.approx(value(TverskyLoss(), *pair))
+    moved = [a.reshape(3, 64)[::-1, order].reshape(3, 8, 8, 1) for a in pair]
+    loss = FocalTverskyLoss()
+    assert value(loss, *moved) == pytest.approx(value(loss, *pair))
+    assert value(loss, pair[0], moved[1]) != pytest.approx(value(loss, *pair))
 
 
 def test_poolings_agree_on_one_image(pair):
@@ -342,10 +336,9 @@ def test_mask_outside_its_range_is_refused(bad):
 
 @pytest.mark.parametrize("shape", [(2, 3), (1, 4), (4, 2), (2, 4, 1), (8,)])
 def test_wrong_shape_is_refused(shape):
-    with pytest.raises(ValueError, match=r"y_true has shape .*, wanted \(2, 4\) like y_pred"):
-        tversky_index(np.zeros(shape, "float32"), P)
-    with pytest.raises(ValueError, match="y_true has shape"):
-        FocalTverskyLoss()(np.zeros(shape, "float32"), P)
+    for call in (tversky_index, FocalTverskyLoss()):
+        with pytest.raises(ValueError, match=r"y_true has shape .*, wanted \(2, 4\) like y_pred"):
+            call(np.zeros(shape, "float32"), P)
 
 
 @pytest.mark.parametrize(
@@ -362,11 +355,9 @@ def test_wrong_shape_is_refused(shape):
     ],
 )
 def test_bad_argument_is_named(options, words):
-    for make in (TverskyLoss, FocalTverskyLoss):
+    for make in (TverskyLoss, FocalTverskyLoss, functools.partial(tversky_index, Y, P)):
         with pytest.raises(ValueError, match=words):
             make(**options)
-    with pytest.raises(ValueError, match=words):
-        tversky_index(Y, P, **options)
 
 
 @pytest.mark.parametrize("name", ["exponent", "epsilon"])

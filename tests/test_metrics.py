@@ -23,7 +23,7 @@ EMPTY = np.zeros((1, 2, 2))
 
 def scores_of(truth, proposal):
     """The six segmentation scores of labels, as a dict."""
-    return vars(metrics.segmentation_score(truth, proposal))
+    return metrics.segmentation_score(truth, proposal)._asdict()
 
 
 def slice_scores(truth, probability, thresholds, thin=True):
@@ -265,14 +265,8 @@ def test_pixel_scores_of_a_stack_are_means_over_slices():
     truth = np.array([[[1, 0, 0, 0]], [[1, 0, 0, 0]]])
     prediction = np.array([[[1, 0, 0, 0]], [[1, 1, 1, 0]]], float)
     scores = score_stack(truth, prediction, thresholds=[0.5])
-    second = {
-        "dice_membrane": 0.5,
-        "dice_cell": 0.5,
-        "accuracy": 0.5,
-        "recall": 1,
-        "precision": 1 / 3,
-    }
-    for name, value in second.items():
+    second = dict.fromkeys(("dice_membrane", "dice_cell", "accuracy"), 0.5)
+    for name, value in {**second, "recall": 1, "precision": 1 / 3}.items():
         np.testing.assert_allclose(getattr(scores, name), [[1.0], [value]])
     assert scores.row(0.5)["dice_membrane"] == 0.75
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from building import build_book
 
-from book.tools.build import build_book
 from book.tools.new_chapter import start_chapter, with_chapter
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,11 +21,8 @@ LEFT_OUT = shutil.ignore_patterns(
 def test_a_new_chapter_passes_everything_at_once(tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{copy}{os.pathsep}{copy / 'book'}",
-        "NO_COLOR": "1",
-    }
+    environment = os.environ | {"PYTHONPATH": f"{copy}{os.pathsep}{copy / 'book'}"}
+    environment["NO_COLOR"] = "1"
 
     def run(*command):
         words = [sys.executable, *map(str, command)]
@@ -33,16 +30,16 @@ def test_a_new_chapter_passes_everything_at_once(tmp_path):
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
-    made = run("-m", "book.tools.new_chapter", "98", "a_new_idea", "A new idea").split("\n")
-    chapter, module, answers, toc = made[:4]
-    assert chapter == "chapters/98_a_new_idea.ipynb"
-    assert module == "book/damunet_book/checks/ch98.py"
-    assert (answers, toc) == ("tests/checks/answers/ch98.py", "_toc.yml")
-    run("-m", "ruff", "check", chapter, module, answers)
-    suites = (chapter, "tests/checks", "tests/test_chapters.py", "tests/test_book.py")
+    files = ["chapters/98_a_new_idea.ipynb", "book/damunet_book/checks/ch98.py"]
+    files += ["tests/checks/answers/ch98.py", "_toc.yml"]
+    made = run("-m", "book.tools.new_chapter", "98", "a_new_idea", "A new idea")
+    assert made.split("\n")[:4] == files
+    *python, toc = files
+    run("-m", "ruff", "check", *python)
+    run("-m", "ruff", "format", "--check", *python)
+    suites = (files[0], "tests/checks", "tests/test_chapters.py", "tests/test_book.py")
     report = run("-m", "pytest", "-q", "-n0", *suites, "-k", "98 and not colab")
-    assert "passed" in report
-    assert "failed" not in report
+    assert ("passed" in report, "failed" in report) == (True, False)
 
     assert "file: chapters/98_a_new_idea\n" in (copy / toc).read_text(encoding="utf-8")
     # Alone behind a title: the other pages are built by the tests of the book.
@@ -51,17 +48,7 @@ def test_a_new_chapter_passes_everything_at_once(tmp_path):
     (copy / "book" / "intro.md").write_text("# A book\n", encoding="utf-8")
     pages, _, _ = build_book(tmp_path / "built", copy)
     text = (pages / "chapters" / "98_a_new_idea.html").read_text(encoding="utf-8")
-    assert "98. A new idea" in text
-    assert "Last run on" in text
-
-
-def small_tree(root: Path) -> Path:
-    for folder in ("chapters", "book/damunet_book/checks", "tests/checks/answers"):
-        (root / folder).mkdir(parents=True)
-    (root / "_config.yml").write_text("  url: https://github.com/a/b\n", encoding="utf-8")
-    (root / "_toc.yml").write_text("  - file: chapters/01_a\n", encoding="utf-8")
-    (root / "chapters" / "01_a.ipynb").write_text("{}", encoding="utf-8")
-    return root
+    assert [words in text for words in ("98. A new idea", "Last run on")] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -75,11 +62,19 @@ def small_tree(root: Path) -> Path:
     ],
 )
 def test_what_cannot_be_made_is_named_and_nothing_is_written(tmp_path, number, slug, title, words):
-    root = small_tree(tmp_path)
-    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    (tmp_path / "_config.yml").write_text("  url: https://github.com/a/b\n", encoding="utf-8")
+    (tmp_path / "_toc.yml").write_text("  - file: chapters/01_a\n", encoding="utf-8")
+    for folder in ("chapters", "book/damunet_book/checks", "tests/checks/answers"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "chapters" / "01_a.ipynb").write_text("{}", encoding="utf-8")
+
+    def content():
+        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    before = content()
     with pytest.raises(ValueError, match=words):
-        start_chapter(number, slug, title, root)
-    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+        start_chapter(number, slug, title, tmp_path)
+    assert content() == before
 
 
 def test_a_chapter_is_entered_in_the_order_of_the_numbers():

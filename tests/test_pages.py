@@ -8,7 +8,7 @@ from benchmarks import pages as benchmark
 
 from book.tools.browser import missing
 from book.tools.build import ROOT, book_pages
-from book.tools.pdf import write_pdf
+from book.tools.pdf import PLACE, write_pdf
 
 needs_browser = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 CHAPTERS = [page for page in book_pages() if page.startswith("chapters/")]
@@ -37,6 +37,25 @@ def test_a_chapter_prints_whole_lines_and_nothing_but_the_chapter(site, tmp_path
     assert text.count("@titleSolution") >= 4, "the sheets hold a solution that stayed folded"
     assert "Ctrl+K" not in text, "the search button is printed"
     assert "Beforeyoustart" not in text, "the contents beside the page are printed"
+
+
+@pytest.mark.slow
+@needs_browser
+def test_a_pdf_beside_the_pages_is_linked_from_them(tmp_path):
+    page = tmp_path / "book" / "how_to_use.html"
+    page.parent.mkdir()
+    plain = '<title>How</title><h1>How</h1><p>And <span id="one-pdf">one PDF</span>.</p>'
+    linked = plain.replace('<span id="one-pdf">one PDF</span>', '<a href="../all.pdf">one PDF</a>')
+    page.write_text(plain, encoding="utf-8")
+    for out, told in ((page.parent / "all.pdf", plain), (tmp_path / "all.pdf", linked)):
+        write_pdf(tmp_path, ["book/how_to_use"], out)
+        assert page.read_text(encoding="utf-8") == told
+
+
+@pytest.mark.slow
+def test_the_pages_have_a_place_for_the_link_to_the_pdf(site):
+    text = (site / "book" / "how_to_use.html").read_text(encoding="utf-8")
+    assert len(re.findall(PLACE, text)) == 1
 
 
 def code_lines(chapter):

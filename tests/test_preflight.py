@@ -71,6 +71,24 @@ def test_without_packages_nothing_is_trained(monkeypatch):
     assert report.chapters == ()
 
 
+def test_the_real_stack_is_trained_on_where_it_is_whole(good_machine, monkeypatch, capsys):
+    asked = []
+
+    def measure(real):
+        asked.append(real)
+        return dict(MEASURED)
+
+    monkeypatch.setattr(preflight, "_measure_in_a_process", measure)
+    for status in ("ok", "failed"):
+        stand_in(monkeypatch, "data", status)
+        preflight.run()
+    monkeypatch.setattr(preflight, "measure", measure)
+    for words in ("real", "drawn"):
+        assert preflight.main(["--measure", words]) == 0
+    assert asked == [True, False, True, False]
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == MEASURED
+
+
 def test_in_a_notebook_the_last_line_shows_the_report():
     report = preflight.Report((preflight.Check("disk", "ok", "9 GB"),), (), 2.0)
     assert repr(report) == "ok      disk            9 GB\n\nReady. (2 seconds)"
@@ -96,6 +114,11 @@ def test_packages_in_a_wrong_version_or_missing_are_named_with_the_command():
 def test_extras_and_other_platforms_are_not_asked_for():
     lines = ['no-such-package>=1; extra == "test"', 'no-such-package; sys_platform == "nowhere"']
     assert preflight.check_packages(lines).status == "ok"
+
+
+def test_a_version_before_its_release_counts(monkeypatch):
+    monkeypatch.setattr(preflight, "_version", lambda name: "3.0rc1")
+    assert preflight.check_packages(["numpy>=2"]).status == "ok"
 
 
 def test_before_the_long_wait_somebody_says_so(monkeypatch):
@@ -126,6 +149,14 @@ def test_a_full_disk_is_told_from_a_folder_of_somebody_else(monkeypatch, tmp_pat
     check = preflight.check_disk()
     assert check.status == "failed"
     assert "cannot be written" in check.found
+
+
+@pytest.mark.parametrize(
+    ("check", "least", "good"), [(preflight.check_memory, 1.5, 4), (preflight.check_disk, 0.2, 2)]
+)
+def test_gigabytes_that_are_wanted(check, least, good):
+    found = [check(free).status for free in (least - 0.01, least, good - 0.01, good)]
+    assert found == ["failed", "note", "note", "ok"]
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,8 @@ UNET = [0.90, 0.92, 0.94, 0.96, 0.98]
 DAMU = [0.91, 0.94, 0.95, 0.98, 0.99]  # +.01 +.02 +.01 +.02 +.01
 PAIR = ("U-Net", "DAMU-Net")
 TEST = {"accuracy": 0.92, "dice_cell": 0.95, "dice_membrane": 0.79, "v_info": 0.97}
-FORMER = {"v_rand": "rand", "v_rand_split": "rand_split", "v_rand_merge": "rand_merge"} | {
-    "v_info": "information"
-}
+FORMER = {"v_rand": "rand", "v_rand_split": "rand_split", "v_rand_merge": "rand_merge"}
+FORMER["v_info"] = "information"
 
 
 def record(network, fold, v_rand, seed=0, former=False, **settings):
@@ -51,11 +50,8 @@ def record(network, fold, v_rand, seed=0, former=False, **settings):
 
 
 def ten():
-    return [
-        record(network, fold, value)
-        for network, values in (("unet", UNET), ("damu_net", DAMU))
-        for fold, value in enumerate(values)
-    ]
+    pairs = [*enumerate(UNET), *enumerate(DAMU)]
+    return [record("unet" if i < 5 else "damu_net", *pair) for i, pair in enumerate(pairs)]
 
 
 def write(folder, content, prefix="r"):
@@ -65,24 +61,21 @@ def write(folder, content, prefix="r"):
     return folder
 
 
+def row_of(one):
+    return records.as_row(json.loads(json.dumps(one)), plan.labels())
+
+
 def frame(content):
-    rows = [records.as_row(json.loads(json.dumps(one)), plan.labels()) for one in content]
-    return results.runs({"runs": rows})
+    return results.runs({"runs": [row_of(one) for one in content]})
 
 
 @pytest.fixture(autouse=True)
-def _quick_costs(monkeypatch, request):
-    """Tables of made-up records need no real networks; those of the book do."""
-    if "book" not in request.fixturenames:
-        price = {"parameters": 1000, "gflop": 1.0, "seconds": 0.5}
-        labels = {(32, one["label"]) for one in plan.plan()} | {(16, n) for n in results.FOUR}
-        rows = [{"base_filters": w, "network": n, **price} for w, n in sorted(labels)]
-        monkeypatch.setattr(cost, "costs", lambda speed=None: rows)
-
-
-@pytest.fixture
-def book():
-    return plan.RESULTS
+def _quick_costs(monkeypatch):
+    """Tables of made-up records need no real networks; those of the book undo this."""
+    price = {"parameters": 1000, "gflop": 1.0, "seconds": 0.5}
+    labels = {(32, one["label"]) for one in plan.plan()} | {(16, n) for n in results.FOUR}
+    rows = [{"base_filters": w, "network": n, **price} for w, n in sorted(labels)]
+    monkeypatch.setattr(cost, "costs", lambda speed=None: rows)
 
 
 # ------------------------------------------------------------------ numbers
@@ -100,10 +93,8 @@ def test_mean_spread_and_intervals_are_those_of_pencil_and_scipy():
     assert (plain.low, plain.high) == pytest.approx((other.low, other.high))
     # Nadeau and Bengio: (1/5 + 6/21) instead of 1/5
     reach = 2.776 * (0.3 * (1 / 5 + 6 / 21)) ** 0.5 / 100
-    corrected = results.differences(runs, "v_rand", [PAIR], overlap=results.OVERLAP).iloc[0]
-    assert (corrected.low, corrected.high) == pytest.approx(
-        (0.014 - reach, 0.014 + reach), abs=1e-5
-    )
+    wide = results.differences(runs, "v_rand", [PAIR], overlap=results.OVERLAP).iloc[0]
+    assert (wide.low, wide.high) == pytest.approx((0.014 - reach, 0.014 + reach), abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -131,13 +122,9 @@ def test_a_second_seed_on_a_fold_is_no_further_fold():
 
 def test_only_folds_that_both_have_are_paired_and_one_has_no_interval():
     runs = frame([ten()[0], ten()[1], ten()[6]])
-    table = report.difference_table(runs, "v_rand", [PAIR])
-    assert table.iloc[0].tolist() == [
-        "DAMU-Net - U-Net",
-        "+0.020",
-        *["one fold, no interval"] * 2,
-        "1\N{NO-BREAK SPACE}fold (1)",
-    ]
+    row = report.difference_table(runs, "v_rand", [PAIR]).iloc[0].tolist()
+    none = ["one fold, no interval"] * 2
+    assert row == ["DAMU-Net - U-Net", "+0.020", *none, "1\N{NO-BREAK SPACE}fold (1)"]
 
 
 # ------------------------------------------------------------------ from record to row
@@ -183,9 +170,9 @@ def test_former_and_present_names_of_scores_give_the_same_row():
 @pytest.mark.parametrize(
     ("name", "precision"), [("unet-fold0-seed0", "float32"), ("unet-fold4-seed1", "mixed_bfloat16")]
 )
-def test_a_record_of_each_kind_on_disk_is_read(book, name, precision):
-    on_disk = json.loads((book / f"{name}.json").read_text())
-    row = records.as_row(on_disk, plan.labels())
+def test_a_record_of_each_kind_on_disk_is_read(name, precision):
+    on_disk = json.loads((plan.RESULTS / f"{name}.json").read_text())
+    row = row_of(on_disk)
     assert (row["name"], row["precision"]) == (name, precision)
     assert {score: row[score] for score in results.SCORES} == on_disk["test"]
     assert np.mean(row["slices"]["v_rand"]) == pytest.approx(on_disk["test"]["v_rand"], abs=1e-6)
@@ -193,7 +180,7 @@ def test_a_record_of_each_kind_on_disk_is_read(book, name, precision):
 
 def test_a_record_written_before_the_move_is_read():
     path = Path(__file__).parent / "saved" / "finished" / "metrics.json"
-    row = records.as_row(json.loads(path.read_text()), plan.labels())
+    row = row_of(json.loads(path.read_text()))
     assert (row["network"], row["base_filters"], row["part"]) == ("DATT-U-Net", 2, "")
     assert np.mean(row["slices"]["v_rand"]) == pytest.approx(0.650049, abs=1e-6)
     assert np.mean(row["slices"]["v_info"]) == pytest.approx(0.193917, abs=1e-6)
@@ -264,7 +251,7 @@ def test_same_records_give_the_same_bytes_and_another_gives_others(place, tmp_pa
         report.write_tables(report.collect(folder), tmp_path / f"out{number}")
     one, same, other = (contents(tmp_path / f"out{number}") for number in range(3))
     assert one == same
-    assert {name for name in one if one[name] == other[name]} == set()
+    assert not one.items() & other.items()
 
 
 def test_the_tables_say_trivial_answers_first_gains_and_what_is_missing(place):
@@ -275,10 +262,9 @@ def test_the_tables_say_trivial_answers_first_gains_and_what_is_missing(place):
     gain = "+0.014 (+0.007 to +0.021)"
     assert lines[7] == f"| DAMU-Net | 0.954 ± 0.032 | 0.790 ± 0.000 | {gain} |"
     assert "0 of 5 folds" in lines[9]
-    left = report.missing(content)
-    assert len(left["networks"]) == 10
-    assert "att_unet-fold4-seed0" in left["networks"]
-    assert "unet-fold4-seed0" not in left["networks"]
+    left = report.missing(content)["networks"]
+    assert len(left) == 10
+    assert {"att_unet-fold4-seed0", "unet-fold4-seed0"} & {*left} == {"att_unet-fold4-seed0"}
 
 
 def test_the_command_does_it_and_leaves_the_package_alone(place, tmp_path, capsys):
@@ -291,13 +277,14 @@ def test_the_command_does_it_and_leaves_the_package_alone(place, tmp_path, capsy
         assert capsys.readouterr().err.startswith(f"error: {folder} {said}")
 
 
-def test_tables_and_package_data_of_the_book_are_made_from_its_records(book, tmp_path):
-    content = report.collect(book)
-    for path in report.write_tables(content, tmp_path):
-        kept = (book / "tables" / path.name).read_bytes()
-        assert kept == path.read_bytes(), "run: python -m book.tools.report"
-    again = report.write_recorded(content, tmp_path / "recorded.json")
-    assert again.read_bytes() == results.RECORDED.read_bytes(), "run: python -m book.tools.report"
+def test_tables_and_package_data_of_the_book_are_made_from_its_records(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    content = report.collect(plan.RESULTS)
+    made = report.write_tables(content, tmp_path)
+    pairs = [(path, plan.RESULTS / "tables" / path.name) for path in made]
+    pairs.append((report.write_recorded(content, tmp_path / "recorded.json"), results.RECORDED))
+    for new, kept in pairs:
+        assert new.read_bytes() == kept.read_bytes(), "run: python -m book.tools.report"
 
 
 def test_the_package_of_networks_needs_no_pandas():
@@ -330,9 +317,8 @@ def test_the_ablation_shows_changes_beside_the_band_of_repeats():
     labels = [text.get_text() for text in ax.get_yticklabels()]
     assert labels == ["the same again", "a", "b"]
     assert [list(line.get_xdata()) for line in ax.lines[:2]] == [[-0.05, 0.01], [-0.02, 0.03]]
-    assert ax.patches[0].get_extents().transformed(ax.transData.inverted()).intervalx == (
-        pytest.approx([-0.05, 0.01])
-    )
+    band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    assert band.intervalx == pytest.approx([-0.05, 0.01])
 
 
 def test_curves_are_those_of_the_run():
@@ -341,12 +327,9 @@ def test_curves_are_those_of_the_run():
     history = pd.concat([pd.DataFrame({"name": name, **steps}) for name in runs.index])
     history.loc[history.name == runs.index[1], "loss"] = [0.9, 0.8]
     axes = results.curves_figure(runs, history).axes
-    drawn = {ax.get_title("left"): ax.lines[0] for ax in axes[:2]}
-    assert {name: list(line.get_ydata()) for name, line in drawn.items()} == {
-        "U-Net": [0.5, 0.25],
-        "DAMU-Net": [0.9, 0.8],
-    }
-    assert drawn["U-Net"].get_label() == "fold 4"
+    drawn = [(ax.get_title("left"), *ax.lines[0].get_ydata()) for ax in axes[:2]]
+    assert drawn == [("U-Net", 0.5, 0.25), ("DAMU-Net", 0.9, 0.8)]
+    assert axes[0].lines[0].get_label() == "fold 4"
 
 
 # ------------------------------------------------------------------ costs, gates, gallery
@@ -405,8 +388,7 @@ def test_the_kept_mask_of_a_worst_slice_comes_back_with_its_score(tmp_path):
     mask[3] = True
     picture = Image.fromarray((255 * mask).astype(np.uint8)).convert("1")
     picture.save(tmp_path / "unet-fold4-seed0-slice25.png")
-    rows = [records.as_row(json.loads(json.dumps(ten()[4])), plan.labels())]
-    (found,) = gates.read_gallery(tmp_path, rows)
+    (found,) = gates.read_gallery(tmp_path, [row_of(ten()[4])])
     np.testing.assert_array_equal(results.gallery_masks([found]), [mask])
     assert (found["network"], found["slice"]) == ("U-Net", 25)
     assert found["v_rand"] == pytest.approx(0.984)  # the second of its slices

@@ -57,7 +57,7 @@ def test_an_axis_shorter_than_its_tile_goes_on_as_in_a_mirror():
     [
         (tile_starts, (0, 4, 0.5), "length is 0, wanted an integer >= 1"),
         (tile_starts, (9, 0, 0.5), "tile is 0"),
-        (tile_starts, (9, 4, 1), "overlap is 1, wanted a share of the tile"),
+        (tile_starts, (9, 4, 1), "overlap is 1, wanted a number in"),
         (tiling.gaussian_window, (0,), "tile is 0"),
         (dihedral, (np.zeros((2, 2)), 8), "k is 8, wanted an integer, 0 to 7"),
         (undo_dihedral, (np.zeros((2, 2)), -1), "k is -1"),

@@ -131,7 +131,7 @@ def test_folder_of_a_run(finished):
     assert set(record["baselines"]) == {"all cell", "all membrane"}
     origin = json.loads((folder / "config.json").read_text())
     assert {key: record[key] for key in origin} == origin
-    assert training.read_config(folder) == CONFIG
+    assert runs.read_config(folder) == CONFIG
     assert {"python", "keras", "numpy", "device", "backend"} <= set(origin["environment"])
 
 
@@ -370,7 +370,7 @@ def test_folder_with_other_files(tmp_path):
 def test_folder_with_an_unreadable_configuration(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(RunError, match="config.json cannot be read"):
-        training.read_config(tmp_path)
+        runs.read_config(tmp_path)
     with pytest.raises(RunError, match="config.json cannot be read"):
         runs.open_folder(tmp_path, CONFIG, {"stack": ""})
     assert (tmp_path / "config.json").read_text() == text
@@ -382,7 +382,7 @@ def test_folder_that_is_a_file(tmp_path, name):
     with pytest.raises(RunError, match="cannot write .*choose a folder"):
         train(CONFIG, tmp_path / name)
     with pytest.raises(RunError, match="is not a run folder: config.json is missing"):
-        training.read_config(tmp_path / name)
+        runs.read_config(tmp_path / name)
     assert (tmp_path / "file").read_text() == "precious"
 
 
@@ -651,9 +651,9 @@ def test_each_score_is_that_at_its_own_threshold(unchanged):
 
 def test_settings_reach_the_network():
     network = build(replace(TWO_HEADS, head_decay=1.0, target_rule="strided", jit=False))
-    assert network._head_arguments["loss_weights"] == {"main": 0.5, "side2": 0.5}
-    assert network._head_arguments["target_rule"] == "strided"
-    assert network._head_arguments["loss"].name == "focal_tversky"
+    assert network.get_compile_config()["loss_weights"] == {"main": 0.5, "side2": 0.5}
+    assert network.target_rule == "strided"
+    assert network.loss["side2"].name == "focal_tversky"
     assert network.jit_compile is False
     assert network.layers[1].compute_dtype == "float32"
     half = build(replace(CONFIG, precision="mixed_bfloat16"))
@@ -669,7 +669,7 @@ def test_weights_depend_on_the_seed_alone():
 
 def test_weighted_cross_entropy_weighs_membrane_by_alpha_and_cell_by_the_rest():
     options = {"loss": "weighted_cross_entropy", "loss_options": {"alpha": 0.8}}
-    loss = build(replace(CONFIG, **options))._head_arguments["loss"]
+    loss = build(replace(CONFIG, **options)).loss["main"]
     truth, guess = np.array([[1.0, 0.0]]), np.array([[0.25, 0.6]])
     wanted = -(0.8 * np.log(0.25) + 0.2 * np.log(0.4)) / 2
     assert float(loss(truth, guess)) == pytest.approx(wanted, abs=1e-6)
@@ -677,7 +677,7 @@ def test_weighted_cross_entropy_weighs_membrane_by_alpha_and_cell_by_the_rest():
 
 def test_losses_of_the_listing():
     network = build(TrainConfig("published_listing", loss="listing", target_rule="strided"))
-    losses = network._head_arguments["loss"]
+    losses = network.loss
     names = {head: (loss.name, loss.pooling) for head, loss in losses.items()}
     sides = dict.fromkeys(("side2", "side4", "side8"), ("focal_tversky", "batch"))
     assert names == {"main": ("tversky", "batch"), **sides}

@@ -644,6 +644,7 @@ def test_what_a_teacher_changed_is_not_replaced(tmp_path, monkeypatch):
         target.write_bytes(b"bundle")
 
     monkeypatch.setattr(material.bundle, "write_bundle", no_bundle)
+    monkeypatch.setattr(material, "read_chapters", lambda checkout: [CHAPTERS[0], FOURTH])
     material.write(tmp_path)
     sheet = next((tmp_path / "run_sheets").glob("*.md"))
     other, slides = tmp_path / "mine.txt", tmp_path / "slides" / "index.html"

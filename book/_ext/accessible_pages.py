@@ -38,10 +38,6 @@ PICTURE = re.compile(r'(<div class="wide-figure">.*?)?<img ([^>]*?src="([^":]+)"
 WIDE = 660  # pixels; what is narrower can be read as it is
 LEAST = 0.65  # of its own width, for the labels of a plot
 DRAWING = "draw_network</span>"  # has the smallest labels, and is kept at its own width
-# Browsers let no page that was opened from disk read the texts of others.
-SEARCH_FROM_DISK = """
-if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-"""
 
 
 def mended(text: str) -> str:
@@ -108,10 +104,6 @@ def _mend_pages(app, error):
         better = boxed(mended(text), lambda source, page=path: _size(page.parent / source))
         if better != text:
             path.write_text(better, encoding="utf-8")
-    options = out / "_static" / "documentation_options.js"
-    text = options.read_text(encoding="utf-8")
-    if SEARCH_FROM_DISK not in text:
-        options.write_text(text + SEARCH_FROM_DISK, encoding="utf-8")
 
 
 def setup(app):

@@ -3,7 +3,8 @@
 A link that a chapter makes to the page of the glossary goes on to its word there. Every other
 word of the glossary becomes a link where it first stands in the text of the book: where it is
 defined in bold, or else where it first occurs. The title of a link is the definition, which a
-pointer that rests on it shows.
+pointer that rests on it shows. `_config.yml` names the everyday words, which need not have the
+glossary's meaning where they first stand, and the other forms in which a term may stand in bold.
 """
 
 import re
@@ -11,24 +12,9 @@ import re
 from docutils import nodes
 
 PAGE = "book/glossary"
-# Everyday words: where they first stand they need not have the glossary's meaning.
-EVERYDAY = set(
-    """
-    attention batch bottom cell coefficients crop depth exponent gradient head inference
-    kernel level mask overlap padding parameter recipe reflection resume segmentation
-    slice smooth sweep weight
-    """.split()  # noqa: SIM905
-)
 # No link inside these: headings, code, formulas, other links, and what explains itself.
 CLOSED = (nodes.title, nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 CLOSED += (nodes.reference, nodes.strong, nodes.caption, nodes.thead)
-OTHER_FORMS = {
-    "4-connected": "4-connectivity",
-    "anisotropic": "anisotropy",
-    "dice": "dice score",
-    "companion": "companion classifier",
-    "pooling": "pooling of a loss",
-}
 PLURALS = ((r"ies$", "y"), (r"es$", ""), (r"s$", ""), (r"a$", "on"))
 
 
@@ -43,7 +29,7 @@ def entry(words: str, terms: dict[str, str]) -> str | None:
     """
     plain = " ".join(words.lower().split()).strip(".,:;")
     singular = (re.sub(ending, single, plain) for ending, single in PLURALS)
-    for form in (OTHER_FORMS.get(plain, plain), *singular):
+    for form in (plain, *singular):
         if form in terms:
             return terms[form]
     return None
@@ -88,70 +74,70 @@ def _open_texts(doctree):
             yield text
 
 
+def _known(app) -> dict[str, str]:
+    terms = {term.lower(): term for term in app.env.glossary_terms}
+    others = app.config.glossary_other_forms.items()
+    return terms | {form: term for form, term in others if term.lower() in terms}
+
+
 def _plan(app, env):
     """Decide, once all pages are read, which page links which term."""
-    terms = _terms(env)
-    known = {term.lower(): term for term in terms}
+    env.glossary_terms = terms = _terms(env)
+    known, done = _known(app), set()
     chapters = sorted(name for name in env.found_docs if name.startswith("chapters/"))
-    env.glossary_terms, env.glossary_places = terms, {name: {} for name in chapters}
     trees = {name: env.get_doctree(name) for name in chapters}
-    done = set()
+    env.glossary_places = {name: set() for name in chapters}
     for name, tree in trees.items():  # links and definitions that the authors made
         for node in tree.findall(lambda n: isinstance(n, nodes.strong) or "reftarget" in n):
-            term = entry(node.astext(), known)
-            if term is None or term in done:
-                continue
-            if isinstance(node, nodes.strong):
-                env.glossary_places[name][term] = "bold"
+            term, bold = entry(node.astext(), known), isinstance(node, nodes.strong)
+            if term and term not in done and (bold or "glossary" in node["reftarget"]):
                 done.add(term)
-            elif "glossary" in node["reftarget"]:
-                done.add(term)
+                env.glossary_places[name] |= {term} if bold else set()
     for name, tree in trees.items():
-        texts = list(_open_texts(tree))
-        for term in terms.keys() - done - EVERYDAY:
-            if any(first_place(term, text.astext()) for text in texts):
-                env.glossary_places[name][term] = "text"
+        texts = [text.astext() for text in _open_texts(tree)]
+        for term in terms.keys() - done - set(app.config.glossary_everyday):
+            if any(first_place(term, text) for text in texts):
+                env.glossary_places[name].add(term)
                 done.add(term)
     return []
 
 
-def _reference(app, docname, term, words):
-    anchor, definition = app.env.glossary_terms[term]
-    target = app.builder.get_relative_uri(docname, PAGE)
-    link = {"refuri": f"{target}#{anchor}", "reftitle": definition, "classes": ["glossary-term"]}
-    return nodes.reference("", words, internal=True, **link)
-
-
 def _link(app, doctree, docname):
-    terms = app.env.glossary_terms
-    known = {term.lower(): term for term in terms}
     target = app.builder.get_relative_uri(docname, PAGE)
+    known = _known(app)
+
+    def point(link: nodes.reference, term: str) -> nodes.reference:
+        anchor, link["reftitle"] = app.env.glossary_terms[term]
+        link["refuri"] = f"{target}#{anchor}"
+        link["classes"].append("glossary-term")
+        return link
+
     for link in doctree.findall(nodes.reference):
         term = entry(link.astext(), known)
         if link.get("refuri") == target and term:
-            link["refuri"], link["reftitle"] = f"{target}#{terms[term][0]}", terms[term][1]
-            link["classes"].append("glossary-term")
-    places = app.env.glossary_places.get(docname, {})
-    for strong in list(doctree.findall(nodes.strong)):
-        term = entry(strong.astext(), known)
-        if places.get(term) == "bold":
-            del places[term]
-            strong.children = []
-            strong += _reference(app, docname, term, strong.rawsource.strip("*") or term)
+            point(link, term)
+    bold: dict[str | None, nodes.strong] = {}
+    for strong in doctree.findall(nodes.strong):
+        bold.setdefault(entry(strong.astext(), known), strong)
+    places = app.env.glossary_places.get(docname, ())
     # Longest first, so that "attention gate" is one link and not the half of one.
-    in_text = [term for term, kind in places.items() if kind == "text"]
-    for term in sorted(in_text, key=lambda term: (-len(term), term)):
+    for term in sorted(places, key=lambda term: (-len(term), term)):
+        if strong := bold.get(term):
+            link = nodes.reference("", strong.rawsource.strip("*") or term, internal=True)
+            strong.children = []
+            strong += point(link, term)
+            continue
         for text in list(_open_texts(doctree)):
-            span = first_place(term, text.astext())
-            if span:
-                before, words, after = (text[: span[0]], text[span[0] : span[1]], text[span[1] :])
-                link = _reference(app, docname, term, words)
-                parts = [nodes.Text(before), link, nodes.Text(after)]
+            if span := first_place(term, text.astext()):
+                link = point(nodes.reference("", text[slice(*span)], internal=True), term)
+                parts = [nodes.Text(text[: span[0]]), link, nodes.Text(text[span[1] :])]
                 text.parent.replace(text, [part for part in parts if part.astext()])
                 break
 
 
 def setup(app):
+    app.add_config_value("glossary_everyday", [], "env")
+    app.add_config_value("glossary_other_forms", {}, "env")
     app.connect("env-updated", _plan)
     app.connect("doctree-resolved", _link)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

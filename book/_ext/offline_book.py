@@ -1,8 +1,10 @@
-"""What the built pages need to make no request to anyone, and the line that says when they ran.
+"""What the built pages need to make no request to anyone, and what they offer beside their text.
 
-MathJax comes from the wheel of sphinx-mathjax-offline, and only the parts that the pages load
-(24 MB otherwise). Of the theme's icons only those stay that some page shows (1.4 MB otherwise).
-Thebe, which nothing here uses, would be fetched from a CDN.
+MathJax comes from the wheel of sphinx-mathjax-offline, only the parts that the pages load (24 MB
+otherwise), and only pages with formulas load it. Of the theme's icons only those stay that some
+page shows (1.4 MB otherwise). Thebe, which nothing here uses, would be fetched from a CDN. The
+search shows the words around what it finds from a script, since a page that was opened from disk
+may not read others. The notebooks can be had as one file; each says when it last ran.
 """
 
 import importlib
@@ -10,29 +12,30 @@ import json
 import re
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 from docutils import nodes
 from sphinx.ext.autodoc.mock import MockFinder
 
 VERSIONS = ("Python", "TensorFlow", "Keras", "NumPy")
-MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2")
+MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*")
+# What holds words that a reader sees; raw HTML and formulas do not.
+SHOWN = (nodes.paragraph, nodes.title, nodes.literal_block, nodes.term, nodes.caption)
+
+PARENTS = (("keras", "Model"), ("keras.layers", "Layer"), ("keras.layers", "BatchNormalization"))
+PARENTS += (("keras.losses", "Loss"), ("keras.utils", "PyDataset"))
 
 
-def _copy_mathjax(app, error):
-    if error is not None or app.builder.format != "html":
-        return
+def _copy_mathjax(target: Path):
     package = importlib.import_module("sphinx-mathjax-offline")
     source = Path(package.__path__[0]) / "static" / "mathjax"
-    target = Path(app.outdir) / "_static" / "mathjax"
-    for part in MATHJAX_PARTS:
-        destination = target / part
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        if (source / part).is_dir():
-            shutil.copytree(source / part, destination, dirs_exist_ok=True)
-        else:
-            shutil.copy(source / part, destination)
+    for file in (file for part in MATHJAX_PARTS for file in source.glob(part)):
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
     shutil.copy(Path(__file__).with_name("mathjax-licence.txt"), target / "LICENSE.txt")
 
 
@@ -55,28 +58,55 @@ def only_icons(script: str, names: set[str]) -> str:
     return ICON.sub(kept, script)
 
 
-def _drop_unused_icons(app, error):
-    if error is not None or app.builder.format != "html":
-        return
-    out = Path(app.outdir)
+def _drop_unused_icons(out: Path):
     script = out / "_static" / "scripts" / "fontawesome.js"
-    if not script.is_file():
-        return
-    own = [path for path in (out / "_static" / "scripts").glob("*.js") if path != script]
+    own = [path for path in script.parent.glob("*.js") if path != script]
     names = set()
     for path in [*out.rglob("*.html"), *own]:
         names |= set(re.findall(r"\bfa-([a-z][\w-]*)", path.read_text(encoding="utf-8")))
     script.write_text(only_icons(script.read_text(encoding="utf-8"), names), encoding="utf-8")
 
 
-def _is_thebe(script) -> bool:
-    text = f"{getattr(script, 'filename', script)} {getattr(script, 'attributes', '')}"
-    return "thebe" in text.lower()
+def texts_of_sections(doctree: nodes.document) -> dict[str, str]:
+    """What stands in each section of a page, by the section's anchor.
+
+    Examples
+    --------
+    >>> inner = nodes.section("", nodes.paragraph("", "below"), ids=["two"])
+    >>> raw = nodes.raw("", "<b>", format="html")
+    >>> outer = nodes.section("", nodes.title("", "A title"), raw, inner, ids=["one"])
+    >>> texts_of_sections(nodes.container("", outer))
+    {'one': 'A title', 'two': 'below'}
+    """
+    found: dict[str, str] = {}
+    for node in doctree.findall(nodes.Element):
+        if isinstance(node, nodes.section):
+            anchor = node["ids"][0]
+            found[anchor] = ""
+        elif isinstance(node, SHOWN) and not isinstance(node.parent, SHOWN):
+            found[anchor] = f"{found[anchor]} {' '.join(node.astext().split())}".strip()
+    return found
 
 
-def _drop_thebe(app, pagename, templatename, context, doctree):
-    context["script_files"] = [s for s in context.get("script_files", []) if not _is_thebe(s)]
-    context["css_files"] = [s for s in context.get("css_files", []) if not _is_thebe(s)]
+def _finish(app, error):
+    if error is not None or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    _copy_mathjax(out / "_static" / "mathjax")
+    _drop_unused_icons(out)
+    texts = {page: texts_of_sections(app.env.get_doctree(page)) for page in app.env.found_docs}
+    script = f"bookTexts({json.dumps(texts, ensure_ascii=False)});"
+    (out / "_static" / "book-texts.js").write_text(script, encoding="utf-8")
+    with zipfile.ZipFile(out / "chapters.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(Path(app.srcdir, "chapters").glob("*.ipynb")):
+            archive.write(path, f"chapters/{path.name}")
+
+
+def _drop_scripts(app, pagename, templatename, context, doctree):
+    formulas = 'class="math' in context.get("body", "")
+    unused = re.compile("thebe" if formulas else "thebe|mathjax", re.IGNORECASE)
+    for kind in ("script_files", "css_files"):
+        context[kind] = [file for file in context.get(kind, []) if not unused.search(f"{file}")]
 
 
 def verified_sentence(verified: dict) -> str:
@@ -119,16 +149,19 @@ def _mock_networks(app, config):
     # autodoc mocks while it imports; it looks at base classes later, and would then import Keras.
     sys.meta_path.insert(0, MockFinder(config.autodoc_mock_imports))
     keras = importlib.import_module("keras")
+    # Children of a mocked class would seem to take anything, and a mock stands beside no None.
+    for place, name in PARENTS:
+        setattr(importlib.import_module(place), name, type(name, (), {}))
     # A mocked decorator would hide the members of the classes that it decorates.
     keras.saving = SimpleNamespace(register_keras_serializable=lambda **_: lambda cls: cls)
 
 
 def setup(app):
     app.config.mathjax_path = "mathjax/tex-chtml.js"
+    app.config.notfound_urls_prefix = urlsplit(app.config.html_baseurl).path
     app.connect("config-inited", _mock_networks)
-    app.connect("build-finished", _copy_mathjax)
-    app.connect("build-finished", _drop_unused_icons)
-    app.connect("html-page-context", _drop_thebe, priority=900)
+    app.connect("build-finished", _finish)
+    app.connect("html-page-context", _drop_scripts, priority=900)
     app.connect("autodoc-process-docstring", _list_references)
     app.connect("doctree-read", _add_verified_line)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

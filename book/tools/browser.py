@@ -4,18 +4,12 @@ The tests, the measurements and the printed book all look at the built pages thr
 Chromium with its driver, and selenium; `missing()` says which of them is not there.
 """
 
-import contextlib
-import functools
-import http.server
 import importlib.util
 import json
 import shutil
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -51,15 +45,12 @@ return Promise.all([...document.images].map((image) => image.decode().then(
 SETTLED = """
 return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null))));
 """
-LINKS = "return [...document.querySelectorAll('a[href]')].map((link) => link.href)"
-ANCHORS = "return [...document.querySelectorAll('[id], a[name]')].flatMap((e) => [e.id, e.name])"
 TIMES = """
 const paint = performance.getEntriesByName("first-contentful-paint")[0];
 const shown = window.everythingShown ?? null;
 // A busy browser may report its first paint late, or never for a window in the background.
 const late = shown !== null && performance.now() > shown + 5000;
-return {readable: paint ? paint.startTime : late ? shown : null, everything: shown,
-  bytes: performance.getEntries().reduce((sum, e) => sum + (e.encodedBodySize ?? 0), 0)};
+return {readable: paint ? paint.startTime : late ? shown : null, everything: shown};
 """
 
 
@@ -171,37 +162,9 @@ class Browser:
         entries = self.driver.get_log("browser")
         return [f"console: {e['message']}" for e in entries if e["level"] == "SEVERE"]
 
-    def links(self) -> list[str]:
-        """Absolute addresses of all links on the page."""
-        return self.run(LINKS)
-
-    def anchors(self) -> set[str]:
-        """Everything on the page that a link can point to."""
-        return set(filter(None, self.run(ANCHORS)))
-
     def print_pdf(self) -> bytes:
         """The page as it is printed."""
         import base64
 
         options = {"printBackground": True, "preferCSSPageSize": True, "generateTaggedPDF": True}
         return base64.b64decode(self.command("Page.printToPDF", **options)["data"])
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def serve(folder: Path) -> Iterator[str]:
-    """Serve a folder on this computer alone; gives the address, which ends with a slash."""
-    handler = functools.partial(_Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -11,7 +11,7 @@ from PIL import Image
 
 from book.tools.plan import labels
 from book.tools.records import RecordError, as_row, run_name
-from damunet_lite import data, inference, training
+from damunet_lite import data, inference, runs, training
 
 GATES_FILE = "gates.json"
 
@@ -37,7 +37,7 @@ def measure_gates(run_folder: Path) -> dict[str, float]:
     RecordError
         If the network has no gate.
     """
-    config = training.read_config(run_folder)
+    config = runs.read_config(run_folder)
     network = training.load_network(run_folder)
     gates = [part for part in network.layers if type(part).__name__ == "AttentionGate"]
     if not gates:
@@ -64,7 +64,7 @@ def keep_gates(run_folder: Path, results: Path) -> Path:
     -------
     Path
     """
-    name = run_name(training.read_config(run_folder))
+    name = run_name(runs.read_config(run_folder))
     kept = {**read_gates(results), name: measure_gates(run_folder)}
     lines = [f"{json.dumps(key)}: {json.dumps(kept[key])}" for key in sorted(kept)]
     path = results / GATES_FILE
@@ -92,7 +92,7 @@ def keep_worst(run_folder: Path, out: Path) -> Path:
     -------
     Path
     """
-    config = training.read_config(run_folder)
+    config = runs.read_config(run_folder)
     finished = (run_folder / training.METRICS_FILE).read_text(encoding="utf-8")
     row = as_row(json.loads(finished), labels())
     place = row["slices"]["slice"][int(np.argmin(row["slices"]["v_rand"]))]

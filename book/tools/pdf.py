@@ -6,16 +6,19 @@
 
 Every page is printed by a headless Chromium without network, in the order of the table of
 contents, and the sheets are merged, with a bookmark for each page. Hints, solutions and answers
-are open: paper cannot unfold them.
+are open: paper cannot unfold them. A PDF that is written beside the pages is linked from them.
 """
 
 import argparse
 import io
+import re
 import sys
 from pathlib import Path
 
 from book.tools.browser import Browser, missing
 from book.tools.build import ROOT, book_pages
+
+PLACE = '<span id="one-pdf">(.*?)</span>'
 
 
 def write_pdf(html: Path, pages: list[str], out: Path) -> int:
@@ -34,6 +37,10 @@ def write_pdf(html: Path, pages: list[str], out: Path) -> int:
             for sheet in sheets.pages:
                 writer.add_page(sheet)
             writer.add_outline_item(title=title or page, page_number=first)
+    page = html / "book" / "how_to_use.html"
+    if out.parent.resolve() == html and page.is_file():
+        text, link = page.read_text(encoding="utf-8"), rf'<a href="../{out.name}">\1</a>'
+        page.write_text(re.sub(PLACE, link, text), encoding="utf-8")
     writer.compress_identical_objects()
     with out.open("wb") as file:
         writer.write(file)

@@ -19,6 +19,7 @@ from book.tools.build import ROOT
 SUFFIXES = {".cff", ".cfg", ".css", ".html", ".ipynb", ".js", ".json", ".md", ".py", ".toml"}
 SUFFIXES |= {".txt", ".yml", ".yaml"}
 SKIPPED = {"_build", "build", "dist", "node_modules", "runs", "__pycache__"}
+READ_BY_HOSTS = {".github", ".devcontainer"}
 ADDRESS = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)/?$")
 CONFIGURED = re.compile(r"^\s*url:\s*(https://github\.com/\S+)\s*$", re.MULTILINE)
 
@@ -26,16 +27,10 @@ CONFIGURED = re.compile(r"^\s*url:\s*(https://github\.com/\S+)\s*$", re.MULTILIN
 def text_files(root: Path) -> Iterator[Path]:
     """Every file that may name the repository; hidden folders only where a host reads them."""
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if name not in SKIPPED
-            and not name.endswith(".egg-info")
-            and (not name.startswith(".") or name in {".github", ".devcontainer"})
-        )
-        for name in sorted(names):
-            if Path(name).suffix in SUFFIXES:
-                yield Path(folder, name)
+        kept = [name for name in folders if name.lstrip(".") == name or name in READ_BY_HOSTS]
+        folders[:] = sorted(n for n in kept if n not in SKIPPED and not n.endswith(".egg-info"))
+        paths = (Path(folder, name) for name in sorted(names))
+        yield from (path for path in paths if path.suffix in SUFFIXES)
 
 
 def split_address(address: str) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from book.tools.commands import guarded
 from book.tools.plan import read_entry
 from damunet_lite import training
 from damunet_lite.data import folds
+from damunet_lite.runs import check_same_config, read_config
 
 HISTORY_POINTS = 100
 DIGITS = 6
@@ -130,7 +131,7 @@ def again(folder: Path) -> dict[str, Any]:
     Traceback (most recent call last):
     damunet_lite.runs.RunError: no-such-folder is not a run folder: config.json is missing
     """
-    config = training.read_config(folder)
+    config = read_config(folder)
     stack, network = training.load_stack(config.data), training.load_network(folder)
     fold = folds(len(stack))[config.fold]
     scores = json.dumps(training.evaluate(network, stack, fold, config.tta))
@@ -183,7 +184,7 @@ def sweep(file: Path, runs: Path, results: Path, progress: bool = True) -> list[
     paths = {name: results / f"{name}.json" for name in wanted}
     done = [name for name in wanted if paths[name].exists()]
     for name in done:
-        training.check_same_config(paths[name], wanted[name][0])
+        check_same_config(paths[name], wanted[name][0])
     left = [name for name in wanted if name not in done]
     seconds: list[float] = []
     for number, name in enumerate(left, start=1):

@@ -102,7 +102,7 @@ class Chapter:
 
     @cached_property
     def minutes_read(self) -> int:
-        """Minutes to read the chapter, which is also what teaching it takes."""
+        """Minutes to read the chapter; a room that is taught it gets as many."""
         return self._minutes("minutes_read")
 
     @cached_property

@@ -21,8 +21,8 @@ import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from book.tools.browser import Browser, Visit, missing, serve
-from book.tools.build import build_book
+from book.tools.browser import Browser, Visit, missing
+from tests.building import build_book, serve
 
 LIMITS = {"own": 1_000_000, "page": 4_000_000, "readable": 1000, "formulas": 2000}
 BUILD_LIMIT = 60

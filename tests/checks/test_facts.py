@@ -1,6 +1,7 @@
 """What the exercises take for true, counted over, and what checkers say beside the diagnosis."""
 
 import traceback
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -16,12 +17,8 @@ from damunet_lite.supervision import head_targets, head_weights
 
 def test_the_answers_of_chapter_2_follow_from_first_principles():
     square = np.arange(9).reshape(3, 3)
-    pictures = {
-        np.rot90(square[::rows, ::columns], turn).tobytes()
-        for rows in (1, -1)
-        for columns in (1, -1)
-        for turn in range(4)
-    }
+    flips = [square[::rows, ::columns] for rows in (1, -1) for columns in (1, -1)]
+    pictures = {np.rot90(flip, turn).tobytes() for flip in flips for turn in range(4)}
     assert ch02.symmetries(len(pictures))
     draws = np.random.default_rng(0).permuted(np.tile(np.arange(30), (20_000, 1)), axis=1)
     tests = np.sort(draws[:, :6])
@@ -101,11 +98,10 @@ def test_the_parameters_of_multi_scale_input_are_those_of_the_network():
 
 
 def parts(model):
-    found = {}
+    found = Counter()
     for layer in model.layers:
-        part = layer.name.split("_")[0]
-        found[part] = found.get(part, 0) + layer.count_params()
-    return {part: count for part, count in found.items() if count}
+        found[layer.name.split("_")[0]] += layer.count_params()
+    return +found
 
 
 def test_the_checkers_know_the_listing():

@@ -1,5 +1,7 @@
 """Checkers of chapter 4: soft counts, the Tversky index, its gradient."""
 
+from typing import Any
+
 import numpy as np
 
 from damunet_book.checks import checker, compare, known, run
@@ -14,7 +16,7 @@ _BELIEFS = np.array(
 )
 
 
-def _counts(y: np.ndarray, p: np.ndarray, axis: int | None = None) -> tuple:
+def _counts(y: np.ndarray, p: np.ndarray, axis: int | None = None) -> tuple[Any, Any, Any]:
     return (y * p).sum(axis), (y * (1 - p)).sum(axis), ((1 - y) * p).sum(axis)
 
 

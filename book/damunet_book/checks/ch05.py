@@ -11,42 +11,39 @@ _P = np.array([[0.9, 0.4, 0.6, 0.2], [0.1, 0.3, 0, 0]])
 
 
 @checker(
-    right="Below an exponent of 1 it lies above the Tversky loss.",
-    gamma_as_exponent="You took the reciprocal: the argument is the exponent itself, 0.75, and 4/3 "
-    "is the paper's gamma.",
-    power_before_difference="You raised the index and then took it from 1: first the difference, "
-    "then the power.",
-    index_raised="That grows with the index: the loss is a power of 1 - index.",
-    product="You multiplied by the exponent: raise to it, with **.",
-    no_exponent="That is the plain Tversky loss: the exponent is not used yet.",
-    slope="That is the slope factor, e (1 - index)^(e - 1): the loss itself was asked for.",
-    turned="That is 1 minus the loss: an index of 1 must give 0.",
-    base_and_power="Base and power have traded places: 1 - index is raised to the exponent.",
+    right="A loss of 0.35 is an index of 0.75: the loss is not 1 minus the index any more.",
+    forward="That goes the other way, from an index to its loss: undo the power first.",
+    same_power="You raised to the exponent once more: what undoes a power is 1 over it.",
+    distance="That is 1 - TI, the distance from perfect: the index is what is left to 1.",
+    difference_first="You took the difference first: the loss is a power of 1 - TI, so undo the "
+    "power first.",
+    divided="You divided by the exponent: a power is undone by a root, ** (1 / exponent).",
+    multiplied="You multiplied by the exponent: a power is undone by a root, ** (1 / exponent).",
+    no_exponent="That is the index of the plain Tversky loss: the exponent is not used yet.",
     fixed_exponent="Right for an exponent of 0.75 and no other: use the argument, not the number.",
 )
-def focal(answer):
-    """Exercise 5.1: ``answer(index, exponent)`` gives the focal loss."""
-    index, exponent = 0.6, 0.75
+def from_loss(answer):
+    """Exercise 5.1: ``answer(loss, exponent)`` gives the index that a focal loss belongs to."""
+    loss, exponent = 0.4, 0.75
     compare(
-        run(answer, index, exponent),
-        0.4**0.75,
-        "the loss",
-        gamma_as_exponent=0.4 ** (4 / 3),
-        power_before_difference=1 - 0.6**0.75,
-        index_raised=0.6**0.75,
-        product=0.75 * 0.4,
-        no_exponent=0.4,
-        slope=0.75 * 0.4**-0.25,
-        turned=1 - 0.4**0.75,
-        base_and_power=0.75**0.4,
+        run(answer, loss, exponent),
+        1 - 0.4 ** (4 / 3),
+        "the index",
+        forward=0.6**0.75,
+        same_power=1 - 0.4**0.75,
+        distance=0.4 ** (4 / 3),
+        difference_first=0.6 ** (4 / 3),
+        divided=1 - 0.4 / 0.75,
+        multiplied=1 - 0.4 * 0.75,
+        no_exponent=0.6,
     )
-    compare(run(answer, 1.0, 0.75), 0.0, "the loss of a perfect answer")
-    value = run(answer, 0.6, 0.5)
-    compare(value, 0.4**0.5, "the loss for an exponent of 0.5", fixed_exponent=value)
+    compare(run(answer, 0.0, 0.75), 1.0, "the index of a perfect answer")
+    value = run(answer, 0.4, 0.5)
+    compare(value, 1 - 0.4**2, "the index for an exponent of 0.5", fixed_exponent=value)
 
 
 @checker(
-    right="An index above 0.68 is louder than with the plain Tversky loss.",
+    right="An index above 0.68 has a steeper slope than with the plain Tversky loss.",
     distance="That is 1 - TI, the distance from perfect: the index is what is left to 1.",
     loss_equal_0="At index 0 the losses are equal, both 1, but the slopes are not.",
     loss_equal_1="At index 1 the losses are equal, both 0, but one slope is infinite there.",

@@ -1,5 +1,7 @@
 """Checkers of chapter 14: a neck's numbers, when it is cut, walls that join, settings chosen."""
 
+from typing import Any
+
 import numpy as np
 
 from damunet_book.checks import checker, compare, elements, run
@@ -38,8 +40,8 @@ def neck_numbers(answer):
 )
 def is_cut(answer):
     """Exercise 14.2: ``answer(summit_a, summit_b, saddle, neck)`` says whether a neck is cut."""
-    cases = [(12, 12, 1, 0.1), (12, 9, 1, 0.1), (9, 12, 1, 0.1), (10, 10, 2, 0.2), (6, 12, 1, 0.1)]
-    cases += [(20, 8, 1, 0.25), (8, 30, 0.9, 0.1), (7, 9, 0.5, 0.75)]
+    cases = [(12, 12, 1.0, 0.1), (12, 9, 1.0, 0.1), (9, 12, 1.0, 0.1), (10, 10, 2.0, 0.2)]
+    cases += [(6, 12, 1.0, 0.1), (20, 8, 1.0, 0.25), (8, 30, 0.9, 0.1), (7, 9, 0.5, 0.75)]
     value = [run(answer, *case) for case in cases]
     first, second, saddle, neck = np.array(cases).T
     low = np.minimum(first, second)
@@ -94,7 +96,7 @@ def count_cells(answer):
     """Exercise 14.4: ``answer(regions, walls, cut)``: cells left when weak walls are gone."""
     walls = [(0, 2, 0.4), (1, 2, 0.3), (0, 1, 0.2), (2, 3, 0.9), (3, 4, 0.5), (4, 5, 0.1)]
     walls += [(5, 6, 0.3), (4, 6, 0.2)]
-    mistakes = dict(per_wall=1, at_equal=2, strong=5, one_pass=4, regions=7)
+    mistakes: dict[str, Any] = dict(per_wall=1, at_equal=2, strong=5, one_pass=4, regions=7)
     compare(run(answer, 7, walls, 0.5), 3, "the number of cells", **mistakes)
     few = [(0, 1, 0.6), (2, 3, 0.7)]
     compare(run(answer, 5, few, 0.65), 4, "the number of cells for five regions, cut 0.65")

@@ -42,7 +42,7 @@ class NeckExplorer(Figure):
 
     Examples
     --------
-    >>> truth = np.zeros((8, 9)); truth[:, 4] = 1
+    >>> truth = np.zeros((8, 11)); truth[:, 4:7] = 1
     >>> NeckExplorer(truth=truth, probability=0.9 * truth).describe()
     'Threshold 0.20, neck 0.10: 2 cells, V_rand 1.000, V_info 1.000.'
     """

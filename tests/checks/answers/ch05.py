@@ -40,8 +40,17 @@ def fixed_gamma(place, *values):
 ROLES = {"a": "gamma", "b": "fp_weight", "c": "fn_weight"}
 
 
-def focal(index, exponent):
-    return (1 - index) ** exponent
+def from_loss(loss, exponent):
+    return 1 - loss ** (1 / exponent)
+
+
+def from_loss_by_halving(loss, exponent):
+    """Search for the index whose loss it is."""
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if (1 - middle) ** exponent > loss else (low, middle)
+    return low
 
 
 def mean_of_focal_by_loop(y, p):
@@ -71,23 +80,22 @@ def convert_by_roles(place, fn_weight, fp_weight, exponent):
 
 
 RIGHT = {
-    "focal": [focal, lambda i, e: np.exp(e * np.log(1 - i)), lambda i, e: np.power([1 - i], e)],
+    "from_loss": [from_loss, from_loss_by_halving, lambda x, e: 1 - np.power([x], e**-1.0)],
     "equal_slope": [0.683594, 0.68, np.array([1 - 0.75**4])],
     "mean_of_focal": [mean_of_focal, mean_of_focal_by_loop, mean_of_focal_by_einsum],
     "convert": [convert, convert_as_their_table, convert_by_roles],
     "mystery_roles": [ROLES, OrderedDict(ROLES), MappingProxyType(ROLES)],
 }
 WRONG = {
-    "focal": [
-        dict(gamma_as_exponent=lambda index, exponent: (1 - index) ** (1 / exponent)),
-        dict(slope=lambda index, exponent: exponent * (1 - index) ** (exponent - 1)),
-        dict(power_before_difference=lambda index, exponent: 1 - index**exponent),
-        dict(base_and_power=lambda index, exponent: exponent ** (1 - index)),
-        dict(turned=lambda index, exponent: 1 - (1 - index) ** exponent),
-        dict(fixed_exponent=lambda index, exponent: (1 - index) ** 0.75),
-        dict(product=lambda index, exponent: exponent * (1 - index)),
-        dict(index_raised=lambda index, exponent: index**exponent),
-        dict(no_exponent=lambda index, exponent: 1 - index),
+    "from_loss": [
+        dict(difference_first=lambda loss, exponent: (1 - loss) ** (1 / exponent)),
+        dict(fixed_exponent=lambda loss, exponent: 1 - loss ** (4 / 3)),
+        dict(distance=lambda loss, exponent: loss ** (1 / exponent)),
+        dict(forward=lambda loss, exponent: (1 - loss) ** exponent),
+        dict(same_power=lambda loss, exponent: 1 - loss**exponent),
+        dict(multiplied=lambda loss, exponent: 1 - loss * exponent),
+        dict(divided=lambda loss, exponent: 1 - loss / exponent),
+        dict(no_exponent=lambda loss, exponent: 1 - loss),
     ],
     "equal_slope": [
         dict(exponent_itself=0.75, root=1 - 0.75**0.25, loss_equal_0=0.0, distance=0.3164),

@@ -1,15 +1,8 @@
 """Right and wrong answers to the exercises of chapter 8."""
 
 import numpy as np
+from checks.answers.ch07 import relu, sigmoid
 from scipy.special import expit
-
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def relu(z):
-    return np.where(z > 0, z, 0)
 
 
 def pooled(x):

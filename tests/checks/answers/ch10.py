@@ -113,18 +113,14 @@ WRONG = {
         dict(share=[0.09, 0.25], other=[0.2, 0.06], zero=[0.09, 0], percent=[9, 6]),
     ],
     "extra_parameters": [
-        dict(
-            whole_convolution=lambda b, d: sum(
-                11 * f + 27 * f * f // 2 for f in [b * 2**k for k in range(1, d)]
-            )
-        ),
-        dict(only_scale_convs=lambda b, d: sum(10 * b * 2**k for k in range(1, d))),
+        dict(whole_convolution=partial(parameters, bias=2, convs=1.5)),
+        dict(only_scale_convs=partial(parameters, convs=0), no_bias=partial(parameters, bias=0)),
         dict(only_wider=lambda b, d: sum(9 * b * b * 4**k for k in range(1, d))),
         dict(not_doubling=lambda b, d: (d - 1) * (10 * b + 9 * b * b), other=lambda b, d: 3120),
         dict(level_missing=lambda b, d: parameters(b, d, last=d - 1)),
         dict(with_bottom=lambda b, d: parameters(b, d, last=d + 1)),
         dict(with_level_1=partial(parameters, first=0), old_width=partial(parameters, convs=0.5)),
-        dict(both_convs=partial(parameters, convs=2), no_bias=partial(parameters, bias=0)),
+        dict(both_convs=partial(parameters, convs=2)),
     ],
     "two_ways": [
         dict(scale_conv_only=[24, 68], no_scale_conv=[40, 68], coarse_pixels=[7, 68]),

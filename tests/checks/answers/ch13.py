@@ -71,9 +71,7 @@ WRONG = {
                 b[y] - a[x] for x, y in zip(sorted(a), sorted(b), strict=True)
             ]
         ),
-        dict(
-            difference_of_means=lambda a, b: np.mean(list(b.values())) - np.mean(list(a.values()))
-        ),
+        dict(difference_of_means=lambda a, b: np.mean([*b.values()]) - np.mean([*a.values()])),
         dict(by_place=lambda a, b: [y - x for x, y in zip(a.values(), b.values(), strict=True)]),
         dict(zero_lost=lambda a, b: [b[f] - a[f] for f in sorted(a) if a.get(f) and b.get(f)]),
         dict(missing_as_zero=lambda a, b: [b.get(f, 0) - a.get(f, 0) for f in range(5)]),
