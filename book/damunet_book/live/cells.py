@@ -74,16 +74,12 @@ class NeckExplorer(Figure):
         cells = [segment_cells(likely / 255, t, n) for t in THRESHOLDS for n in NECKS]
         different, which = np.unique(cells, axis=0, return_inverse=True)
         scored = [score_cells(label_cells(walls == 0), one) for one in different]
-        super().__init__(
-            shape=list(walls.shape),
-            image=grey,
-            truth=walls,
-            probability=likely,
-            labels=different.astype(np.uint8),
-            which=which.reshape(len(THRESHOLDS), len(NECKS)).tolist(),
-            scores=[[round(score["v_rand"], 6), round(score["v_info"], 6)] for score in scored],
-            **settings,
-        )
+        rounded = [[round(score[name], 6) for name in ("v_rand", "v_info")] for score in scored]
+        pictures = {"image": grey, "truth": walls, "probability": likely}
+        pictures["labels"] = different.astype(np.uint8)
+        chosen = which.reshape(len(THRESHOLDS), len(NECKS)).tolist()
+        settings |= {"shape": list(walls.shape), "which": chosen, "scores": rounded}
+        super().__init__(**pictures, **settings)
 
     def _now(self) -> tuple[np.ndarray, list[float]]:
         """The cells at the present setting, and their scores."""
@@ -93,17 +89,13 @@ class NeckExplorer(Figure):
     def describe(self) -> str:
         cells, (v_rand, v_info) = self._now()
         number = f"{cells.max()} cell" + "s" * int(cells.max() != 1)
-        return (
-            f"Threshold {self.threshold:.2f}, neck {self.neck:.2f}: {number}, V_rand "
-            f"{v_rand:.3f}, V_info {v_info:.3f}."
-        )
+        setting = f"Threshold {self.threshold:.2f}, neck {self.neck:.2f}"
+        return f"{setting}: {number}, V_rand {v_rand:.3f}, V_info {v_info:.3f}."
 
     def picture(self) -> str:
         grey = still.as_rgb(self.image / 255)
         below = self.probability / 255 < self.threshold
-        pictures = [
-            ("image", grey),
-            ("pieces below the threshold", still.as_rgb(below)),
-            ("cells", still.coloured(self._now()[0].astype(int), grey, membrane=12)),
-        ]
+        cells = still.coloured(self._now()[0].astype(int), grey, membrane=12)
+        pieces = ("pieces below the threshold", still.as_rgb(below))
+        pictures = [("image", grey), pieces, ("cells", cells)]
         return still.panels("Image, pieces below the threshold, and cells", pictures)
