@@ -92,6 +92,12 @@ def test_plain_crops_are_exact_windows_and_reach_every_corner():
         np.testing.assert_array_equal(target, mask[row : row + 4, column : column + 4])
         corners.add((row, column))
     assert corners == {(row, column) for row in range(3) for column in range(4)}
+    # hardly turned, it is the same window: it turns about its own middle
+    turned = draw(image, mask, only(4, rotation=1e-6), 20)
+    for (crop, _), (plain, _) in zip(
+        turned, draw(image, mask, AugmentConfig.none(4), 20), strict=True
+    ):
+        np.testing.assert_allclose(crop, plain, atol=1e-4)
 
 
 @pytest.mark.parametrize(
