@@ -63,7 +63,7 @@ def predict_file(network, given, path: Path, written: list[Path], pixel_nm: floa
     rows = [{"slice": i, **row} for i, table in tables for row in table]
     table = pd.DataFrame(rows, columns=["slice", *cells.COLUMNS][single:])
     table.to_csv(written[2], index=False)
-    shown, step = len(stack) // 2, max(1, max(stack.shape) // 2048)
+    shown, step = len(stack) // 2, max(1, max(stack.shape[1:]) // 2048)
     small, image = (array[shown, ::step, ::step] for array in (labels, stack))
     overlay = plots.label_overlay(small, image, opacity=0.4)
     Image.fromarray(np.round(255 * overlay).astype(np.uint8)).save(written[3])
