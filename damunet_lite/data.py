@@ -188,12 +188,10 @@ def read_stack(
     parts = [[_slices(image_files.read_image(path)) for path in paths]]
     if masks is not None:
         partners = _partners(paths, partners)
-        numbered = mask_is == "labels"
-        truths = (
-            map(image_files.read_labels, partners)
-            if numbered
-            else (image_files.read_mask(mask, mask_is) for mask in partners)
-        )
+        if mask_is == "labels":
+            truths = [image_files.read_labels(mask) for mask in partners]
+        else:
+            truths = [image_files.read_mask(mask, mask_is) for mask in partners]
         parts.append([*map(_slices, truths)])
         for path, mask, image, truth in zip(paths, partners, *parts, strict=True):
             if image.shape != truth.shape:
@@ -204,16 +202,17 @@ def read_stack(
         text = f"differ in size: cut to {size[0]} x {size[1]} pixels around their middle"
         warnings.warn(f"images {text}", image_files.ImageNote, stacklevel=2)
     greys, *masked = [np.concatenate([_middle(one, size) for one in part]) for part in parts]
-    labels, membranes = None, masked[0] if masked else None
-    if mask_is == "labels" and masked:
-        walled = np.stack([draw_lines(plane) for plane in masked[0]])
-        labels = skimage.segmentation.relabel_sequential(walled)[0].astype(np.int32)
-        membranes = (labels == 0).astype(np.float32)
-    if membranes is not None:
-        share, membranes = membranes.mean(), membranes[..., None]
-        if share > 0.5:
-            text = f"{share:.0%} of the pixels are membrane: is mask_is {mask_is!r} right?"
+    labels = membranes = None
+    if masked:
+        truth = masked[0]
+        if mask_is == "labels":
+            walled = np.stack([draw_lines(plane) for plane in truth])
+            labels = skimage.segmentation.relabel_sequential(walled)[0].astype(np.int32)
+            truth = (labels == 0).astype(np.float32)
+        if truth.mean() > 0.5:
+            text = f"{truth.mean():.0%} of the pixels are membrane: is mask_is {mask_is!r} right?"
             warnings.warn(text, image_files.ImageNote, stacklevel=2)
+        membranes = truth[..., None]
     side = image_files.read_info(paths[0]).pixel_nm or math.nan
     name = f"own images ({paths[0].resolve().parent.name})"
     return Stack(greys[..., None], membranes, name, labels, (math.nan, side, side))

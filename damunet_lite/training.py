@@ -17,28 +17,17 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
-from damunet_lite import (
-    __version__,
-    _arguments,
-    cells,
-    devices,
-    inference,
-    losses,
-    metrics,
-    models,
-    runs,
-)
+from damunet_lite import __version__, _arguments, devices, inference, losses, metrics, models, runs
 from damunet_lite.augment import AugmentConfig, sample_batch
+from damunet_lite.cells import score_cells, segment_cells
 from damunet_lite.config import STACKS, TrainConfig
 from damunet_lite.data import Fold, Stack, folds, isbi2012
 from damunet_lite.runs import METRICS_FILE, SHEET_FILE, History, RunError, load_network, write_json
 from damunet_lite.supervision import SegmentationNetwork, head_weights
 from damunet_lite.synthetic import synthetic_stack
 
-NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
-    **models.PRESETS,
-    "published_listing": models.published_listing,
-}
+NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = dict(models.PRESETS)
+NETWORKS["published_listing"] = models.published_listing
 #: Thresholds on the probability of cell in steps of 0.05, for the finer of two readings.
 FINE_THRESHOLDS = np.arange(20) / 20
 LOSSES = {
@@ -404,7 +393,7 @@ def evaluate(
 
 def _threshold_reading(pairs, grid: np.ndarray) -> dict[str, Any]:
     """Scores of cells that one threshold outlines, best on validation among those of a grid."""
-    scores = {name: metrics.score_stack(*pair, thresholds=grid) for name, pair in pairs.items()}
+    scores = {name: metrics.score_stack(truth, maps, grid) for name, (truth, maps) in pairs.items()}
     record: dict[str, Any] = {"thresholds": {"v_rand": 0.5, "v_info": 0.5}}
     if chosen := scores.get("validation"):
         best = chosen.best_v_rand()[0], chosen.best_v_info()[0]
@@ -417,7 +406,7 @@ def _threshold_reading(pairs, grid: np.ndarray) -> dict[str, Any]:
 def _cell_reading(truth: np.ndarray, maps: np.ndarray) -> dict[str, list[float]]:
     """Scores of the cells that every slice is cut into, a list for each score."""
     rows = [
-        cells.score_cells(metrics.label_cells(true == 0), cells.segment_cells(probability))
+        score_cells(metrics.label_cells(true == 0), segment_cells(probability))
         for true, probability in zip(truth[..., 0], maps[..., 0], strict=True)
     ]
     return {name: [row[name] for row in rows] for name in rows[0]}

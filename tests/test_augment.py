@@ -92,6 +92,12 @@ def test_plain_crops_are_exact_windows_and_reach_every_corner():
         np.testing.assert_array_equal(target, mask[row : row + 4, column : column + 4])
         corners.add((row, column))
     assert corners == {(row, column) for row in range(3) for column in range(4)}
+    # hardly turned, it is the same window: it turns about its own middle
+    turned = draw(image, mask, only(4, rotation=1e-6), 20)
+    for (crop, _), (plain, _) in zip(
+        turned, draw(image, mask, AugmentConfig.none(4), 20), strict=True
+    ):
+        np.testing.assert_allclose(crop, plain, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -112,9 +118,15 @@ def test_every_flip_and_quarter_turn_is_drawn_and_no_other(variations, sides, tu
 def test_rotation_and_scale_stay_within_their_bounds():
     """Measured on a ramp: the gradient's direction is the angle, its length the shrinkage."""
     ramp = np.repeat(np.linspace(0.25, 0.75, 101, dtype=np.float32)[:, None], 101, 1)[..., None]
-    angles, lengths = [], []
-    for image, _ in draw(ramp, np.zeros_like(ramp), only(31, rotation=20, scale=0.25), 100):
-        down, right = (float(g.mean()) / 0.005 for g in np.gradient(image[..., 0]))
+    angles, lengths, config = [], [], only(31, rotation=20, scale=0.25)
+    pictures = (ramp, np.swapaxes(ramp, 0, 1))
+    for crops in zip(
+        *(draw(one, np.zeros_like(one), config, 100) for one in pictures), strict=True
+    ):
+        slopes = [[g.mean() / 0.005 for g in np.gradient(image[..., 0])] for image, _ in crops]
+        down, right = slopes[0]
+        # The other ramp stays at right angles; less exactly where the border is mirrored.
+        np.testing.assert_allclose(slopes[1], (-right, down), atol=0.2)
         angles.append(np.degrees(np.arctan2(right, down)))
         lengths.append(np.hypot(down, right))
     assert -20.1 <= min(angles) < -17

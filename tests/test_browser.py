@@ -258,7 +258,7 @@ def test_a_wrong_address_shows_a_page_that_leads_back(browser, site, tmp_path):
 
 
 IN_SIGHT = """
-const here = document.querySelector(".bd-sidebar-primary .current.active > a");
+const here = document.querySelector("li.current.active > a");
 const {top, bottom} = here.getBoundingClientRect();
 return [here.textContent.trim(), top >= 0 && bottom <= innerHeight, scrollY];
 """
@@ -273,6 +273,19 @@ def test_the_list_of_pages_shows_where_one_is(browser, site, page):
     finally:
         browser.resize(1280, 900)
     assert (bool(name), seen, scrolled) == (True, True, 0)
+
+
+def test_the_list_of_pages_shows_where_one_is_on_a_phone(browser, site):
+    browser.resize(390, 844)
+    try:
+        browser.visit((site / "chapters/13_results.html").as_uri())
+        browser.run("document.querySelector('.primary-toggle').click()")
+        until = monotonic() + 3
+        while monotonic() < until and not browser.run(IN_SIGHT)[1]:
+            pass
+        assert browser.run(IN_SIGHT)[:2] == ["13. Filling the table", True]
+    finally:
+        browser.resize(1280, 900)
 
 
 FOLD = """

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from damunet_lite import __main__ as cli
-from damunet_lite import images, inference, runs, training, weights
+from damunet_lite import _predict_files, images, inference, runs, training, weights
 from damunet_lite.__main__ import main
 from damunet_lite.config import TrainConfig
 from damunet_lite.synthetic import synthetic_stack
@@ -213,7 +213,7 @@ def test_predict_looks_at_every_image_before_it_writes_the_first(run_folder, tmp
 def darkness(monkeypatch):
     """In place of a network: what is dark is membrane."""
     monkeypatch.setattr(cli, "_network", lambda source: None)
-    monkeypatch.setattr(cli, "_probability", lambda network, image, arguments: 1 - image)
+    monkeypatch.setattr(_predict_files, "probability_of", lambda network, image, given: 1 - image)
 
 
 def two_cells(columns=(10, 12)):
@@ -275,8 +275,8 @@ def test_an_input_is_never_overwritten_not_even_by_force(darkness, tmp_path, cap
 
 
 def test_what_the_notes_name_is_mended_by_their_options(darkness, tmp_path, capsys):
-    tissue = np.tile(two_cells(), (3, 3)).astype(np.uint16)
-    tissue[::4] -= tissue[::4] // 3
+    greys = np.random.default_rng(0).integers(0, 50, (60, 90))
+    tissue = np.where(np.tile(two_cells(), (3, 3)), 180 + greys, 10 + greys).astype(np.uint16)
     dark, inverted = (
         save(pixels, tmp_path / name)
         for name, pixels in (("dark.tif", tissue * 16), ("inverted.tif", 65535 - tissue * 257))
@@ -288,7 +288,8 @@ def test_what_the_notes_name_is_mended_by_their_options(darkness, tmp_path, caps
         ),
         ([inverted], [f"{inverted}: 93.3% of the answer is membrane"]),
         ([inverted, "--invert"], ["6.7% of the answer"]),
-        ([dark, "--stretch"], [f"{dark} is dark", "6.7% of the answer"]),
+        ([dark, "--stretch", "--cells"], [f"{dark} is dark", "6.7% of the answer"]),
+        ([dark, "--cells"], [f"{dark} is dark", "100.0% of the answer"]),  # and no cell
     ):
         assert main(["predict", "any", *words, "--force"]) == 0
         notes = capsys.readouterr().err.splitlines()

@@ -27,23 +27,17 @@ def record(network, fold, v_rand, seed=0, former=False, **settings):
     """A record of two slices whose scores at .5 are .004 about the mean, and at .4 others."""
     config = TrainConfig(network, fold=fold, seed=seed, **settings)
     test = {**TEST, "v_rand": v_rand}
+    nothing = dict.fromkeys(test, 0.0)
     rows = np.array([[0.1, -0.004], [0.1, 0.004]])
     keys = (*test, "v_rand_split", "v_rand_merge")
     scores = {FORMER.get(k, k) if former else k: (test.get(k, 0.9) + rows).tolist() for k in keys}
     return {
-        "config": vars(config),
+        **{"config": vars(config), "test": test, "validation": test},
+        **{"parameters": 7768353, "best_step": 50, "training_seconds": 12.5},
         "environment": {} if former else {"precision": "mixed_bfloat16"},
-        "parameters": 7768353,
-        "best_step": 50,
-        "training_seconds": 12.5,
         "history": [{"step": 50, "loss": 0.4, "v_rand": 0.5}],
         "thresholds": {"v_rand": 0.5, "v_info": 0.5},
-        "test": test,
-        "validation": test,
-        "baselines": {
-            "all cell": {**dict.fromkeys(test, 0.0), "v_rand": 0.09},
-            "all membrane": {**dict.fromkeys(test, 0.0), "dice_membrane": 0.33},
-        },
+        "baselines": {"all cell": {**nothing, "v_rand": 0.09}, "all membrane": nothing},
         "test_slices": [6 * fold, 6 * fold + 1],
         "test_scores": {"thresholds": [0.4, 0.5], **scores},
     }
@@ -182,8 +176,8 @@ def test_a_record_written_before_the_move_is_read():
     path = Path(__file__).parent / "saved" / "finished" / "metrics.json"
     row = row_of(json.loads(path.read_text()))
     assert (row["network"], row["base_filters"], row["part"]) == ("DATT-U-Net", 2, "")
-    assert np.mean(row["slices"]["v_rand"]) == pytest.approx(0.650049, abs=1e-6)
-    assert np.mean(row["slices"]["v_info"]) == pytest.approx(0.193917, abs=1e-6)
+    means = [np.mean(row["slices"][name]) for name in ("v_rand", "v_info")]
+    assert means == pytest.approx([0.650049, 0.193917], abs=1e-6)
 
 
 def test_what_a_record_says_besides_gets_columns():
@@ -240,16 +234,11 @@ def place(tmp_path_factory):
     return write(tmp_path_factory.mktemp("results"), ten())
 
 
-def contents(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
 def test_same_records_give_the_same_bytes_and_another_gives_others(place, tmp_path):
     changed = [*ten()[:3], record("unet", 3, 0.50), *ten()[4:]]
     folders = [place, write(tmp_path / "b", ten()[::-1], "z"), write(tmp_path / "c", changed)]
-    for number, folder in enumerate(folders):
-        report.write_tables(report.collect(folder), tmp_path / f"out{number}")
-    one, same, other = (contents(tmp_path / f"out{number}") for number in range(3))
+    made = [report.write_tables(report.collect(f), f.with_suffix(".out")) for f in folders]
+    one, same, other = ({path.name: path.read_bytes() for path in paths} for paths in made)
     assert one == same
     assert not one.items() & other.items()
 
@@ -357,7 +346,7 @@ def network(monkeypatch):
     """The network of a run folder in name only."""
     network = models.att_unet(base_filters=2, depth=2)
     config = TrainConfig("att_unet", {"base_filters": 2}, fold=1, seed=3)
-    monkeypatch.setattr(training, "read_config", lambda folder: config)
+    monkeypatch.setattr(training.runs, "read_config", lambda folder: config)
     monkeypatch.setattr(training, "load_network", lambda folder: network)
     monkeypatch.setattr(training, "load_stack", lambda name: synthetic.synthetic_stack(30, 32, 0))
     return network

@@ -3,9 +3,10 @@
 
 /** Scroll the list of pages, and nothing else, until the page that is shown is in sight. */
 const showPlace = () => {
-  const list = document.querySelector(".bd-sidebar-primary");
-  const here = list?.querySelector(".current.active > a");
-  if (!here) return;
+  const here = document.querySelector("li.current.active > a");
+  let list = here?.parentElement;
+  while (list && !/auto|scroll/.test(getComputedStyle(list).overflowY)) list = list.parentElement;
+  if (!list) return;
   const top = here.getBoundingClientRect().top - list.getBoundingClientRect().top;
   if (top < 0 || top > list.clientHeight - 60) list.scrollTop += top - list.clientHeight / 2;
 };
@@ -13,7 +14,7 @@ addEventListener("load", showPlace);
 // On a phone the list opens in a window of its own.
 addEventListener("click", (event) => {
   if (event.target.closest(".primary-toggle")) setTimeout(showPlace, 100);
-});
+}, true); // the theme lets the click go no further
 
 /* The search. Sphinx would read every page that it found, which pages from disk may not. */
 

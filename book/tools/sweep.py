@@ -216,26 +216,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "goes on where the sweep stopped; a finished run is never repeated.",
     )
     parser.add_argument("file", type=Path, metavar="FILE", nargs="?")
-    parser.add_argument(
-        "--again", type=Path, metavar="RUN", nargs="+", help="score finished run folders anew"
-    )
+    text = "finished run folders to score anew"
+    parser.add_argument("--again", type=Path, metavar="RUN", nargs="+", default=[], help=text)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     given = parser.parse_args(arguments)
+    if not given.file and not given.again:
+        parser.error("FILE or --again RUN is missing")
 
     def work():
-        if given.again:
-            given.results.mkdir(parents=True, exist_ok=True)
-        for folder in given.again or ():
-            found = again(folder)
-            path = given.results / f"{training.TrainConfig(**found['config']).name}.json"
-            training.write_json(path, found)
+        given.results.mkdir(parents=True, exist_ok=True)
+        for folder in given.again:
+            path = given.results / f"{read_config(folder).name}.json"
+            training.write_json(path, again(folder))
             print(f"{folder} -> {path}")
-        if not given.file:
-            return
-        paths = sweep(given.file, given.runs, given.results, not given.quiet)
-        print(f"{len(paths)} records in {given.results}")
+        if given.file:
+            paths = sweep(given.file, given.runs, given.results, not given.quiet)
+            print(f"{len(paths)} records in {given.results}")
 
     return guarded(work, "interrupted; the same command goes on from the last saved state")
 
