@@ -29,12 +29,13 @@ const widget = {
         slider(fig, "neck", { label: "neck, share of the smaller radius", min: 0, max: 0.3,
           step: STEP })),
       button("the package's defaults", () => fig.set({ threshold: 0.15, neck: 0.1 })),
-      html("div", { class: "dm-columns" }, panels.map(({ canvas, name }) =>
+      html("div", { class: "dm-columns" }, panels.slice(0, 2).map(({ canvas, name }) =>
         captioned(canvas, html("figcaption", {}, name)))),
       html("div", { class: "dm-columns" },
+        captioned(panels[2].canvas, html("figcaption", {}, panels[2].name)),
         captioned(chart, html("figcaption", {}, "V_rand at every threshold: the line with the "
-          + "neck of the slider, dashed without cuts.")),
-        html("div", {}, scores)),
+          + "neck of the slider, dashed without cuts."))),
+      html("div", {}, scores),
     ];
     const draw = () => {
       const threshold = fig.get("threshold"), neck = fig.get("neck");
