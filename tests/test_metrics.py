@@ -116,6 +116,8 @@ MERGE = {"v_rand_split": 1, "v_rand_merge": 24 / 32, "v_info_split": 1, "v_info_
         ([1, 1, 2, 2, 3, 3, 3, 3], [1, 1, 1, 1, 2, 2, 2, 2], MERGE),
         # one cell in both is perfect although the entropies are 0
         ([1, 1, 0], [4, 4, 4], PERFECT),
+        # a cell of one pixel counts too
+        ([1, 2, 2, 2], [1, 2, 2, 2], PERFECT),
         # what is proposed on true membrane does not count
         ([1, 1, 0, 0, 0, 2, 2], [5, 5, 5, 6, 7, 7, 7], PERFECT),
         # zeros of the truth are left out, those of the proposal are not: 3 and 1 against 4
@@ -171,6 +173,7 @@ def test_label_cells_separates_cells_that_touch_at_a_corner():
     [
         ([[1, 0, 2]], [[1, 0, 2]]),
         ([[1, 0, 0, 0, 2]], [[1, 1, 0, 2, 2]]),
+        ([[2**31 - 1], [0], [0], [0], [2]], [[2**31 - 1], [2**31 - 1], [0], [2], [2]]),
         # an even gap: the pixel of even row plus column (here column 2) moves first
         ([[1, 0, 0, 2]], [[1, 0, 2, 2]]),
         ([[0, 1, 0, 0, 2]], [[1, 1, 1, 0, 2]]),
