@@ -275,22 +275,22 @@ def _predict(arguments: argparse.Namespace) -> None:
     slices count from 0, labels start anew in each) and NAME_cells.png (cells in colours; of a
     stack, its middle slice). Inputs are never overwritten, results only with --force.
     """
-    import pandas as pd
+    import numpy as np
     from tqdm import tqdm
 
     from damunet_lite import _predict_files
 
     jobs = _predict_files.plan(arguments)
-    network, tables = _network(arguments.model), []
+    network, rows = _network(arguments.model), []
     for job in tqdm(jobs, disable=len(jobs) == 1, unit="image"):
-        tables.append(_predict_files.predict_file(network, arguments, *job))
+        rows += _predict_files.predict_file(network, arguments, *job)
     if arguments.cells:
-        found = pd.concat(tables)
-        text = f"{len(jobs)} images, {len(found)} cells"
-        if len(found):
-            square_um = found.area_um2.astype(float).median()
-            text += f", median area {found.area_px.median():.0f} pixels, {square_um:.3g} um2"
-        print(text.replace(", nan um2", ""))
+        text = f"{len(jobs)} images, {len(rows)} cells"
+        text += (
+            f", median area {np.median([r['area_px'] for r in rows]):.0f} pixels" if rows else ""
+        )
+        known = [row["area_um2"] for row in rows if row["area_um2"] is not None]
+        print(text + (f", {np.median(known):.3g} um2" if known else ""))
 
 
 # ------------------------------------------------------------------ main

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import csv
 import re
 import sys
 import warnings
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
@@ -39,8 +39,8 @@ def notes() -> Iterator[None]:
         print(f"note: {note}", file=sys.stderr)
 
 
-def predict_file(network, given, path: Path, written: list[Path], pixel_nm: float | None) -> Any:
-    """Write the results of one file; the table of its cells."""
+def predict_file(network, given, path: Path, written: list[Path], pixel_nm: float | None) -> list:
+    """Write the results of one file; a row for each of its cells."""
     with warnings.catch_warnings(action="ignore"):  # what there is to say has been said
         stack, single = _read(path, given)
     slices = tqdm(stack, path.name, disable=single, unit="slice", leave=False)
@@ -56,18 +56,21 @@ def predict_file(network, given, path: Path, written: list[Path], pixel_nm: floa
     if not MEMBRANE_SHARE[0] <= share <= MEMBRANE_SHARE[1]:
         print(f"note: {path}: {DOUBT.format(share, *MEMBRANE_SHARE)}", file=sys.stderr)
     if not given.cells:
-        return None
+        return []
     labels = np.stack([cells.segment_cells(probability) for probability in maps])
     images.write_labels(written[1], labels[0] if single else labels, pixel_nm)
     tables = enumerate(cells.cell_table(plane, pixel_nm) for plane in labels)
     rows = [{"slice": i, **row} for i, table in tables for row in table]
-    table = pd.DataFrame(rows, columns=["slice", *cells.COLUMNS][single:])
-    table.to_csv(written[2], index=False)
+    with open(written[2], "w", newline="", encoding="utf-8") as file:
+        columns = ("slice", *cells.COLUMNS)[single:]
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
     shown, step = len(stack) // 2, max(1, max(stack.shape[1:]) // 2048)
     small, image = (array[shown, ::step, ::step] for array in (labels, stack))
     overlay = plots.label_overlay(small, image, opacity=0.4)
     Image.fromarray(np.round(255 * overlay).astype(np.uint8)).save(written[3])
-    return table
+    return rows
 
 
 def probability_of(network: Any, image: Any, arguments: argparse.Namespace) -> Any:
