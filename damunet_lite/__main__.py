@@ -285,7 +285,7 @@ def _predict(arguments: argparse.Namespace) -> None:
     for job in tqdm(jobs, disable=len(jobs) == 1, unit="image"):
         rows += _predict_files.predict_file(network, arguments, *job)
     if arguments.cells:
-        text = f"{len(jobs)} images, {len(rows)} cells"
+        text = f"{len(jobs)} image{'s' * (len(jobs) > 1)}, {len(rows)} cells"
         text += (
             f", median area {np.median([r['area_px'] for r in rows]):.0f} pixels" if rows else ""
         )

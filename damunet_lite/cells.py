@@ -220,9 +220,11 @@ def cell_table(labels: np.ndarray, pixel_nm: float | None = None) -> list[dict[s
     labels, _, numbers = skimage.segmentation.relabel_sequential(labels)
     rows = []
     for cell in skimage.measure.regionprops(labels):
-        area_um2 = None if pixel_nm is None else float(cell.area * (pixel_nm / 1000) ** 2)
+        # six digits are more than a pixel size has
+        area_um2 = pixel_nm and float(f"{cell.area * (pixel_nm / 1000) ** 2:.6g}")
         at_border = bool(np.any(np.equal(cell.bbox, (0, 0, *labels.shape))))
         size = int(cell.area), area_um2
-        values = (int(numbers[cell.label]), *size, *map(float, cell.centroid), at_border)
+        centroid = (round(float(place), 3) for place in cell.centroid)
+        values = (int(numbers[cell.label]), *size, *centroid, at_border)
         rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows

@@ -243,7 +243,7 @@ def test_cells_of_pictures_and_stacks_by_hand(kind, darkness, tmp_path, monkeypa
     if kind == "picture":
         cells = [["1", "220", "", "9.5", "5.0", "True"], ["2", "380", "", "9.5", "20.0", "True"]]
         assert rows == [head, *cells]
-        said = "1 images, 2 cells, median area 300 pixels\n"
+        said = "1 image, 2 cells, median area 300 pixels\n"
     else:
         assert rows[0] == ["slice", *head]
         assert [row[:3] for row in rows[1:]] == [
@@ -252,7 +252,7 @@ def test_cells_of_pictures_and_stacks_by_hand(kind, darkness, tmp_path, monkeypa
         assert [float(row[3]) for row in rows[1:]] == pytest.approx([0.55, 0.95, 1.0, 0.5])
         np.testing.assert_array_equal(labels[1], two_halves(20))
         assert images.read_info("results/mine_cells.tif").pixel_nm == 50
-        said = "1 images, 4 cells, median area 300 pixels, 0.75 um2\n"
+        said = "1 image, 4 cells, median area 300 pixels, 0.75 um2\n"
     assert capsys.readouterr().out.endswith(said)
     with Image.open("results/mine_cells.png") as overlay:
         assert overlay.size == (30, 20)
