@@ -193,7 +193,7 @@ class _Network(keras.Model):
             if not isinstance(side, int):
                 import tensorflow as tf  # the only backend that knows a size so late
 
-                tf.debugging.assert_equal(side % multiple, 0, f"image: {wanted}")
+                tf.debugging.assert_equal(side % multiple, 0, f"image: wanted {wanted}")
             elif side % multiple:
                 raise ValueError(f"image has height and width {sides}, wanted {wanted}")
         return super().call(inputs, training=training, mask=mask)

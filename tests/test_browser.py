@@ -232,7 +232,7 @@ def results(browser, address: str, home: str = "") -> list[list[str]]:
         ("tversky", "book/glossary.html#term-Tversky"),
         ("install", "book/how_to_use.html"),
         ("colab", "book/how_to_use.html"),
-        ("watersheds", "chapters/03_scores.html"),
+        ("watersheds", "chapters/14_cells.html"),
     ],
 )
 def test_search_shows_the_words_around_what_it_finds(browser, site, server, words, first):

@@ -361,7 +361,7 @@ def test_every_control_answers_to_the_keyboard_and_moves_its_own_figure_alone(tm
     with Browser() as browser:
         assert [fault for fault in browser.visit(page.as_uri()).faults if "lang" not in fault] == []
         shown = browser.driver.find_elements("css selector", ".damunet-figure")
-        assert len(shown) == 8
+        assert len(shown) == len(FIGURES)
         for i, figure in enumerate(shown):
             for control in figure.find_elements("css selector", "input[type=range], select"):
                 before, texts = control.get_attribute("value"), browser.run(words)

@@ -33,10 +33,10 @@ const widget = {
         captioned(canvas, html("figcaption", {}, name)))),
       html("div", { class: "dm-columns" },
         captioned(panels[2].canvas, html("figcaption", {}, panels[2].name)),
-        captioned(chart, html("figcaption", {}, "V_rand at every threshold: the line with the "
-          + "neck of the slider, dashed without cuts."))),
-      html("div", {}, scores),
+        captioned(html("div", {}, scores, chart), html("figcaption", {}, "V_rand at every "
+          + "threshold: the line with the neck of the slider, dashed without cuts."))),
     ];
+    panels.forEach(({ canvas }) => { canvas.style.maxWidth = "18rem"; });
     const draw = () => {
       const threshold = fig.get("threshold"), neck = fig.get("neck");
       const now = cellsAt(all, threshold, neck);
