@@ -36,7 +36,7 @@ const widget = {
         captioned(html("div", {}, scores, chart), html("figcaption", {}, "V_rand at every "
           + "threshold: the line with the neck of the slider, dashed without cuts."))),
     ];
-    panels.forEach(({ canvas }) => { canvas.style.maxWidth = "18rem"; });
+    panels.forEach(({ canvas }) => { canvas.style.maxWidth = "15rem"; });
     const draw = () => {
       const threshold = fig.get("threshold"), neck = fig.get("neck");
       const now = cellsAt(all, threshold, neck);
