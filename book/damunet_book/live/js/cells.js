@@ -28,15 +28,14 @@ const widget = {
           max: 0.5, step: STEP }),
         slider(fig, "neck", { label: "neck, share of the smaller radius", min: 0, max: 0.3,
           step: STEP })),
-      button("the package's defaults", () => fig.set({ threshold: 0.15, neck: 0.1 })),
-      html("div", { class: "dm-columns" }, panels.slice(0, 2).map(({ canvas, name }) =>
+      html("div", { class: "dm-panels" }, panels.map(({ canvas, name }) =>
         captioned(canvas, html("figcaption", {}, name)))),
       html("div", { class: "dm-columns" },
-        captioned(panels[2].canvas, html("figcaption", {}, panels[2].name)),
-        captioned(html("div", {}, scores, chart), html("figcaption", {}, "V_rand at every "
-          + "threshold: the line with the neck of the slider, dashed without cuts."))),
+        html("div", {}, scores, button("the package's defaults",
+          () => fig.set({ threshold: 0.15, neck: 0.1 }))),
+        captioned(chart, html("figcaption", {}, "At every threshold; dashed without cuts."))),
     ];
-    panels.forEach(({ canvas }) => { canvas.style.maxWidth = "15rem"; });
+    panels.forEach(({ canvas }) => { canvas.style.maxWidth = "14rem"; });
     const draw = () => {
       const threshold = fig.get("threshold"), neck = fig.get("neck");
       const now = cellsAt(all, threshold, neck);
