@@ -422,3 +422,10 @@ def test_isbi_true_cells_shrunk_by_one_pixel_grow_back(isbi_membranes):
     # labelled anew, thin necks part: a few slices fall to .997, the stack's mean stays above
     scores = score_stack(isbi_membranes, dilated.astype(float), thresholds=[0.5])
     assert scores.best_v_rand()[1] >= 0.999
+
+
+def test_many_small_cells_are_counted_in_a_table_that_is_mostly_empty():
+    truth = np.arange(1, 201)
+    score = metrics.segmentation_score(truth, (truth + 1) // 2)  # each pair of cells is joined
+    assert score.v_rand == pytest.approx(2 * 200 / (100 * 2**2 + 200))
+    assert score.v_info == pytest.approx(2 * np.log2(100) / (np.log2(100) + np.log2(200)))
