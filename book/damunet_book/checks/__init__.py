@@ -24,7 +24,8 @@ wrong order, is asked with ``if`` and ended with :func:`stop`. Answers, right on
 and wrong ones, one for each mistake, go to ``tests/checks/answers``.
 
 Nobody has to write down again what is the same everywhere: untouched dots, None, exceptions,
-generators, text where a number is wanted, one number too many, a call with two arguments.
+generators, text where a number is wanted, one number too many, a call with two arguments, values
+that a function of the package has computed.
 """
 
 import copy
@@ -57,12 +58,18 @@ UNTOUCHED = "untouched"
 NONE = "none"
 RAISED = "raised"
 CALLED = "called"
+BORROWED = "borrowed"
 WRONG_SHAPE = "wrong_shape"
 NOT_FINITE = "not_finite"
+WHOLE_NUMBERS = "whole_numbers"
 OTHER = "other"
 
 _DOTS = "There is no answer yet: replace the three dots."
 _FORM = "This is not of the form that is asked for. Wanted: {}"
+_BY_HAND = "The values are right, and {} has computed them. Here you write by hand what it does."
+
+# Modules of the package whose functions the answer at hand has called.
+_lenders: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -124,11 +131,24 @@ def checker(right: str = "", **messages: str) -> Callable[[Callable], Callable[.
     Right. Half of it.
     >>> half(3, 4)
     Not yet. Call it with one answer: half(answer), or half((first, second)) if that is two.
+    >>> half(None)
+    Not yet. The answer is None: print gives nothing back, and so does .sort().
+
+    The first line of the docstring is told to whoever gives something of another form.
+
+    >>> @checker()
+    ... def first_letter(answer):
+    ...     '''A dictionary with the key "a".'''
+    ...     return {1: "One."}[answer["a"]]
+    >>> first_letter({"a": 1}), first_letter({"a": []})
+    (Right. One.,
+     Not yet. This is not of the form that is asked for. Wanted: A dictionary with the key "a".)
     """
 
     def decorate(function: Callable) -> Callable[..., Verdict]:
         @functools.wraps(function)
         def checked(*arguments: Any, **options: Any) -> Verdict:
+            _lenders.clear()
             try:
                 with np.errstate(all="ignore"):
                     said = function(_given(function, arguments, options))
@@ -139,6 +159,8 @@ def checker(right: str = "", **messages: str) -> Callable[[Callable], Callable[.
             except Exception:  # an answer of a form that the checker did not foresee
                 wanted = (inspect.getdoc(function) or "").split("\n")[0]
                 return Verdict(False, _FORM.format(wanted.replace("``", "`")), WRONG_SHAPE)
+            if _lenders:
+                return Verdict(False, _BY_HAND.format(_lenders[0]), BORROWED)
             return Verdict(True, said or right)
 
         checked.messages = messages  # type: ignore[attr-defined]
@@ -182,13 +204,42 @@ def run(
     -------
     object
         What the function returns, generators and ranges as lists.
+
+    Examples
+    --------
+    >>> @checker(right="Half of it.", double="That is twice, not half.")
+    ... def half(answer):
+    ...     compare(run(answer, 4.0, error={OverflowError: "double"}), 2.0)
+    >>> half(lambda x: ...)
+    Not yet. Your <lambda> returns nothing yet: replace the three dots.
+    >>> half(lambda x: (2.0, ...))
+    Not yet. Your <lambda> returns nothing yet: replace the three dots.
+    >>> def one_branch(x):
+    ...     if x < 0:
+    ...         return x / 2
+    >>> half(one_branch)
+    Not yet. Your one_branch returned None: did you print instead of return, or forget a return in
+    one branch?
+    >>> half(lambda x: (2.0, None))
+    Not yet. Your <lambda> returned None among its values: did you print instead of return, or
+    forget a return in one branch?
+    >>> half(one_branch(-4))
+    Not yet. Pass the function itself, not float.
+    >>> half(lambda x: 1 / 0)
+    Not yet. Your <lambda> stopped with ZeroDivisionError: division by zero
+    >>> half(lambda: 2.0)
+    Not yet. Your <lambda> stopped with TypeError: <lambda>() takes 0 positional arguments but 1 was
+    given
+    >>> half(lambda x: 10.0 ** (100 * x))
+    Not yet. That is twice, not half.
     """
     error = error or {}
     if not callable(answer):
         raise _Stop(RAISED, f"Pass the function itself, not {type(answer).__name__}.")
     name = f"Your {getattr(answer, '__name__', 'function')}"
     try:
-        value = _answers.listed(answer(*(copy.deepcopy(arguments) if fresh else arguments)))
+        with _answers.watched(_lenders):
+            value = _answers.listed(answer(*(copy.deepcopy(arguments) if fresh else arguments)))
     except Exception as problem:
         for kind, mistake in error.items():
             if isinstance(problem, kind):
@@ -238,14 +289,42 @@ def compare(
 
     Examples
     --------
-    >>> @checker(right="Two rows of six.", row="That is one row.")
+    >>> @checker(right="Two rows of six.", row="That is one {kind} row.")
     ... def dozen(answer):
-    ...     compare(answer, 12, "the number of eggs", look="Count both rows of the box.", row=6)
-    >>> dozen(7)
-    Not yet. The number of eggs is too small: 7. Count both rows of the box.
+    ...     look = "Count both rows of the box."
+    ...     compare(answer, 12, "the number of eggs", look=look, fields={"kind": "short"}, row=6)
+    >>> dozen(7), dozen(13.5), dozen([6])
+    (Not yet. The number of eggs is too small: 7. Count both rows of the box.,
+     Not yet. The number of eggs is too large: 13.5. Count both rows of the box.,
+     Not yet. That is one short row.)
+    >>> dozen([6, 6])
+    Not yet. The number of eggs has shape (2,), wanted a single number.
     >>> dozen({6})
-    Not yet. The number of eggs is a set, which has no order and drops what comes twice: wanted a number.
-    """  # noqa: E501
+    Not yet. The number of eggs is a set, which has no order and drops what comes twice: wanted a
+    number.
+    >>> dozen("12"), dozen({"eggs": 12})
+    (Not yet. The number of eggs should be a number, not text.,
+     Not yet. The number of eggs should be a number, not a dict.)
+
+    Without `look` the wanted values are told.
+
+    >>> @checker(right="Half of each.")
+    ... def halves(answer):
+    ...     compare(answer, [1.5, 2.5], "the halves")
+    >>> halves([1.50009, 2.5]), halves(np.array([2, 2.5]))
+    (Right. Half of each., Not yet. The halves are [2. , 2.5], wanted [1.5, 2.5].)
+    >>> halves([1, 2])
+    Not yet. The halves are cut to whole numbers, by int, by // or by an array of such.
+    >>> halves(1.5)
+    Not yet. The halves are a single number, wanted shape (2,).
+    >>> halves([1.5, float("inf")])
+    Not yet. The halves are [1.5, inf]: did you divide by 0, or take its logarithm?
+    >>> halves(["1.5", 2.5])
+    Not yet. The halves should be a list or an array of numbers, not a list with text in it.
+    >>> halves([1.5, [2.5, 3.5]])
+    Not yet. The halves should be a list or an array of numbers, not a list of other things, or of
+    several shapes.
+    """
     shape = np.shape(wanted)
     verb, has = ("are", "have") if _answers.plural(what) else ("is", "has")
     kind = "a number" if shape == () else "a list or an array of numbers"
@@ -261,11 +340,16 @@ def compare(
         return
     known(got, tolerance, fields, **mistakes)
     if got.shape != shape:
-        raise _Stop(WRONG_SHAPE, f"{what} {has} shape {got.shape}, wanted {shape}.")
+        one = "a single number"
+        text = f"{what} {has} shape {got.shape}" if got.shape else f"{what} {verb} {one}"
+        raise _Stop(WRONG_SHAPE, f"{text}, wanted {f'shape {shape}' if shape else one}.")
     if not np.isfinite(got).all():
         text = f"{what} {verb} {_answers.shown(got)}: did you divide by 0, or take its logarithm?"
         raise _Stop(NOT_FINITE, text)
     if look is None:
+        if got.any() and _answers.equal(got, np.trunc(wanted), 0):
+            text = f"{what} {verb} cut to whole numbers, by int, by // or by an array of such."
+            raise _Stop(WHOLE_NUMBERS, text)
         good = _answers.shown(np.asarray(wanted, float))
         raise _Stop(OTHER, f"{what} {verb} {_answers.shown(got)}, wanted {good}.")
     raise _Stop(OTHER, f"{what} {verb} {_answers.side(got, wanted)}: {_answers.shown(got)}. {look}")
@@ -297,8 +381,17 @@ def elements(answer: Any, wanted: Sequence[float], what: str = "the list") -> Se
     ...     width, height = elements(answer, [3, 4], "the pair")
     ...     compare(width, 3, "the width")
     ...     compare(height, 4, "the height")
+    >>> sides([3, 4.5]), sides(number for number in (3, 4))
+    (Not yet. The height is 4.5, wanted 4., Right. Five along the diagonal.)
+    >>> sides([3, [4, 5]])
+    Not yet. The height has shape (2,), wanted a single number.
     >>> sides([3, 4, 5])
-    Not yet. The pair has shape (3,), wanted (2,).
+    Not yet. The pair has shape (3,), wanted shape (2,).
+    >>> sides("34")
+    Not yet. The pair should be a list or an array of numbers, not text.
+    >>> sides([3, ...]), sides([3, None])
+    (Not yet. There is no answer yet: replace the three dots.,
+     Not yet. There is None among the values.)
     """
     in_order = hasattr(answer, "__getitem__") and not isinstance(answer, (str, Mapping))
     if not in_order or len(answer) != len(wanted):
@@ -363,6 +456,10 @@ def _does_nothing(function: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return f"a {type(value).__name__} of other things, or of several shapes"
-    return "text" if isinstance(value, str) else type(value).__name__
+    if isinstance(value, (str, bytes)):
+        return "text"
+    kind = "an array" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+    if not isinstance(value, (list, tuple, np.ndarray)):
+        return kind
+    text = any(isinstance(part, str) for part in value)
+    return f"{kind} with text in it" if text else f"{kind} of other things, or of several shapes"

@@ -1,12 +1,44 @@
 """What comes back from a reader, made comparable, and how to speak of it."""
 
+import contextlib
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence, Set
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
 LAZY = (range, Iterator, type({}.keys()), type({}.values()), type({}.items()))
+
+PACKAGE = re.compile(r"damunet_lite\b|damunet_book\.results\b")
+
+
+@contextlib.contextmanager
+def watched(called: list[str]) -> Iterator[None]:
+    """Note the modules of the package whose functions are called inside, in order.
+
+    Examples
+    --------
+    >>> from damunet_lite import metrics
+    >>> called = []
+    >>> with watched(called):
+    ...     score = metrics.accuracy([[1, 0]], [[1, 1]])
+    >>> called[0]
+    'damunet_lite.metrics'
+    """
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        module = frame.f_globals.get("__name__") or ""
+        if event == "call" and PACKAGE.match(module) and frame.f_code.co_name != "<module>":
+            called.append(module)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
 
 
 def listed(value: Any) -> Any:
@@ -63,7 +95,7 @@ def numbers(value: Any, shape: tuple[int, ...]) -> np.ndarray:
     if hasattr(value, "detach"):  # a PyTorch tensor with a gradient
         value = value.detach()
     raw = value if isinstance(value, np.ndarray) else np.asarray(value)
-    if raw.dtype.kind in "USMmV" or (raw.dtype == object and _text_among(raw)):
+    if raw.dtype.kind in "USMmVc" or (raw.dtype == object and _text_among(raw)):
         raise TypeError("no numbers")
     array = np.asarray(raw, dtype=float)
     return array.reshape(()) if shape == () and array.size == 1 else array
@@ -96,19 +128,39 @@ def side(got: np.ndarray, wanted: Any) -> str:
 
 
 def shown(array: np.ndarray) -> str:
-    """Rounded; whole numbers without the point that NumPy puts behind them."""
+    """Rounded; whole numbers without the point that NumPy puts behind them.
+
+    Examples
+    --------
+    >>> shown(np.array([1.0, 2.0])), shown(np.array(2 / 3))
+    ('[1, 2]', '0.6667')
+    """
     if np.all(np.abs(array) < 1e15) and np.array_equal(array, np.round(array)):
         array = array.astype(int)
     return np.array2string(array, precision=4, threshold=12, separator=", ")
 
 
 def plural(what: str) -> bool:
-    """Whether the noun that ``what`` begins with is one of many: "the weights for decay 1"."""
+    """Whether the noun that a text begins with is one of many.
+
+    Examples
+    --------
+    >>> [plural(text) for text in ("the weights for decay 1", "mean and deviation")]
+    [True, True]
+    >>> [plural(text) for text in ("the list of weights", "the loss", "the way through the levels")]
+    [False, False, False]
+    """
     head = re.split(r",| (?:of|for|with|without|after|through|at|in|on|to|by) ", what)[0]
     return " and " in head or bool(re.search(r"[^s]s$", head))
 
 
 def sentence(text: str) -> str:
-    """The text with a capital letter in front, unless it begins with a name from code."""
+    """The text with a capital letter in front, unless it begins with a name from code.
+
+    Examples
+    --------
+    >>> [sentence(text) for text in ("the loss", "fn_weight", "(tp, fn, fp)", "1 + cos")]
+    ['The loss', 'fn_weight', '(tp, fn, fp)', '1 + cos']
+    """
     word = re.split(r"[\s,:.]", text, maxsplit=1)[0]
     return text if re.search(r"[^a-z-]", word) else text[:1].upper() + text[1:]

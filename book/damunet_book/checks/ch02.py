@@ -20,8 +20,8 @@ _LABEL = np.array([[255, 255, 0, 255], [255, 0, 0, 255], [0, 255, 255, 255]], dt
 def polarity(answer):
     """``answer(label)``: a label image of 0 and 255 as float32 [H, W, 1], membrane = 1."""
     value = np.asarray(run(answer, _LABEL))
-    values = value.reshape(_LABEL.shape) if value.size == _LABEL.size else value
-    cell = (_LABEL == 255).astype(float)
+    cell = (_LABEL == 255).astype(float)[..., None]
+    values = value.reshape(cell.shape) if value.size == cell.size else value
     compare(
         values,
         1 - cell,
@@ -29,14 +29,14 @@ def polarity(answer):
         not_turned=cell,
         untouched_grey=255 * cell,
         not_scaled=255 * (1 - cell),
-        wrapped=(1 - _LABEL).astype(float),
+        wrapped=(1 - _LABEL).astype(float)[..., None],
     )
-    if value.shape != (*_LABEL.shape, 1):
-        stop("wrong_shape", got=value.shape, wanted=(*_LABEL.shape, 1))
+    if value.shape != cell.shape:
+        stop("wrong_shape", got=value.shape, wanted=cell.shape)
     if value.dtype != np.float32:
         stop("dtype", got=value.dtype)
     value = run(answer, _LABEL[:2].T)
-    compare(value, 1 - cell[:2].T[..., None], "the mask of a label of 4 x 2 pixels")
+    compare(value, 1 - cell[:2].swapaxes(0, 1), "the mask of a label of 4 x 2 pixels")
 
 
 @checker(

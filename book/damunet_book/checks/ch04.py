@@ -60,7 +60,7 @@ _OTHER_WEIGHTS = (
     brackets="Brackets: y * 1 - p is (y * 1) - p, and 1 - y * p is 1 - (y * p).",
 )
 def soft_counts(answer):
-    """Exercise 4.1: ``answer(y, p)`` gives soft TP, FN and FP, each an array over the rows."""
+    """``answer(y, p)`` gives soft TP, FN and FP, each an array over the rows."""
     y, p = _TRUTH, _PROBABILITY
     tp, fn, fp = _counts(y, p, 1)
     tn = ((1 - y) * (1 - p)).sum(1)
@@ -110,7 +110,7 @@ def soft_counts(answer):
     other_weights=_OTHER_WEIGHTS,
 )
 def index(answer):
-    """Exercise 4.2: ``answer(y, p, fn_weight, fp_weight, smooth)``, one index for each class."""
+    """``answer(y, p, fn_weight, fp_weight, smooth)``, one index for each class."""
     y, p = _CLASSES, _BELIEFS
     wanted = _by_class(y, p, 0.7, 0.3, 2.0)
     tp, fn, fp = _counts(y, p, 0)
@@ -154,7 +154,7 @@ def index(answer):
     one_row="You counted 256 pixels: the crop has 256 x 256.",
 )
 def empty_crop(answer):
-    """Exercise 4.3: the Tversky loss of a crop without membrane, predicted 0.01 everywhere."""
+    """The Tversky loss of a crop without membrane, predicted 0.01 everywhere."""
     false = 256 * 256 * 0.01
     wanted = 1 - _index(0.0, 0.0, false, 0.7, 0.3, 1.0)
     compare(
@@ -190,7 +190,7 @@ def empty_crop(answer):
     dice_denominator="You kept D of Dice, which is 2.75: FN now weighs 0.9 and FP 0.1 there.",
 )
 def pull_ratio(answer):
-    """Exercise 4.4: pull on membrane over push on cell, weights 0.9 and 0.1."""
+    """Pull on membrane over push on cell, weights 0.9 and 0.1."""
     top, bottom = 1.9, 1.9 + 0.9 * 1.1 + 0.1 * 0.6
     wanted = (bottom / top - 0.1) / 0.1
     # These two, 14.0 and 13.97, are nearer to each other than answers are asked for.
@@ -240,7 +240,7 @@ def pull_ratio(answer):
     "with axis=1, and keepdims=True so that the shapes fit.",
 )
 def gradient(answer):
-    """Exercise 4.5: ``answer(y, p, fn_weight, fp_weight, smooth)``, each row's gradient."""
+    """``answer(y, p, fn_weight, fp_weight, smooth)``, each row's gradient."""
     y, p = _TRUTH, _PROBABILITY
     wanted = _gradient(y, p, 0.7, 0.3, 1.0)
     tp, fn, fp = (count[:, None] for count in _counts(y, p, 1))

@@ -23,7 +23,7 @@ _P = np.array([[0.9, 0.4, 0.6, 0.2], [0.1, 0.3, 0, 0]])
     fixed_exponent="Right for an exponent of 0.75 and no other: use the argument, not the number.",
 )
 def from_loss(answer):
-    """Exercise 5.1: ``answer(loss, exponent)`` gives the index that a focal loss belongs to."""
+    """``answer(loss, exponent)`` gives the index that a focal loss belongs to."""
     loss, exponent = 0.4, 0.75
     compare(
         run(answer, loss, exponent),
@@ -52,7 +52,7 @@ def from_loss(answer):
     exponent_itself="That is the exponent: at which index do the slopes meet?",
 )
 def equal_slope(answer):
-    """Exercise 5.2: index at which the slopes of exponents 0.75 and 1 are equal."""
+    """Index at which the slopes of exponents 0.75 and 1 are equal."""
     compare(
         answer,
         1 - 0.75**4,
@@ -85,7 +85,7 @@ def equal_slope(answer):
     one_batch="Right for one batch, but not for another: use y and p.",
 )
 def mean_of_focal(answer):
-    """Exercise 5.3: ``answer(y, p)`` gives the mean over images of the focal losses."""
+    """``answer(y, p)`` gives the mean over images of the focal losses."""
 
     def tversky(axis, y=_Y, p=_P, fn_weight=0.7, fp_weight=0.3, smooth=1):
         tp, fn, fp = ((a * b).sum(axis) for a, b in ((y, p), (y, 1 - p), (1 - y, p)))
@@ -125,7 +125,7 @@ def mean_of_focal(answer):
     fixed_gamma="In {place} your gamma is a number: make it from the argument exponent.",
 )
 def convert(answer):
-    """Exercise 5.4: ``answer(place, fn_weight, fp_weight, exponent)``, alpha, beta and gamma."""
+    """``answer(place, fn_weight, fp_weight, exponent)``, alpha, beta and gamma."""
     for fn, fp, exponent in ((0.8, 0.3, 0.4), (0.6, 0.4, 0.5)):
         _translated(answer, "paper", (fn, fp, 1 / exponent), exponent)
         _translated(answer, "their code", (fn, fp, exponent), exponent)
@@ -208,7 +208,7 @@ _WORDS = ["exponent", "fn_weight", "fp_weight", "gamma"]
     "weight changes one of the two.",
 )
 def mystery_roles(answer):
-    """Exercise 5.5: which argument of :func:`mystery` is what."""
+    """Which argument of :func:`mystery` is what."""
     if not isinstance(answer, Mapping) or set(answer) != set(_ROLES):
         stop("wrong_shape")
     a, b, c = (str(answer[name]) for name in "abc")

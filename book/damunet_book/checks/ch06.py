@@ -37,7 +37,6 @@ def _stamp(
     padded_after="The zeros stand around the result. Pad the image first: border pixels have sums "
     "too.",
     relu="Negative sums became 0: the ReLU comes after this layer.",
-    whole_numbers="The sums were cut to whole numbers.",
 )
 def same_convolution(answer):
     """``answer(image, kernel)``: cross-correlation with zeros around, output as large as input."""
@@ -60,7 +59,6 @@ def same_convolution(answer):
         wanted,
         "the filtered image, with grey values below zero and fractions,",
         relu=np.maximum(wanted, 0),
-        whole_numbers=wanted.astype(int),
     )
 
 

@@ -35,7 +35,7 @@ def _pulls(weight: float, alpha: float, depth: int, last: float = -1.0) -> list[
     sign="The error is output minus target, 1 - 2 = -1.",
 )
 def chain_pulls(answer):
-    """Exercise 9.1: ``answer(weight, alpha, depth)`` gives the gradient at every layer."""
+    """``answer(weight, alpha, depth)`` gives the gradient at every layer."""
     weight, alpha, depth = 0.8, 0.6, 4
     faded = [-(weight ** (depth - 1 - k)) for k in range(depth)]
     wanted = _pulls(weight, alpha, depth)
@@ -74,7 +74,7 @@ def chain_pulls(answer):
     "weight too. The companion sits on the layer's output: nothing multiplies its pull.",
 )
 def equal_pull(answer):
-    """Exercise 9.2: weight of the companions that pulls alike at all layers, in a chain of 0.8."""
+    """Weight of the companions that pulls alike at all layers, in a chain of 0.8."""
     compare(
         answer,
         0.2,
@@ -104,7 +104,7 @@ def equal_pull(answer):
     equal="All heads weigh alike: decay is not used.",
 )
 def weights(answer):
-    """Exercise 9.3: ``answer(heads, decay)`` gives a list of weights, fine to coarse."""
+    """``answer(heads, decay)`` gives a list of weights, fine to coarse."""
     heads, decay = 3, 0.4
     raw = decay ** np.arange(heads)
     wanted = raw / raw.sum()
@@ -167,7 +167,7 @@ _MASK = np.array(
     fixed_strided="For strided a number stands where the step belongs.",
 )
 def shrink(answer):
-    """Exercise 9.4: ``answer(mask, step, rule)``: the target of a coarser head."""
+    """``answer(mask, step, rule)``: the target of a coarser head."""
     step = 3
     blocks, tiles = _MASK.reshape(2, step, 3, step), _MASK.reshape(step, 2, step, 3)
     largest, mean, corner = blocks.max((1, 3)), blocks.mean((1, 3)), _MASK[::step, ::step]
@@ -226,7 +226,7 @@ def shrink(answer):
     half="One block or two, but not equally often: six positions against two.",
 )
 def painted_width(answer):
-    """Exercise 9.5: ``[strided share, any_membrane width]`` of a membrane 3 pixels wide, step 8."""
+    """``[strided share, any_membrane width]`` of a membrane 3 pixels wide, step 8."""
     share, width = elements(answer, [3 / 8, 10.0], "the pair")
     compare(
         share,

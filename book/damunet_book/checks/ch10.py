@@ -62,7 +62,7 @@ def _shapes(answer, image: np.ndarray, levels: int) -> list | None:
     shapes="The shapes are {got}, wanted {wanted}.",
 )
 def pyramid(answer):
-    """Exercise 10.1: ``answer(image, levels)``: the image and its averaged copies, a list."""
+    """``answer(image, levels)``: the image and its averaged copies, a list."""
     wide = _shapes(answer, _IMAGE, 3)
     if wide != _SHAPES and _shapes(answer, _IMAGE[:, :8], 3) == [(8, 8), (4, 4), (2, 2)]:
         stop("squares_only")
@@ -118,7 +118,7 @@ def pyramid(answer):
     zero="An average never loses it altogether, unlike a stride.",
 )
 def dips(answer):
-    """Exercise 10.2: ``[best, worst]`` dip of a membrane 3 pixels wide, 0.24 deep, at 1/8."""
+    """``[best, worst]`` dip of a membrane 3 pixels wide, 0.24 deep, at 1/8."""
     best, worst = elements(answer, [0.09, 0.06], "the pair")
     compare(
         best,
@@ -175,7 +175,7 @@ def _extra(base: int, depth: int) -> tuple[int, int]:
     old_width="The copy's map has as many channels as the level, not as the level above.",
 )
 def extra_parameters(answer):
-    """Exercise 10.3: ``answer(base_filters, depth)``: parameters that multi-scale input adds."""
+    """``answer(base_filters, depth)``: parameters that multi-scale input adds."""
     own, wider = _extra(4, 3)
     first = 10 * 4, 9 * 4 * 4
     bottom = 10 * 32, 9 * 32 * 32
@@ -213,7 +213,7 @@ def extra_parameters(answer):
     before_block="That is before level 4's own two convolutions.",
 )
 def two_ways(answer):
-    """Exercise 10.4: ``[direct, through]``: what a pixel after level 4's block sees, in pixels."""
+    """``[direct, through]``: what a pixel after level 4's block sees, in pixels."""
     direct, through = elements(answer, [56, 68], "the pair")
     compare(
         direct,
@@ -250,7 +250,7 @@ def two_ways(answer):
     percent="That is in percent: give a share from 0 to 1.",
 )
 def safe_share(answer):
-    """Exercise 10.5: share of a 256 x 256 tile that no border can reach, with a reach of 24."""
+    """Share of a 256 x 256 tile that no border can reach, with a reach of 24."""
     if within(answer, 65.5, 66.5):
         stop("percent")
     compare(

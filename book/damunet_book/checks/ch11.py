@@ -25,7 +25,7 @@ _PARTS |= {f"{name}{k}" for name in ("scale", "side") for k in (2, 4, 8)}
     one_convolution="A block has two convolutions.",
 )
 def block_parameters(answer):
-    """Exercise 11.1: ``answer(channels_in, filters)`` counts a block of the listing."""
+    """``answer(channels_in, filters)`` counts a block of the listing."""
     n, f = 96, 64
     first, second, norms = 9 * n * f + f, 9 * f * f + f, 8 * f
     compare(
@@ -80,7 +80,7 @@ _MISFED = {
     fixed="Right for the checker's first network, but not for its second, whose rows are others.",
 )
 def misfed(answer):
-    """Exercise 11.2: ``answer(rows, gating)`` names the gates with a signal from a wrong row."""
+    """``answer(rows, gating)`` names the gates with a signal from a wrong row."""
     found = run(answer, _ROWS, _GATING)
     if isinstance(found, str) or not all(isinstance(name, str) for name in found):
         stop("wrong_shape")
@@ -120,7 +120,7 @@ _BEHIND = {"signal2", "gate2", "up2", "conv6"}
     other="One name is too many: does that part read anything that has changed?",
 )
 def changed_parts(answer):
-    """Exercise 11.3: parts whose parameters change when conv4 gets its 256 filters."""
+    """Parts whose parameters change when conv4 gets its 256 filters."""
     listed = isinstance(answer, set | frozenset | list | tuple | np.ndarray)
     if not listed or not all(isinstance(part, str) for part in answer):
         stop("wrong_shape")
@@ -153,7 +153,7 @@ def changed_parts(answer):
     share="That is a share, or a percentage: we ask for the number.",
 )
 def unused(answer):
-    """Exercise 11.4: parameters of the listing that the main map never reads."""
+    """Parameters of the listing that the main map never reads."""
     wanted = _LISTING - _MAIN_ONLY
     if within(answer, 0, 100.001):
         stop("share")
@@ -186,7 +186,7 @@ def unused(answer):
     not_whole="Nearly there: filters are counted in whole numbers.",
 )
 def rival_filters(answer):
-    """Exercise 11.5: first-level filters of the U-Net that is nearest to the DAMU-Net in size."""
+    """First-level filters of the U-Net that is nearest to the DAMU-Net in size."""
     if within(answer, 33.6, 33.99) or within(answer, 34.01, 34.4):
         stop("not_whole")
     compare(

@@ -32,15 +32,15 @@ from damunet_book.checks import checker, compare, number, run, stop, table
     "and nothing may be divided by warmup.",
 )
 def rate(answer):
-    """Exercise 12.1: ``answer(step, steps, warmup, peak)``, the learning rate of a step."""
+    """``answer(step, steps, warmup, peak)``, the learning rate of a step."""
     steps, warmup, peak = _USUAL.values()
     rise, gone = 0.1 + 0.9 * 5 / 20, 20 / 80  # at step 5, and the part of the cosine at step 40
 
     def fall(part):
         return 0.5 * (1 + np.cos(np.pi * part))
 
-    early = run(answer, 5, steps, warmup, peak)
-    late = run(answer, 40, steps, warmup, peak, error={type(None): "half_done"})
+    early = number(run(answer, 5, steps, warmup, peak))
+    late = number(run(answer, 40, steps, warmup, peak, error={type(None): "half_done"}))
     compare(
         [early / peak, late / peak],
         (rise, fall(gone)),
@@ -117,7 +117,7 @@ _FACTORS = (*range(1, 21), 42, 50, 64, 99, 100, 101, 128, 256, 350, 512, 999, 10
     "pair as it is.",
 )
 def batch_slices(answer):
-    """Exercise 12.2: ``answer(seed, step, n, size)`` draws slices from seed and step alone."""
+    """``answer(seed, step, n, size)`` draws slices from seed and step alone."""
     first = _draw(answer, 0, 3)
     if len(first) != 4:
         stop("wrong_shape")
@@ -198,7 +198,7 @@ _HISTORY += [0.81, 0.95, 0.93, 0.94, 0.92, 0.91, 0.90, 0.93]
     "so on: take steps, scores and patience from the arguments.",
 )
 def stopped(answer):
-    """Exercise 12.3: ``answer(steps, validation, patience)`` gives the last step and the best."""
+    """``answer(steps, validation, patience)`` gives the last step and the best."""
     steps = [20 * (i + 1) for i in range(len(_HISTORY))]
     value = run(answer, steps, _HISTORY, 3)
     others = {"other": value} if np.shape(value) == (2,) else {}
@@ -248,7 +248,7 @@ def stopped(answer):
     from_scratch="It goes on from the last saved state; nothing starts anew.",
 )
 def computed_steps(answer):
-    """Exercise 12.4: steps computed in all by a run of 350 that was killed twice."""
+    """Steps computed in all by a run of 350 that was killed twice."""
     compare(
         answer,
         437,

@@ -277,7 +277,7 @@ _FALSE = {
 )
 def reading(answer):
     """Which of five statements follow from an interval of -0.010 to +0.030 over five folds."""
-    if not isinstance(answer, (set, frozenset, list, tuple)):
+    if not isinstance(answer, set | frozenset | list | tuple | np.ndarray):
         stop("wrong_shape", kind=type(answer).__name__)
     chosen = {str(letter).strip(" ()").lower() for letter in answer}
     if unknown := chosen - set("abcde"):

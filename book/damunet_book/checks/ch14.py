@@ -19,7 +19,7 @@ from damunet_book.checks import checker, compare, elements, run
     upside_down="The share is the saddle over the summit, below 1.",
 )
 def neck_numbers(answer):
-    """Exercise 14.1: ``[summit, saddle, share]`` of two squares of 9 x 9 and a gap of 3 pixels."""
+    """``[summit, saddle, share]`` of two squares of 9 x 9 and a gap of 3 pixels."""
     summit, saddle, share = elements(answer, [5.0, 2.0, 0.4])
     look = "Count pixels from the middle of the square straight to the membrane."
     compare(summit, 5.0, "the summit", look=look, half_side=4.5, side=9.0)
@@ -39,7 +39,7 @@ def neck_numbers(answer):
     absolute="You compare the saddle with the neck itself, a share: a share of what?",
 )
 def is_cut(answer):
-    """Exercise 14.2: ``answer(summit_a, summit_b, saddle, neck)`` says whether a neck is cut."""
+    """``answer(summit_a, summit_b, saddle, neck)`` says whether a neck is cut."""
     cases = [(12, 12, 1.0, 0.1), (12, 9, 1.0, 0.1), (9, 12, 1.0, 0.1), (10, 10, 2.0, 0.2)]
     cases += [(6, 12, 1.0, 0.1), (20, 8, 1.0, 0.25), (8, 30, 0.9, 0.1), (7, 9, 0.5, 0.75)]
     value = [run(answer, *case) for case in cases]
@@ -67,7 +67,7 @@ def is_cut(answer):
     total="That is the sum: divide by the number of pixels.",
 )
 def joined_wall(answer):
-    """Exercise 14.3: mean strength of the wall that two walls have become."""
+    """Mean strength of the wall that two walls have become."""
     compare(
         answer,
         0.6,
@@ -93,7 +93,7 @@ def joined_wall(answer):
     regions="Nothing is merged: that is the number of regions.",
 )
 def count_cells(answer):
-    """Exercise 14.4: ``answer(regions, walls, cut)``: cells left when weak walls are gone."""
+    """``answer(regions, walls, cut)``: cells left when weak walls are gone."""
     walls = [(0, 2, 0.4), (1, 2, 0.3), (0, 1, 0.2), (2, 3, 0.9), (3, 4, 0.5), (4, 5, 0.1)]
     walls += [(5, 6, 0.3), (4, 6, 0.2)]
     mistakes: dict[str, Any] = dict(per_wall=1, at_equal=2, strong=5, one_pass=4, regions=7)
@@ -113,7 +113,7 @@ def count_cells(answer):
     index="That is the setting: its mean over the test slices is asked for.",
 )
 def reported(answer):
-    """Exercise 14.5: ``answer(validation, test)``, arrays [slices, settings]: the fair score."""
+    """``answer(validation, test)``, arrays [slices, settings]: the fair score."""
     validation = np.array([[0.96, 0.93, 0.9, 0.5], [0.9, 0.95, 0.9, 0.99], [0.93, 0.94, 0.9, 0.6]])
     test = np.array([[0.8, 0.7, 0.95, 0.9], [0.96, 0.84, 0.89, 0.5]])
     compare(

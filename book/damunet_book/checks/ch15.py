@@ -183,7 +183,8 @@ def average_flip(answer):
 
 
 @checker(
-    right="Not the first calm but the last: a leak can close late. Then look at the outlines.",
+    right="Not the first calm but the last: a leak can close late. Is the rule any good? See "
+    "below.",
     relative="You compared the fall with slack times the share, or divided it by the share. Here "
     "slack is a difference of two shares: 0.02 is two hundredths of the slice.",
     several="One number is wanted, a threshold, and yours are several.",
