@@ -155,7 +155,12 @@ def augment(
     image = _arguments.probability("image", image, "[0, 1]")
     mask = _arguments.probability("mask", mask, "[0, 1]")
     mask = (mask > 0.5).astype(np.float32)
-    image, mask = _flip_and_turn(rng, image, mask, config)
+    if config.flips:
+        down, right = rng.choice([-1, 1], 2)
+        image, mask = image[::down, ::right], mask[::down, ::right]
+    if config.rotate90:
+        quarter = int(rng.integers(4))
+        image, mask = np.rot90(image, quarter), np.rot90(mask, quarter)
     image = _change_grey(rng, image, config)
     return image[..., None], np.ascontiguousarray(mask)[..., None]
 
@@ -204,8 +209,7 @@ def sample_batch(
     """
     if stack.membranes is None:
         raise ValueError(f"stack is {stack.name!r} without membranes, wanted some to learn from")
-    for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("step", step, 0)):
-        _arguments.integer(name, value, least)
+    _arguments.integer("batch_size", batch_size, 1)
     numbers = _arguments.shape("indices", _arguments.integers("indices", indices), "[N]")
     if not numbers.size or numbers.max() >= len(stack):
         raise ValueError(f"indices is {indices!r}, wanted one or more from 0 to {len(stack) - 1}")
@@ -221,9 +225,7 @@ def _factor(rng: np.random.Generator, spread: float) -> float:
     return (1 + spread) ** rng.uniform(-1, 1)
 
 
-@lru_cache(maxsize=8)
-def _basis(length: int, spacing: float) -> np.ndarray:
-    return spline_basis(length, spacing)
+_basis = lru_cache(maxsize=8)(spline_basis)
 
 
 def _coordinates(rng: np.random.Generator, corner: list[int], config: AugmentConfig) -> np.ndarray:
@@ -246,18 +248,6 @@ def _coordinates(rng: np.random.Generator, corner: list[int], config: AugmentCon
 
 def _sample(array: np.ndarray, where: np.ndarray) -> np.ndarray:
     return ndimage.map_coordinates(array, where, np.float32, order=1, mode="reflect")
-
-
-def _flip_and_turn(
-    rng: np.random.Generator, image: np.ndarray, mask: np.ndarray, config: AugmentConfig
-) -> tuple[np.ndarray, np.ndarray]:
-    if config.flips:
-        step = rng.choice([-1, 1], 2)
-        image, mask = image[:: step[0], :: step[1]], mask[:: step[0], :: step[1]]
-    if config.rotate90:
-        quarter = int(rng.integers(4))
-        image, mask = np.rot90(image, quarter), np.rot90(mask, quarter)
-    return image, mask
 
 
 def _change_grey(rng: np.random.Generator, image: np.ndarray, config: AugmentConfig) -> np.ndarray:

@@ -41,7 +41,7 @@ def segment_cells(
         Cells start from the pixels whose probability is below it.
     neck : float in [0, 1]
         A piece is cut where its radius falls below this share of the radius of the smaller of
-        its two sides. 0 never cuts.
+        its two sides; at exactly that share, rounding decides. 0 never cuts.
     min_size : int
         Pieces of fewer pixels start no cell, in pixels.
     lines : bool
@@ -65,6 +65,8 @@ def segment_cells(
     2. Let d be the distance to a piece's edge. Its summits are the middles of the piece's broad
        parts. Lowering log d by log(1/neck) and reconstructing it under log d [1]_ keeps two
        summits apart only if d at the saddle between them is below `neck` times the lower one.
+       Where it is that exactly, as 1 is a tenth of 10, the last digits of the logarithms decide,
+       either way; the least change of `neck` makes it sure.
     3. A watershed on -d cuts the pieces between the summits that are left.
     4. A second watershed, on the probability, lets the parts grow until they meet on the crests
        of the membranes.
@@ -223,8 +225,7 @@ def cell_table(labels: np.ndarray, pixel_nm: float | None = None) -> list[dict[s
         # six digits are more than a pixel size has
         area_um2 = pixel_nm and float(f"{cell.area * (pixel_nm / 1000) ** 2:.6g}")
         at_border = bool(np.any(np.equal(cell.bbox, (0, 0, *labels.shape))))
-        size = int(cell.area), area_um2
         centroid = (round(float(place), 3) for place in cell.centroid)
-        values = (int(numbers[cell.label]), *size, *centroid, at_border)
+        values = (int(numbers[cell.label]), int(cell.area), area_um2, *centroid, at_border)
         rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows

@@ -13,7 +13,7 @@ References
    algorithms for connectomics. Frontiers in Neuroanatomy 9:142. doi:10.3389/fnana.2015.00142
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -26,7 +26,6 @@ from damunet_lite import _arguments
 #: Its script adds up tenths in floating point: the last is 0.9999999999999999, and a pixel whose
 #: probability of cell is exactly 1 is still cell there.
 THRESHOLDS = np.array([0, *np.cumsum(np.full(10, 0.1))])
-THRESHOLDS.flags.writeable = False
 
 #: Columns that every score table shows, in this order.
 TABLE_COLUMNS = ("accuracy", "dice_cell", "dice_membrane", "v_rand", "v_info")
@@ -100,15 +99,11 @@ def confusion(truth: np.ndarray, prediction: np.ndarray, positive: str = "membra
     truth = _arguments.binary("truth", truth)
     prediction = _arguments.binary("prediction", prediction)
     _arguments.same_shape("prediction", prediction, "truth", truth)
-    counts = _count(truth, prediction)
-    return counts if positive == "membrane" else counts.flipped()
-
-
-def _count(truth: np.ndarray, prediction: np.ndarray) -> Confusion:
     tp = int(np.count_nonzero(truth & prediction))
     fp = int(np.count_nonzero(prediction)) - tp
     fn = int(np.count_nonzero(truth)) - tp
-    return Confusion(tp, fp, fn, truth.size - tp - fp - fn)
+    counts = Confusion(tp, fp, fn, truth.size - tp - fp - fn)
+    return counts if positive == "membrane" else counts.flipped()
 
 
 def dice(truth: np.ndarray, prediction: np.ndarray, positive: str = "membrane") -> float:
@@ -275,14 +270,14 @@ def thin_borders(labels: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    thinned : int32 array, [H, W]
-        The same labels, grown; 0 on the lines. No two different cells are 4-adjacent. Without
-        any cell, 1 everywhere: the flood makes one segment, as from a single cell.
+    thinned : int array, [H, W]
+        The same labels, of the same type, grown; 0 on the lines. No two different cells are
+        4-adjacent. Without any cell, 1 everywhere: the flood makes one segment, as from one cell.
 
     Raises
     ------
     ValueError
-        If `labels` is not a two-dimensional array of integers in [0, 2**31).
+        If `labels` is not a two-dimensional array of integers >= 0.
 
     Notes
     -----
@@ -310,54 +305,31 @@ def thin_borders(labels: np.ndarray) -> np.ndarray:
     >>> thin_borders([[1, 0, 0, 0, 2],
     ...               [1, 0, 0, 0, 2]])
     array([[1, 1, 0, 2, 2],
-           [1, 1, 0, 2, 2]], dtype=int32)
+           [1, 1, 0, 2, 2]])
     """
     labels = _arguments.shape("labels", _arguments.labels("labels", labels), "[H, W]")
-    if labels.size and labels.max() > _NO_LABEL:
-        raise ValueError(f"labels holds {labels.max()}, wanted integers below 2**31")
-    labels = labels.astype(np.int32)
-    present = labels[labels != 0]
-    if not present.size or present.min() == present.max():
-        # one cell meets no other and grows over everything; so does the flood that finds no cell
-        return np.full_like(labels, present[0] if present.size else 1)
-    return _grow(labels)
-
-
-_NO_LABEL = np.iinfo(np.int32).max
-
-
-def _grow(labels: np.ndarray) -> np.ndarray:
+    if not labels.any():
+        return np.ones_like(labels)
     # a frame of closed pixels spares every look at the image's edge
     framed = np.pad(labels, 1)
-    flat = framed.ravel()
-    free = np.pad(labels == 0, 1).ravel()
-    width = framed.shape[1]
-    odd = (np.add.outer(np.arange(framed.shape[0]), np.arange(width)) % 2 == 1).ravel()
+    flat, free = framed.ravel(), np.pad(labels == 0, 1).ravel()
+    width, no_label = framed.shape[1], np.iinfo(labels.dtype).max
     steps = np.array([[-width], [-1], [1], [width]])
     membrane = np.flatnonzero(free)
     front = membrane[flat[membrane + steps].any(axis=0)]
-    free[front] = False
     while front.size:
-        moves_second = odd[front]
+        free[front] = False
+        moves_second = np.add(*divmod(front, width)) % 2 == 1
         for half in (front[~moves_second], front[moves_second]):
             around = flat[half + steps]
             highest = around.max(axis=0)
-            lowest = np.where(around == 0, _NO_LABEL, around).min(axis=0)
+            lowest = np.where(around == 0, no_label, around).min(axis=0)
             one_label = highest == lowest
             flat[half[one_label]] = highest[one_label]
-        front = _claim_neighbours(front[flat[front] != 0], free, steps)
+        touched = np.zeros_like(free)
+        touched[front[flat[front] != 0] + steps] = True
+        front = np.flatnonzero(touched & free)
     return framed[1:-1, 1:-1].copy()
-
-
-def _claim_neighbours(pixels: np.ndarray, free: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Free pixels that touch the given ones, each once; they are free no longer."""
-    claimed = []
-    for step in steps:
-        touched = pixels + step
-        touched = touched[free[touched]]
-        free[touched] = False
-        claimed.append(touched)
-    return np.concatenate(claimed)
 
 
 # ---------------------------------------------------------------- segmentation scores
@@ -385,38 +357,19 @@ class SegmentationScore(NamedTuple):
     v_info_merge: float
 
 
-def _contingency(truth: np.ndarray, proposal: np.ndarray) -> tuple[Any, ...]:
-    """Pixel counts shared by true and proposed cells, both marginals, and the singletons.
-
-    Singletons (proposed label 0) are one proposed segment of one pixel each. They are in the
-    marginal of the truth alone: all of them count 1, so their number says all.
-    """
-    counted = truth != 0
-    if not counted.any():
-        raise ValueError("truth_labels is 0 everywhere, wanted at least one cell pixel")
-    t, s = _compact(truth[counted]), proposal[counted]
-    named = s != 0
-    true_sizes = np.bincount(t)
-    t, s = t[named], _compact(s[named])
-    columns = int(s.max(initial=0)) + 1
-    joint = _counts(t * columns + s, true_sizes.size * columns)
-    singletons = int(counted.sum()) - s.size
-    return joint, true_sizes[true_sizes > 0].astype(float), _counts(s, columns), singletons
-
-
 def _compact(labels: np.ndarray) -> np.ndarray:
-    """Labels as int64, renumbered when they are too large to index a table with."""
-    if labels.size and labels.max() > labels.size:
+    """Labels as int64, renumbered when they are too large to make one number of two."""
+    if labels.max(initial=0) > labels.size:
         labels = np.unique(labels, return_inverse=True)[1]
     return labels.astype(np.int64)
 
 
-def _counts(keys: np.ndarray, bound: int) -> np.ndarray:
-    """How often each key below `bound` occurs, without the zeros."""
-    if bound > 4 * keys.size + 1000:
-        # mostly empty: sorting the keys is cheaper than a table of that length
-        return np.unique(keys, return_counts=True)[1].astype(float)
-    table = np.bincount(keys)
+def _sizes(labels: np.ndarray) -> np.ndarray:
+    """How many pixels each segment has."""
+    if labels.max(initial=0) > 4 * labels.size:
+        # sorting is cheaper than a table of that length, mostly empty
+        return np.unique(labels, return_counts=True)[1].astype(float)
+    table = np.bincount(labels)
     return table[table > 0].astype(float)
 
 
@@ -482,9 +435,17 @@ def segmentation_score(truth_labels: np.ndarray, proposal_labels: np.ndarray) ->
     truth = _arguments.labels("truth_labels", truth_labels)
     proposal = _arguments.labels("proposal_labels", proposal_labels)
     _arguments.same_shape("proposal_labels", proposal, "truth_labels", truth)
-    joint, in_truth, in_proposal, singletons = _contingency(truth, proposal)
+    counted = truth != 0
+    if not counted.any():
+        raise ValueError("truth_labels is 0 everywhere, wanted at least one cell pixel")
+    named = proposal[counted] != 0
+    t, s = _compact(truth[counted]), _compact(proposal[counted][named])
+    in_truth, in_proposal = _sizes(t), _sizes(s)
+    joint = _sizes(t[named] * (s.max(initial=0) + 1) + s)
+    # singletons are pixels and segments at once: their number says all
+    total, singletons = t.size, t.size - s.size
     pairs_joint, pairs_proposal = (n @ n + singletons for n in (joint, in_proposal))
-    pairs_truth, total = in_truth @ in_truth, in_truth.sum()
+    pairs_truth = in_truth @ in_truth
     h_truth = _entropy(in_truth, total, 0)
     h_proposal, h_joint = (_entropy(n, total, singletons) for n in (in_proposal, joint))
     # rounding can push the shared information 1e-16 out of its bounds
@@ -544,14 +505,6 @@ def v_info(truth_labels: np.ndarray, proposal_labels: np.ndarray) -> float:
 # ---------------------------------------------------------------- probabilities to scores
 
 
-#: What the records of the package's first version call some scores.
-_FORMER_NAMES = {
-    **{f"rand{part}": f"v_rand{part}" for part in ("", "_split", "_merge")},
-    **{f"information{part}": f"v_info{part}" for part in ("", "_split", "_merge")},
-    "sensitivity": "recall",
-}
-
-
 @dataclass(frozen=True, eq=False)
 class StackScores:
     """Scores of every slice at every threshold.
@@ -571,23 +524,16 @@ class StackScores:
     `best_v_rand` and `best_v_info` on validation slices, then report other slices with
     `row` at those thresholds.
 
-    Raises
-    ------
-    ValueError
-        If the arrays are not [T] and [N, T].
-
     Examples
     --------
     >>> truth = np.array([[[0, 0, 0, 1, 0, 0, 0]]])
     >>> probability = np.array([[[0., .1, .2, .65, .2, .1, 0.]]])
     >>> scores = score_stack(truth, probability, thresholds=[0.3, 0.5])
-    >>> scores.v_rand.shape
-    (1, 2)
+    >>> scores.v_rand_split, scores.v_rand_merge
+    (array([[1., 1.]]), array([[0.5, 1. ]]))
     >>> scores.best_v_rand(), scores.best_v_info()
     ((0.5, 1.0), (0.5, 1.0))
-    >>> scores.row(v_rand_threshold=0.3, columns=["v_rand_split", "v_rand_merge"])
-    {'v_rand_split': 1.0, 'v_rand_merge': 0.5}
-    >>> StackScores.from_dict(scores.to_dict()).best_v_rand()
+    >>> StackScores(**{k: np.array(v) for k, v in scores.to_dict().items()}).best_v_rand()
     (0.5, 1.0)
     """
 
@@ -604,12 +550,6 @@ class StackScores:
     recall: np.ndarray
     precision: np.ndarray
 
-    def __post_init__(self) -> None:
-        _arguments.shape("thresholds", self.thresholds, "[T]")
-        _arguments.shape("v_rand", self.v_rand, f"[N, {self.thresholds.size}]")
-        for field in fields(self)[1:]:
-            _arguments.same_shape(field.name, getattr(self, field.name), "v_rand", self.v_rand)
-
     def best_v_rand(self) -> tuple[float, float]:
         """Threshold with the highest mean V_rand, and that mean. Ties: the lowest threshold."""
         return self._best(self.v_rand)
@@ -623,36 +563,27 @@ class StackScores:
         index = int(means.argmax())
         return float(self.thresholds[index]), float(means[index])
 
-    def _column(self, threshold: float, name: str) -> int:
-        hits = np.flatnonzero(np.isclose(self.thresholds, threshold, rtol=0, atol=1e-9))
-        if hits.size == 0:
-            raise ValueError(f"{name} is {threshold!r}, wanted one of {self.thresholds.tolist()}")
-        return int(hits[0])
-
     def row(
         self,
         v_rand_threshold: float,
         v_info_threshold: float | None = None,
         pixel_threshold: float = 0.5,
-        columns: Sequence[str] = TABLE_COLUMNS,
     ) -> dict[str, float]:
         """One row of a score table: means over the slices.
 
         Parameters
         ----------
         v_rand_threshold : float
-            Threshold for V_rand and its parts.
+            Threshold for V_rand.
         v_info_threshold : float, optional
-            Threshold for V_info and its parts; by default the same.
+            Threshold for V_info; by default the same.
         pixel_threshold : float
             Threshold for the pixel scores.
-        columns : sequence of str
-            Which scores, by the names of the attributes.
 
         Returns
         -------
         dict of float
-            Keys: `columns`; by default accuracy, dice_cell, dice_membrane, v_rand, v_info.
+            Keys: accuracy, dice_cell, dice_membrane, v_rand, v_info.
 
         Raises
         ------
@@ -661,33 +592,20 @@ class StackScores:
         """
         if v_info_threshold is None:
             v_info_threshold = v_rand_threshold
-        used = {"v_rand": v_rand_threshold, "v_info": v_info_threshold, "pixel": pixel_threshold}
+        used = dict.fromkeys(TABLE_COLUMNS, pixel_threshold)
+        used |= {"v_rand": v_rand_threshold, "v_info": v_info_threshold}
         row = {}
-        for name in columns:
-            kind = name[:6] if name in SegmentationScore._fields else "pixel"
-            place = self._column(used[kind], f"{kind}_threshold")
-            row[name] = float(getattr(self, name)[:, place].mean())
+        for name, threshold in used.items():
+            at = np.isclose(self.thresholds, threshold, rtol=0, atol=1e-9)
+            if not at.any():
+                known = self.thresholds.tolist()
+                raise ValueError(f"threshold of {name} is {threshold!r}, wanted one of {known}")
+            row[name] = float(getattr(self, name)[:, at.argmax()].mean())
         return row
 
     def to_dict(self) -> dict[str, Any]:
-        """Lists and floats only, ready for `json.dump`; `from_dict` reads them back."""
+        """Lists and floats only, ready for `json.dump`."""
         return {field.name: getattr(self, field.name).tolist() for field in fields(self)}
-
-    @classmethod
-    def from_dict(cls, scores: Mapping[str, Any]) -> "StackScores":
-        """Rebuild what `to_dict` gave, now or under the names that records used to have.
-
-        Raises
-        ------
-        ValueError
-            If a score is missing, unknown, or not of shape [N, T].
-        """
-        names = {field.name for field in fields(cls)}
-        scores = {_FORMER_NAMES.get(name, name): value for name, value in scores.items()}
-        if set(scores) != names:
-            missing, unknown = sorted(names - set(scores)), sorted(set(scores) - names)
-            raise ValueError(f"scores has {unknown}, but not {missing}, wanted {sorted(names)}")
-        return cls(**{name: np.asarray(value, float) for name, value in scores.items()})
 
 
 def score_stack(
@@ -695,23 +613,19 @@ def score_stack(
     membrane_probabilities: np.ndarray,
     thresholds: Sequence[float] | np.ndarray = THRESHOLDS,
     thin: bool = True,
-    truth_labels: np.ndarray | None = None,
 ) -> StackScores:
     """Score predicted membrane probabilities, slice by slice and threshold by threshold.
 
     Parameters
     ----------
     truth_membranes : array of 0/1 or bool, [N, H, W] or [N, H, W, 1]
-        True membrane = 1.
+        True membrane = 1; true cells are the 4-connected components of the other pixels.
     membrane_probabilities : float array in [0, 1], [N, H, W] or [N, H, W, 1]
         Predicted probability of membrane.
-    thresholds : sequence of float in [0, 1], [T]
+    thresholds : one or more floats in [0, 1], [T]
         A pixel is cell where 1 - probability is strictly above the threshold.
     thin : bool
         Thin the proposals' borders first, as the challenge does.
-    truth_labels : int array, [N, H, W] or [N, H, W, 1], optional
-        True cells, 0 = membrane, where they are known exactly. By default they are the
-        4-connected components of the pixels that are not membrane.
 
     Returns
     -------
@@ -737,44 +651,30 @@ def score_stack(
     >>> scores.row(v_rand_threshold=0.4)["dice_membrane"]
     1.0
     """
-    truth = _mask_stack("truth_membranes", truth_membranes)
+    name = "truth_membranes"
+    truth = _arguments.binary(name, _arguments.slices(name, truth_membranes))
     name = "membrane_probabilities"
     probabilities = _arguments.probability(name, _arguments.slices(name, membrane_probabilities))
     _arguments.same_shape(name, probabilities, "truth_membranes", truth)
-    levels = _arguments.shape("thresholds", np.array(thresholds, dtype=float), "[T]")
-    if not levels.size or not np.all((levels >= 0) & (levels <= 1)):
-        raise ValueError(f"thresholds is {thresholds!r}, wanted one or more numbers in [0, 1]")
-    if truth_labels is None:
-        labels = np.stack([label_cells(~membrane) for membrane in truth])
-    else:
-        labels = _arguments.slices("truth_labels", truth_labels)
-        labels = _arguments.labels("truth_labels", labels)
-        _arguments.same_shape("truth_labels", labels, "truth_membranes", truth)
-    by_slice = zip(truth, labels, probabilities, strict=True)
-    scores = np.array([_score_slice(*arrays, levels, thin) for arrays in by_slice])
+    levels = np.asarray(thresholds, float)
+    levels = _arguments.probability("thresholds", _arguments.shape("thresholds", levels, "[T]"))
+    by_slice = zip(truth, probabilities, strict=True)
+    scores = np.array([_score_slice(*pair, levels, thin) for pair in by_slice])
     return StackScores(levels, *np.moveaxis(scores, -1, 0))
 
 
-def _mask_stack(name: str, masks: np.ndarray) -> np.ndarray:
-    return _arguments.binary(name, _arguments.slices(name, masks))
-
-
-def _score_slice(truth, truth_labels, probability, thresholds, thin) -> list[tuple[float, ...]]:
+def _score_slice(truth, probability, thresholds, thin) -> list[tuple[float, ...]]:
     """A row per threshold: the scores in the order of `StackScores`' fields."""
+    truth_labels = label_cells(~truth)
     rows: list[tuple[float, ...]] = []
-    before = None
     for threshold in thresholds:
         # in double precision, so that rounding in 1 - p decides no tie
         cell = 1.0 - probability.astype(np.float64) > threshold
-        # confident networks give the same mask at neighbouring thresholds
-        if before is None or not np.array_equal(cell, before):
-            proposal = thin_borders(label_cells(cell)) if thin else label_cells(cell)
-            counts = _count(truth, ~cell)
-            dices = counts.flipped().dice(), counts.dice()
-            pixel = (counts.accuracy(), *dices, counts.recall(), counts.precision())
-            row = (*segmentation_score(truth_labels, proposal), *pixel)
-        rows.append(row)
-        before = cell
+        proposal = thin_borders(label_cells(cell)) if thin else label_cells(cell)
+        counts = confusion(truth, ~cell)
+        dices = counts.flipped().dice(), counts.dice()
+        pixel = (counts.accuracy(), *dices, counts.recall(), counts.precision())
+        rows.append((*segmentation_score(truth_labels, proposal), *pixel))
     return rows
 
 
@@ -802,6 +702,6 @@ def trivial_baselines(truth_membranes: np.ndarray) -> dict[str, dict[str, float]
     >>> {name: round(value, 3) for name, value in rows["all cell"].items()}
     {'accuracy': 0.857, 'dice_cell': 0.923, 'dice_membrane': 0.0, 'v_rand': 0.667, 'v_info': 0.0}
     """
-    truth = _mask_stack("truth_membranes", truth_membranes)
-    constants = {"all cell": np.zeros(truth.shape), "all membrane": np.ones(truth.shape)}
-    return {name: score_stack(truth, p, [0.5]).row(0.5) for name, p in constants.items()}
+    shape = np.shape(truth_membranes)
+    constants = {"all cell": np.zeros(shape), "all membrane": np.ones(shape)}
+    return {name: score_stack(truth_membranes, p, [0.5]).row(0.5) for name, p in constants.items()}

@@ -251,35 +251,28 @@ def contact_sheet(
     probabilities: np.ndarray,
     threshold: float = 0.5,
     path: str | Path | None = None,
-    columns: int = 6,
     titles: Sequence[str] | None = None,
 ) -> Figure:
-    """Slices side by side: image, truth, membrane probability, and errors in two colours.
+    """Slices, six in a row: image, truth, membrane probability, and errors in two colours.
+
+    Errors are drawn three pixels wide, or thin ones would be lost at this size.
 
     Parameters
     ----------
     images, truths, probabilities : np.ndarray
-        ``[N, H, W]`` or ``[N, H, W, 1]``: grey images, masks and predicted probabilities, both
-        with membrane = 1.
+        ``[N, H, W]`` or ``[N, H, W, 1]``: grey images in [0, 1], masks and predicted
+        probabilities, both with membrane = 1.
     threshold : float
         A pixel is called cell where the probability of *cell*, ``1 - probabilities``, is
         strictly above this: the convention of :mod:`damunet_lite.metrics`.
     path : str or pathlib.Path, optional
         PNG file to write; folders on the way are made.
-    columns : int
-        Slices next to each other; more slices continue below.
     titles : sequence of str, optional
         One for each slice; otherwise the slices are counted from 0.
 
     Returns
     -------
     matplotlib.figure.Figure
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, a mask or a probability is none, ``columns`` is below 1, or ``titles``
-        are too few or too many.
 
     Examples
     --------
@@ -289,15 +282,9 @@ def contact_sheet(
     >>> [ax.get_xlabel() for ax in figure.axes[-2:]]
     ['0.0 % missed\\n0.0 % false', '0.0 % missed\\n0.0 % false']
     """
-    images = grey_values(check.slices("images", images))
-    truths = check.binary("truths", check.slices("truths", truths))
-    probabilities = check.probability("probabilities", check.slices("probabilities", probabilities))
-    check.same_shape("truths", truths, "images", images)
-    check.same_shape("probabilities", probabilities, "images", images)
-    titles = [f"slice {k}" for k in range(len(images))] if titles is None else list(titles)
-    if len(titles) != len(images):
-        raise ValueError(f"titles has {len(titles)} entries, wanted {len(images)}, one a slice")
-    columns = min(check.integer("columns", columns, 1), len(images))
+    images, truths = check.slices("images", images), check.slices("truths", truths)
+    probabilities = check.slices("probabilities", probabilities)
+    columns = min(6, len(images))
     bands = -(-len(images) // columns)
     # Two slices alone would fill the page, and thirty would fill a megabyte.
     panel = min(2.2, 8.4 / columns, (12 / len(images)) ** 0.5)
@@ -305,38 +292,30 @@ def contact_sheet(
     figure = new_figure(max(panel * columns + 0.3, 3.4), height)
     figure.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
     axes = figure.subplots(4 * bands, columns, squeeze=False, subplot_kw={"visible": False})
-    for k, title in enumerate(titles):
+    for k, image in enumerate(images):
         panels = axes[4 * (k // columns) :, k % columns][:4]
-        found = ~(1 - probabilities[k] > threshold)
-        missed, false = truths[k] & ~found, found & ~truths[k]
-        errors = _small_errors(images[k], missed, false, 100 * panel)
-        pictures = (images[k], 1.0 - truths[k], 1.0 - probabilities[k], errors)
+        truth, found = truths[k] > 0.5, ~(1 - probabilities[k] > threshold)
+        errors = FADED[0] + FADED[1] * ndimage.gaussian_filter(image, 2)
+        wrong = {MISSED: truth & ~found, FALSE: found & ~truth}
+        for colour, where in wrong.items():
+            errors = _tinted(errors, ndimage.maximum_filter(where, 3), colour)
+        pictures = (image, 1.0 - truth, 1.0 - probabilities[k], errors)
         for ax, picture, label in zip(panels, pictures, PANELS, strict=True):
             ax.set_visible(True)
             show_picture(ax, picture, 100 * panel)
             ax.set_ylabel("" if k % columns else label, fontsize=9)
-        panels[0].set_title(title, fontsize=9)
-        shares = f"{missed.mean():.1%} missed\n{false.mean():.1%} false"
-        panels[3].set_xlabel(shares.replace("%", " %"), fontsize=8)
-    said = {
-        "missed membrane: cells may merge": MISSED,
-        "false membrane: a cell may be split": FALSE,
-    }
-    handles = [Patch(color=colour, label=meaning) for meaning, colour in said.items()]
+        panels[0].set_title(titles[k] if titles else f"slice {k}", fontsize=9)
+        missed, false = (f"{100 * where.mean():.1f} %" for where in wrong.values())
+        panels[3].set_xlabel(f"{missed} missed\n{false} false", fontsize=8)
+    handles = [
+        Patch(color=MISSED, label="missed membrane: cells may merge"),
+        Patch(color=FALSE, label="false membrane: a cell may be split"),
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2 if columns > 2 else 1)
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="png")
     return figure
-
-
-def _small_errors(image, missed, false, pixels):
-    """Errors on a faded, smoothed picture; thin ones stay visible at a small size."""
-    grey = FADED[0] + FADED[1] * ndimage.gaussian_filter(image, 2)
-    errors = _reduced(grey, pixels, levels=12)
-    for where, colour in ((missed, MISSED), (false, FALSE)):
-        errors = _tinted(errors, np.minimum(2 * _reduced(where, pixels, levels=5), 1), colour)
-    return errors
 
 
 def show_picture(ax: Axes, picture: np.ndarray, pixels: float, levels: int = 8) -> None:
@@ -361,24 +340,16 @@ def show_picture(ax: Axes, picture: np.ndarray, pixels: float, levels: int = 8) 
     """
     height, width = picture.shape[:2]
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-    picture = _reduced(picture, pixels, levels)
+    factor = max(height, width) / pixels
+    if factor > 1:
+        # The noise of electron micrographs is most of a PNG file's bytes: an average to the size
+        # on the page in few shades makes the file several times smaller.
+        size = [max(1, round(side / factor)) for side in (height, width)]
+        picture = resize_local_mean(picture.astype(float), (*size, *picture.shape[2:]))
+        picture = np.round(picture * (levels - 1)) / (levels - 1)
     ax.imshow(picture, vmin=0, vmax=1, extent=extent, interpolation="nearest")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
-
-
-def _reduced(picture, pixels, levels):
-    """Area average down to ``pixels`` on the longer side, in few shades; small pictures pass.
-
-    The noise of electron micrographs is most of a PNG file's bytes: averaging to the size on
-    the page and rounding the shades makes the file several times smaller.
-    """
-    factor = max(picture.shape[:2]) / pixels
-    if factor <= 1:
-        return picture
-    size = [max(1, round(side / factor)) for side in picture.shape[:2]]
-    small = resize_local_mean(picture.astype(float), (*size, *picture.shape[2:]))
-    return np.round(small * (levels - 1)) / (levels - 1)
 
 
 # --- cells ------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
-"""Scores against values worked out by hand, a plain re-implementation, and properties."""
+"""Scores against values worked out by hand and against a plain re-implementation."""
 
+import dataclasses
+import itertools
 import json
 import math
 import os
@@ -24,12 +26,6 @@ EMPTY = np.zeros((1, 2, 2))
 def scores_of(truth, proposal):
     """The six segmentation scores of labels, as a dict."""
     return metrics.segmentation_score(truth, proposal)._asdict()
-
-
-def slice_scores(truth, probability, thresholds, thin=True):
-    """The six segmentation scores of one slice, a dict for each threshold."""
-    scores = score_stack(np.asarray(truth)[None], np.asarray(probability)[None], thresholds, thin)
-    return [{name: getattr(scores, name)[0, k] for name in PARTS} for k in range(len(thresholds))]
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +53,6 @@ def perturbed_probability(membrane, seed):
     """Blurred and noisy membrane probability: gaps in some borders, false specks in cells."""
     noisy = membrane + np.random.default_rng(seed).normal(0, 0.5, membrane.shape)
     return np.clip(ndimage.gaussian_filter(noisy, 1.5), 0, 1).astype(np.float32)
-
-
-def random_labels(seed, density=0.3):
-    return label_cells(np.random.default_rng(seed).random((24, 31)) < density)
-
-
-def differing_neighbours(labels):
-    """Number of 4-adjacent pixel pairs that carry two different labels, neither 0."""
-    pairs = ((labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1]))
-    return sum(int(np.sum((a != b) & (a != 0) & (b != 0))) for a, b in pairs)
 
 
 # ---------------------------------------------------------------- pixel scores
@@ -146,26 +132,7 @@ def test_scores_equal_the_plain_definition_whatever_the_labels_are_called(seed):
         assert scores_of(truth * factor, proposal * factor) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_score_is_the_harmonic_mean_of_parts_that_change_places_with_the_arguments(seed):
-    first, second = np.random.default_rng(seed).integers(1, 7, (2, 300))
-    there, back = scores_of(first, second), scores_of(second, first)
-    for name in ("v_rand", "v_info"):
-        split, merge = there[f"{name}_split"], there[f"{name}_merge"]
-        assert there[name] == pytest.approx(2 / (1 / split + 1 / merge))
-        assert (back[f"{name}_merge"], back[f"{name}_split"]) == pytest.approx((split, merge))
-        assert split != pytest.approx(merge)
-
-
 # ---------------------------------------------------------------- cells and lines
-
-
-def test_label_cells_separates_cells_that_touch_at_a_corner():
-    labels = label_cells(np.array([[1, 1, 0], [0, 0, 1], [1, 0, 1]]))
-    np.testing.assert_array_equal(labels, [[1, 1, 0], [0, 0, 2], [3, 0, 2]])
-    for density in (0.3, 0.6, 0.9):
-        cell = np.random.default_rng(4).random((30, 40)) < density
-        np.testing.assert_array_equal(label_cells(cell), reference.flood_fill_labels(cell.tolist()))
 
 
 @pytest.mark.parametrize(
@@ -191,29 +158,20 @@ def test_thin_borders_by_hand(labels, thinned):
     np.testing.assert_array_equal(reference.grow_in_rounds(labels), thinned)
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("density", [0.02, 0.2, 0.5])
-def test_thinned_cells_are_connected_and_parted_by_lines_that_cannot_shrink(seed, density):
-    labels = random_labels(seed, density)
-    thinned = thin_borders(labels)
-    np.testing.assert_array_equal(thinned, reference.grow_in_rounds(labels.tolist()))
-    np.testing.assert_array_equal(thinned[labels != 0], labels[labels != 0])
-    assert differing_neighbours(thinned) == 0
-    assert all(label_cells(thinned == n).max() == 1 for n in range(1, labels.max() + 1))
-    for row, column in np.argwhere(thinned == 0):
-        around = {int(thinned[r, c]) for r, c in reference.neighbours(row, column, *thinned.shape)}
-        assert len(around - {0}) != 1
+@pytest.mark.parametrize("density", [0.02, 0.2, 0.3, 0.5])
+def test_thinning_equals_growth_in_rounds_pixel_by_pixel(density):
+    for seed in range(5):
+        labels = label_cells(np.random.default_rng(seed).random((24, 31)) < density)
+        np.testing.assert_array_equal(
+            thin_borders(labels), reference.grow_in_rounds(labels.tolist())
+        )
 
 
 # ---------------------------------------------------------------- thresholds and stacks
 
 
 def test_thresholds_are_the_challenges_running_sums_of_tenths():
-    total, sums = 0.0, [0.0]
-    for _ in range(10):
-        total += 0.1
-        sums.append(total)
-    assert THRESHOLDS.tolist() == sums
+    assert THRESHOLDS.tolist() == list(itertools.accumulate([0.0] + [0.1] * 10))
 
 
 @pytest.mark.parametrize(
@@ -228,25 +186,18 @@ def test_thresholds_are_the_challenges_running_sums_of_tenths():
         # at threshold 1 every pixel is a singleton: the golden row of zeros; one segment thinned
         ([0, 0, 0, 0, 0, 0, 0], 1.0, False, 0.5, 0.557886),
         ([0, 0, 0, 0, 0, 0, 0], 1.0, True, 2 / 3, 0),
+        # and so is a constant map at any threshold: it scores like all cell
+        ([0, 0, 0, 0, 0, 0, 0], 0.0, True, 2 / 3, 0),
+        ([0.3] * 7, 0.8, True, 2 / 3, 0),
         # at the challenge's last one, a pixel that is cell for certain stays cell
         ([0, 0, 0, 1e-7, 0, 0, 0], THRESHOLDS[-1], True, 1, 1),
     ],
 )
 def test_thresholds_and_thinning_by_hand(probability, threshold, thin, v_rand, v_info):
-    truth, probability = np.array([[0, 0, 0, 1, 0, 0, 0]]), np.array([probability], np.float32)
-    (score,) = slice_scores(truth, probability, [threshold], thin)
-    assert (score["v_rand"], score["v_info"]) == pytest.approx((v_rand, v_info), abs=5e-7)
-
-
-def test_a_constant_map_scores_like_all_cell_at_every_threshold_and_the_truth_scores_one():
-    membrane = voronoi_membranes(32, 6, seed=3)
-    (expected,) = slice_scores(membrane, np.zeros(membrane.shape), [0.5])
-    assert 0 < expected["v_rand"] < 1
-    for value in (0, 0.3, 0.5, 1):
-        for score in slice_scores(membrane, np.full(membrane.shape, value), THRESHOLDS):
-            assert score == expected
-    perfect = score_stack(membrane[None], membrane[None].astype(float), [0.5]).to_dict()
-    assert all(perfect.pop(name) == [[1.0]] for name in perfect.copy() if name != "thresholds")
+    truth, probability = np.array([[[0, 0, 0, 1, 0, 0, 0]]]), np.float32([[probability]])
+    score = score_stack(truth, probability, [threshold], thin)
+    found = score.v_rand[0, 0], score.v_info[0, 0]
+    assert found == pytest.approx((v_rand, v_info), abs=5e-7)
 
 
 def test_stack_scores_equal_the_plain_definition_on_a_generated_stack():
@@ -274,60 +225,28 @@ def test_pixel_scores_of_a_stack_are_means_over_slices():
     assert scores.row(0.5)["dice_membrane"] == 0.75
 
 
-def test_exact_labels_replace_the_components_of_the_mask():
-    # one component in the mask, two cells in truth
-    empty, labels = np.zeros((1, 1, 4)), np.array([[[1, 1, 2, 2]]])
-    assert score_stack(empty, empty, [0.5]).v_rand[0, 0] == 1.0
-    exact = score_stack(empty, empty, [0.5], truth_labels=labels)
-    assert exact.v_rand[0, 0] == pytest.approx(2 * 8 / (8 + 16))
-
-
-@pytest.fixture
-def made_up_scores():
-    """Two slices, three thresholds; V_rand is best at 0.5, V_info at 0.7."""
-    base = {name: np.zeros((2, 3)) for name in (*PARTS, "dice_cell", "dice_membrane", "recall")}
-    base |= {
-        "precision": np.full((2, 3), 0.25),
+def test_row_reads_every_score_at_its_threshold():
+    names = [field.name for field in dataclasses.fields(StackScores)[1:]]
+    made_up = dict.fromkeys(names, np.zeros((2, 3))) | {
         "v_rand": np.array([[0.9, 0.8, 0.1], [0.1, 0.6, 0.5]]),
         "v_info": np.array([[0.1, 0.2, 0.6], [0.1, 0.2, 0.2]]),
         "accuracy": np.array([[0.1, 0.7, 0.2], [0.1, 0.9, 0.2]]),
-        "v_rand_merge": np.array([[0.0, 0.5, 0.0], [0.0, 0.7, 0.0]]),
     }
-    return StackScores(thresholds=np.array([0.3, 0.5, 0.7]), **base)
-
-
-def test_row_reads_every_score_at_its_threshold(made_up_scores):
-    assert made_up_scores.best_v_rand() == (0.5, pytest.approx(0.7))
-    assert made_up_scores.best_v_info() == (0.7, pytest.approx(0.4))
-    row = made_up_scores.row(0.3, 0.7)
-    assert tuple(row) == metrics.TABLE_COLUMNS
-    assert list(row.values()) == pytest.approx([0.8, 0, 0, 0.5, 0.4])
-    names = ("v_rand_merge", "v_info", "accuracy", "precision")
-    row = made_up_scores.row(0.5, pixel_threshold=0.7, columns=names)
-    assert row == pytest.approx(dict(zip(names, (0.6, 0.2, 0.2, 0.25), strict=True)))
-    with pytest.raises(ValueError, match=r"v_rand_threshold is 0\.4, wanted one of \[0\.3, 0\.5"):
-        made_up_scores.row(0.4)
-
-
-def test_scores_survive_json_and_are_read_under_their_former_names(made_up_scores):
-    scores = json.loads(json.dumps(made_up_scores.to_dict()))
-    back = StackScores.from_dict(scores)
-    assert back.to_dict() == scores
-    assert back.best_v_rand() == made_up_scores.best_v_rand()
-    former = {"sensitivity" if name == "recall" else name: v for name, v in scores.items()}
-    for old, new in (("rand", "v_rand"), ("information", "v_info")):
-        former = {name.replace(new, old): v for name, v in former.items()}
-    assert {"rand", "information_merge", "sensitivity"} < former.keys()
-    assert StackScores.from_dict(former).to_dict() == scores
-    renamed = {"V" if name == "v_rand" else name: v for name, v in scores.items()}
-    for wrong, message in (
-        (renamed, r"has \['V'\], but not \['v_rand'\]"),
-        (scores | {"precision": [[1], [2]]}, r"precision has shape \(2, 1\), wanted \(2, 3\)"),
-        (scores | {"thresholds": [[0.3, 0.5, 0.7]]}, r"thresholds has shape \(1, 3\), wanted .T"),
-        (scores | {"thresholds": [0.5]}, r"v_rand has shape \(2, 3\), wanted \[N, 1\]"),
+    scores = StackScores(np.array([0.3, 0.5, 0.7]), **made_up)
+    assert scores.best_v_rand() == (0.5, pytest.approx(0.7))
+    assert scores.best_v_info() == (0.7, pytest.approx(0.4))
+    assert tuple(scores.row(0.3, 0.7)) == metrics.TABLE_COLUMNS
+    assert list(scores.row(0.3, 0.7).values()) == pytest.approx([0.8, 0, 0, 0.5, 0.4])
+    # floats that are not quite those of the grid are found in it
+    row = scores.row(0.1 + 0.2, pixel_threshold=0.7)
+    assert list(row.values()) == pytest.approx([0.2, 0, 0, 0.5, 0.1])
+    with pytest.raises(
+        ValueError, match=r"threshold of v_rand is 0\.4, wanted one of \[0\.3, 0\.5"
     ):
-        with pytest.raises(ValueError, match=message):
-            StackScores.from_dict(wrong)
+        scores.row(0.4)
+    back = json.loads(json.dumps(scores.to_dict()))
+    assert back["thresholds"] == [0.3, 0.5, 0.7]
+    assert back["v_rand"] == made_up["v_rand"].tolist()
 
 
 def test_trivial_baselines_by_hand():
@@ -363,7 +282,6 @@ def test_a_512_pixel_slice_is_scored_at_all_thresholds_in_under_two_thirds_of_a_
         ("label_cells", ([1, 0, 0],), r"cell has shape \(3,\), wanted \[H, W\]"),
         ("label_cells", ([[255]],), r"cell holds 255"),
         ("thin_borders", ([[[0, 0]]],), r"labels has shape \(1, 1, 2\), wanted"),
-        ("thin_borders", ([[2**31]],), r"labels holds 2147483648, wanted"),
         ("v_rand", ([1.0], [1]), r"truth_labels has dtype float64, wanted integers"),
         ("v_rand", ([1], [-1]), r"proposal_labels holds -1 .*wanted integers >= 0"),
         ("v_rand", ([1], [1, 2]), r"proposal_labels has shape \(2,\), wanted \(1,\)"),
@@ -374,12 +292,15 @@ def test_a_512_pixel_slice_is_scored_at_all_thresholds_in_under_two_thirds_of_a_
         ("score_stack", (EMPTY, EMPTY + 1 + 2e-6), "membrane_probabilities .* 1.000002"),
         ("score_stack", (EMPTY, np.zeros((2, 2, 2))), r"\(2, 2, 2\), wanted \(1, 2, 2\)"),
         ("score_stack", (EMPTY, np.zeros((8, 9, 3))), r"\(8, 9, 3\), wanted .*: colour"),
-        ("score_stack", (EMPTY, EMPTY, [0.5, 1.5]), r"thresholds is \[0\.5, 1\.5\], wanted one or"),
-        ("score_stack", (EMPTY, EMPTY, []), r"thresholds is \[\]"),
+        (
+            "score_stack",
+            (EMPTY, EMPTY, [0.5, 1.5]),
+            "thresholds has values from 0.5 to 1.5, wanted",
+        ),
+        ("score_stack", (EMPTY, EMPTY, 0.5), r"thresholds has shape \(\), wanted .T"),
         ("score_stack", (EMPTY + 255, EMPTY), "truth_membranes holds 255.0"),
         ("score_stack", (EMPTY[0], EMPTY), r"truth_membranes has shape \(2, 2\), wanted .N, H"),
         ("score_stack", (np.zeros((1, 8, 9, 3)), EMPTY), "truth_membranes has shape .*: colour"),
-        ("score_stack", (EMPTY, EMPTY, [0.5], True, [[[1]]]), r"truth_labels has shape \(1, 1"),
     ],
 )
 def test_bad_input_is_refused_with_argument_value_and_wanted(function, arguments, message):
@@ -402,30 +323,12 @@ def test_isbi_baselines(isbi_membranes):
     assert last["dice_cell"] == pytest.approx(0.891, abs=5e-4)
 
 
-@pytest.mark.parametrize(("index", "threshold"), [(0, 0.3), (13, 0.5), (29, 0.8)])
-def test_isbi_scores_equal_the_plain_definition(isbi_membranes, index, threshold):
-    membrane = isbi_membranes[index]
-    probability = perturbed_probability(membrane, seed=index)
-    (score,) = slice_scores(membrane, probability, [threshold])
-    expected = reference.scores_at_threshold(membrane.tolist(), probability.tolist(), threshold)
-    assert score == pytest.approx(expected, abs=1e-4)
-    assert expected["v_rand"] < 0.9999
-
-
 def test_isbi_true_cells_shrunk_by_one_pixel_grow_back(isbi_membranes):
     dilated = np.stack([ndimage.binary_dilation(membrane) for membrane in isbi_membranes])
     for membrane, wider in zip(isbi_membranes, dilated, strict=True):
         truth = label_cells(~membrane)
         thinned = thin_borders(np.where(wider, 0, truth))
-        assert differing_neighbours(thinned) == 0
         assert metrics.v_rand(truth, thinned) >= 0.999
     # labelled anew, thin necks part: a few slices fall to .997, the stack's mean stays above
     scores = score_stack(isbi_membranes, dilated.astype(float), thresholds=[0.5])
     assert scores.best_v_rand()[1] >= 0.999
-
-
-def test_many_small_cells_are_counted_in_a_table_that_is_mostly_empty():
-    truth = np.arange(1, 201)
-    score = metrics.segmentation_score(truth, (truth + 1) // 2)  # each pair of cells is joined
-    assert score.v_rand == pytest.approx(2 * 200 / (100 * 2**2 + 200))
-    assert score.v_info == pytest.approx(2 * np.log2(100) / (np.log2(100) + np.log2(200)))

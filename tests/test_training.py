@@ -1,7 +1,6 @@
 """Tests of training: one folder, killed at any moment, goes on as if nothing had happened."""
 
 import contextlib
-import csv
 import errno
 import json
 import math
@@ -25,22 +24,12 @@ from damunet_lite.training import CropBatches, RunError, TrainConfig, build, eva
 
 # Dropout draws random numbers, so a run that forgets the state of its generators shows here.
 # One level, since most of a test's time goes into building the network; no side head, therefore.
-CONFIG = TrainConfig(
-    "datt_unet",
-    {"base_filters": 2, "depth": 1, "dropout": 0.2},
-    "focal_tversky",
-    data="synthetic",
-    fold=1,
-    steps=6,
-    batch_size=2,
-    crop=32,
-    warmup=2,
-    evaluate_every=2,
-    precision="float32",
-    tta=False,
-)
-TWO_HEADS = replace(CONFIG, network_options={**CONFIG.network_options, "depth": 2})
-FILES = {"best.keras", "config.json", "contact_sheet.png", "history.csv", "last.npz"}
+OPTIONS = {"base_filters": 2, "depth": 1, "dropout": 0.2}
+CONFIG = TrainConfig("datt_unet", OPTIONS, "focal_tversky", data="synthetic", fold=1, steps=6)
+CONFIG = replace(CONFIG, batch_size=2, crop=32, warmup=2, evaluate_every=2, tta=False)
+CONFIG = replace(CONFIG, precision="float32")
+TWO_HEADS = replace(CONFIG, network_options={**OPTIONS, "depth": 2})
+FILES = {"best.keras", "config.json", "contact_sheet.png", "history.json", "last.npz"}
 FILES |= {"metrics.json"}
 STACK = synthetic_stack(n=12, size=48, seed=0)
 FOLD = data.folds(12)[1]
@@ -78,8 +67,7 @@ def state(folder):
 
 
 def history(folder):
-    with open(folder / "history.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = json.loads((folder / "history.json").read_text())
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 
@@ -122,26 +110,17 @@ def test_folder_of_a_run(finished):
     folder, _ = finished
     assert {path.name for path in folder.iterdir()} == FILES
     rows = history(folder)
-    assert [int(row["step"]) for row in rows] == [2, 4, 6]
+    assert [row["step"] for row in rows] == [2, 4, 6]
     record = record_of(folder)
-    best = max(rows, key=lambda row: float(row["v_rand"]))
-    assert record["best_step"] == int(best["step"])
+    assert record["best_step"] == max(rows, key=lambda row: row["v_rand"])["step"]
     slices = [record[f"{part}_slices"] for part in ("training", "validation", "test")]
     assert slices == [[0, 1, 2], [3, 4, 5], [6, 7, 8, 9, 10, 11]]
     assert set(record["baselines"]) == {"all cell", "all membrane"}
     origin = json.loads((folder / "config.json").read_text())
     assert {key: record[key] for key in origin} == origin
     assert runs.read_config(folder) == CONFIG
+    assert origin["start"] is None
     assert {"python", "keras", "numpy", "device", "backend"} <= set(origin["environment"])
-
-
-def test_choice_of_thresholds_can_be_proved_from_the_record(finished):
-    record = record_of(finished[0])
-    scores = metrics.StackScores.from_dict(record["validation_scores"])
-    assert len(scores.v_rand) == 3
-    chosen = {"v_rand": scores.best_v_rand()[0], "v_info": scores.best_v_info()[0]}
-    assert record["thresholds"] == chosen
-    assert record["validation"] == pytest.approx(scores.row(*chosen.values()))
 
 
 def test_best_network_has_the_score_it_is_said_to_have(finished):
@@ -151,8 +130,7 @@ def test_best_network_has_the_score_it_is_said_to_have(finished):
     assert not network.compiled
     probabilities = inference.predict(network, validation.images, batch_size=1)
     value = metrics.score_stack(validation.membranes, probabilities).best_v_rand()[1]
-    best = max(float(row["v_rand"]) for row in history(folder))
-    assert value == pytest.approx(best, abs=1e-6)
+    assert value == pytest.approx(max(row["v_rand"] for row in history(folder)), abs=1e-6)
 
 
 def test_final_scores_average_flips_and_rotations_where_that_is_wanted(finished, tmp_path):
@@ -188,7 +166,7 @@ def test_learning_rate(finished):
             expected = 0.005 * (1 + math.cos(math.pi * (step - 4) / 16))
         optimizer.iterations.assign(step)
         assert float(optimizer.learning_rate) == pytest.approx(expected, abs=1e-7), step
-    rates = [float(row["learning_rate"]) for row in history(finished[0])]
+    rates = [row["learning_rate"] for row in history(finished[0])]
     assert rates == pytest.approx([0.001, 0.0005, 0], abs=1e-8)
     flat = training._optimizer(replace(CONFIG, steps=4, warmup=0))
     assert float(flat.learning_rate) == pytest.approx(1e-3)
@@ -257,13 +235,14 @@ def dying(where, name, call):
 @pytest.mark.parametrize(
     ("where", "name", "call"),
     [
-        (runs, "_save_state", 2),
-        (runs, "_name_best", 2),
-        (runs, "write_history", 2),
+        (np, "savez", 2),
+        (runs, "_follow", 2),
+        (runs, "_follow", 3),
+        (runs, "write_json", 4),
         (training, "evaluate", 1),
         (training, "write_json", 1),
     ],
-    ids=["best network written", "state written", "best network named", "trained", "scored"],
+    ids=["steps taken", "state written", "last state", "best network written", "trained", "scored"],
 )
 def test_run_that_died_between_two_files_goes_on(where, name, call, finished, tmp_path):
     folder = tmp_path / "run"
@@ -281,10 +260,10 @@ def scored(patch, *v_rand):
 
 
 def test_best_network_of_a_forgotten_history_is_not_taken(tmp_path, monkeypatch):
-    """Died after a better network was written, before the state: the old one stays best."""
+    """Died after a better network was found, before the state: the old one stays best."""
     folder = tmp_path / "run"
     scored(monkeypatch, 0.1, 0.2)
-    with dying(runs, "_save_state", 2):
+    with dying(np, "savez", 2):
         train(CONFIG, folder)
     first = weights(folder)
     # On a device that is not deterministic the repeated steps may give a worse network.
@@ -295,11 +274,11 @@ def test_best_network_of_a_forgotten_history_is_not_taken(tmp_path, monkeypatch)
     assert_equal_arrays(weights(folder), first)
 
 
-def test_last_network_is_the_best_though_the_run_died_before_it_had_its_name(tmp_path, monkeypatch):
+def test_last_network_is_the_best_though_the_run_died_before_it_was_written(tmp_path, monkeypatch):
     """No later block heals it."""
     folder = tmp_path / "run"
     scored(monkeypatch, 0.1, 0.2, 0.3)
-    with dying(runs, "_name_best", 3):
+    with dying(runs, "_follow", 3):
         train(CONFIG, folder)
     second = weights(folder)
     assert record_of(train(CONFIG, folder))["best_step"] == 6
@@ -314,28 +293,18 @@ def row(v_rand):
     return {"v_rand": v_rand, **dict.fromkeys(others, 0.5)}
 
 
-def test_state_of_scaled_float16_training_survives(tmp_path):
-    config = replace(CONFIG, precision="mixed_float16")
-    network = build(config)
-    network.fit(CropBatches(STACK, FOLD.train, config, 0, 2), verbose=0)
-    progress = [{"step": 2, **row(0.5)}]
-    runs._save_state(tmp_path, network, progress)
-    copy = build(config)
-    assert runs.load_state(tmp_path, copy) == progress
-    expected, found = runs._variables(network), runs._variables(copy)
-    assert found.keys() == expected.keys()
-    assert any("loss_scale" in key or "dynamic_scale" in key for key in found)
-    for key in expected:
-        np.testing.assert_array_equal(
-            keras.ops.convert_to_numpy(found[key]), keras.ops.convert_to_numpy(expected[key])
-        )
-
-
-def test_run_in_float16_ends_without_a_word_of_its_optimiser(tmp_path):
+def test_run_in_float16_is_saved_whole_and_ends_without_a_word_of_its_optimiser(tmp_path):
     """Its optimiser wraps another one, which Keras cannot fill from the file."""
+    config = replace(CONFIG, steps=1, precision="mixed_float16")
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        train(replace(CONFIG, steps=1, precision="mixed_float16"), tmp_path / "run")
+        train(config, tmp_path / "run")
+    copy = build(config)
+    assert [row["step"] for row in runs.load_state(tmp_path / "run", copy)] == [1]
+    found, expected = runs.values(runs._variables(copy)), state(tmp_path / "run")
+    assert found.keys() == expected.keys()
+    assert any("loss_scale" in key or "dynamic_scale" in key for key in found)
+    assert_equal_arrays(found.values(), expected.values())
 
 
 # --- folders --------------------------------------------------------------------------------
@@ -356,7 +325,27 @@ def test_folder_of_another_run_or_stack(done, finished, tmp_path):
     ):
         with pytest.raises(RunError, match=words):
             train(replace(CONFIG, **changes), folder, stack)
+    with pytest.raises(RunError, match=r"\(start: None -> 'datt_unet, \w{16}'\)"):
+        training.train(CONFIG, STACK, folder, start=build(CONFIG))
     assert content(folder) == before
+
+
+def test_run_from_a_network_says_from_which_and_goes_on_with_that_alone(tmp_path):
+    first, other = (build(replace(CONFIG, seed=seed)) for seed in (7, 8))
+    config, folder = replace(CONFIG, steps=1, learning_rate=1e-9), tmp_path / "run"
+    training.train(config, STACK, folder, start=first)
+    for found, given in zip(weights(folder), first.get_weights(), strict=True):
+        if given.dtype == np.float32 and given.ndim == 4:
+            np.testing.assert_allclose(found, given, atol=1e-6)
+    before = content(folder)
+    training.train(config, STACK, folder, start=first)
+    for start in (other, None):
+        with pytest.raises(RunError, match=r"\(start: 'datt_unet, \w{16}' -> "):
+            training.train(config, STACK, folder, start=start)
+    assert content(folder) == before
+    with pytest.raises(ValueError, match=r"start does not fit the network: \d+ arrays differ; "):
+        training.train(TWO_HEADS, STACK, tmp_path / "deeper", start=first)
+    assert not (tmp_path / "deeper").exists()
 
 
 def test_folder_with_other_files(tmp_path):
@@ -372,7 +361,7 @@ def test_folder_with_an_unreadable_configuration(tmp_path, text):
     with pytest.raises(RunError, match="config.json cannot be read"):
         runs.read_config(tmp_path)
     with pytest.raises(RunError, match="config.json cannot be read"):
-        runs.open_folder(tmp_path, CONFIG, {"stack": ""})
+        runs.check_same_config(tmp_path / "config.json", CONFIG)
     assert (tmp_path / "config.json").read_text() == text
 
 
@@ -384,15 +373,6 @@ def test_folder_that_is_a_file(tmp_path, name):
     with pytest.raises(RunError, match="is not a run folder: config.json is missing"):
         runs.read_config(tmp_path / name)
     assert (tmp_path / "file").read_text() == "precious"
-
-
-def test_folder_that_cannot_be_written(tmp_path, monkeypatch):
-    def refuse(self, *arguments, **options):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
-
-    monkeypatch.setattr(runs.Path, "write_text", refuse)
-    with pytest.raises(RunError, match=r"cannot write .*config.json: Permission denied.*choose"):
-        train(CONFIG, tmp_path / "run")
 
 
 def test_nothing_is_made_for_a_run_that_cannot_start(tmp_path):
@@ -430,7 +410,7 @@ def full_after_some_bytes(file, **arrays):
     [
         (np, "savez", full_after_some_bytes),
         (keras.Model, "save", full),
-        (csv.DictWriter, "writerows", full),
+        (runs.Path, "write_text", full),
     ],
     ids=["state", "best network", "history"],
 )
@@ -450,7 +430,7 @@ def test_full_disk(target, name, failing, finished, tmp_path, monkeypatch):
         with pytest.raises(RunError, match=r"cannot write .*: No space left on device.*goes on"):
             train(CONFIG, folder)
     assert len(calls) == 2
-    assert saved_step(folder) == (4 if name == "writerows" else 2)
+    assert saved_step(folder) == {"savez": 2, "save": 4, "write_text": 2}[name]
     assert weights(folder)
     assert not list(folder.glob(".*partial*"))
     if name != "save":
@@ -477,11 +457,12 @@ def test_damaged_state(finished, tmp_path):
 
 def test_state_of_another_network(finished, tmp_path):
     shutil.copy(finished[0] / "last.npz", tmp_path)
-    wider = replace(CONFIG, network_options={**CONFIG.network_options, "base_filters": 3})
-    for config in (TWO_HEADS, wider):
-        network = build(config)
+    for options in ({"depth": 2}, {"base_filters": 3}):
+        network = build(replace(CONFIG, network_options=OPTIONS | options))
         before = network.get_weights()
-        with pytest.raises(RunError, match=r"does not fit the network: \d+ arrays differ; \S+ has"):
+        with pytest.raises(
+            RunError, match=r"read \(state does not fit the network: \d+ arrays diff"
+        ):
             runs.load_state(tmp_path, network)
         assert_equal_arrays(network.get_weights(), before)
 
@@ -526,27 +507,6 @@ def test_batches_come_from_the_training_slices_alone():
     assert seen == set(FOLD.train.tolist())
 
 
-def test_fit_takes_the_batches_in_order():
-    class Numbered(CropBatches):
-        def __getitem__(self, index):
-            time.sleep(0.02 * (index % 3 == 0))  # the two threads overtake each other
-            images, masks = super().__getitem__(index)
-            return images, np.full_like(masks, index)
-
-    class Record(keras.losses.Loss):
-        def call(self, y_true, y_pred):
-            taken.append(float(keras.ops.convert_to_numpy(y_true)[0, 0, 0, 0]))
-            return keras.ops.mean(y_pred)
-
-    taken = []
-    image = keras.Input((None, None, 1))
-    network = keras.Model(image, keras.layers.Conv2D(1, 1)(image))
-    network.compile("sgd", Record(), run_eagerly=True)
-    batches = Numbered(STACK, np.array([0, 1]), CONFIG, first=0, count=12)
-    network.fit(batches, verbose=0, shuffle=False)
-    assert taken == list(range(12))
-
-
 def spoiled(patch, at, spoil):
     """Let the batch of one step pass through a function."""
     original = training.sample_batch
@@ -556,16 +516,6 @@ def spoiled(patch, at, spoil):
         return spoil(*batch) if step == at else batch
 
     patch.setattr(training, "sample_batch", sample)
-
-
-def test_crops_that_fail_end_the_run(tmp_path, monkeypatch):
-    def fail(images, masks):
-        raise ArithmeticError("crop of step 8 failed")
-
-    spoiled(monkeypatch, 8, fail)
-    with pytest.raises(Exception, match="crop of step 8 failed"):
-        train(replace(CONFIG, steps=10, evaluate_every=5), tmp_path / "run")
-    assert saved_step(tmp_path / "run") == 5
 
 
 def test_loss_that_is_no_number(tmp_path, monkeypatch):
@@ -583,14 +533,13 @@ def test_patience(tmp_path, monkeypatch):
     config = replace(CONFIG, steps=10, evaluate_every=1, patience=2)
     folder = train(config, tmp_path / "run")
     # Best at step 2; steps 3 and 4 bring nothing better, 5 is never taken.
-    assert [int(r["step"]) for r in history(folder)] == [1, 2, 3, 4]
+    assert [r["step"] for r in history(folder)] == [1, 2, 3, 4]
     assert record_of(folder)["best_step"] == 2
 
 
 def test_short_last_block(tmp_path):
-    config = replace(CONFIG, steps=5, evaluate_every=3)
-    folder = train(config, tmp_path / "run")
-    assert [int(r["step"]) for r in history(folder)] == [3, 5]
+    folder = train(replace(CONFIG, steps=5, evaluate_every=3), tmp_path / "run")
+    assert [r["step"] for r in history(folder)] == [3, 5]
 
 
 # --- final scores ---------------------------------------------------------------------------
@@ -630,20 +579,22 @@ def test_thresholds_are_chosen_on_validation_slices(unchanged):
 def test_each_score_is_that_at_its_own_threshold(unchanged):
     stack = noisy_masks()
     record = evaluate(unchanged, stack, FOLD, tta=False)
-    scores = metrics.score_stack(stack.membranes[FOLD.test], stack.images[FOLD.test])
-    chosen = metrics.score_stack(stack.membranes[FOLD.validation], stack.images[FOLD.validation])
-    rand, information = chosen.best_v_rand()[0], chosen.best_v_info()[0]
-    assert record["thresholds"] == {"v_rand": rand, "v_info": information}
-    columns = scores.thresholds.tolist()
-    v_rand = scores.v_rand.mean(axis=0)[columns.index(rand)]
-    v_info = scores.v_info.mean(axis=0)[columns.index(information)]
-    assert record["test"]["v_rand"] == pytest.approx(v_rand)
-    assert record["test"]["v_info"] == pytest.approx(v_info)
-    # What the other's threshold would give is far away.
-    assert abs(v_rand - scores.v_rand.mean(axis=0)[columns.index(information)]) > 0.1
-    assert abs(v_info - scores.v_info.mean(axis=0)[columns.index(rand)]) > 0.1
-    assert record["test_scores"] == scores.to_dict()
-    assert record["validation_scores"] == chosen.to_dict()
+    for thresholds, part in ((metrics.THRESHOLDS, record), (np.arange(20) / 20, record["fine"])):
+        test, chosen = (
+            metrics.score_stack(stack.membranes[which], stack.images[which], thresholds)
+            for which in (FOLD.test, FOLD.validation)
+        )
+        best = chosen.best_v_rand()[0], chosen.best_v_info()[0]
+        assert part["thresholds"] == dict(zip(("v_rand", "v_info"), best, strict=True))
+        assert part["validation"] == chosen.row(*best)
+        assert part["test_scores"] == test.to_dict()
+        assert part["validation_scores"] == chosen.to_dict()
+        places = [test.thresholds.tolist().index(threshold) for threshold in best]
+        for name, own, others in zip(("v_rand", "v_info"), places, places[::-1], strict=True):
+            means = getattr(test, name).mean(axis=0)
+            assert part["test"][name] == pytest.approx(means[own])
+            # What the other's threshold would give is far away.
+            assert abs(means[own] - means[others]) > 0.05
 
 
 # --- the network of a configuration -----------------------------------------------------------
