@@ -79,7 +79,9 @@ def slices(content: dict[str, Any] | None = None) -> pd.DataFrame:
     -------
     DataFrame
         ``name`` of the run, ``slice``, the five scores, and the two parts of V_rand,
-        ``v_rand_split`` and ``v_rand_merge``.
+        ``v_rand_split`` and ``v_rand_merge``. Where the run was read as cells too, their
+        ``cells_v_rand`` and ``cells_v_info`` and how many cells there were: ``cells_true``,
+        ``cells_proposed``, ``cells_found``, ``cells_split`` and ``cells_merged``; else NaN.
 
     Examples
     --------
