@@ -21,11 +21,23 @@ def _feature_map(name: str, shape) -> tuple:
 class _Attention(keras.layers.Layer):
     """A layer that multiplies its input by its coefficients; the shape stays."""
 
+    #: What a file keeps beside name and precision.
+    options: tuple[str, ...] = ()
+
+    def _part(self, name, input_shape, kind, *args, **kwargs):
+        """A layer inside this one, of the same precision, built for its input."""
+        part = kind(*args, name=name, dtype=self.dtype_policy, **kwargs)
+        part.build(input_shape)
+        return part
+
     def call(self, x):
         return x * self.coefficients(x)
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), **{name: getattr(self, name) for name in self.options}}
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")
@@ -64,27 +76,23 @@ class ChannelAttention(_Attention):
     True
     """
 
+    options = ("reduction",)
+
     def __init__(self, reduction: int = 8, **kwargs):
         super().__init__(**kwargs)
         self.reduction = arguments.integer("reduction", reduction, 1)
 
     def build(self, input_shape):
         channels = _feature_map("input", input_shape)[-1]
-        hidden = max(channels // self.reduction, 1)
-        make, dtype = keras.layers.Dense, {"dtype": self.dtype_policy}
-        self.squeeze = make(hidden, activation="relu", name="squeeze", **dtype)
-        self.excite = make(channels, name="excite", **dtype)
-        self.squeeze.build((None, channels))
-        self.excite.build((None, hidden))
+        hidden, dense = max(channels // self.reduction, 1), keras.layers.Dense
+        self.squeeze = self._part("squeeze", (None, channels), dense, hidden, activation="relu")
+        self.excite = self._part("excite", (None, hidden), dense, channels)
 
     def coefficients(self, x):
         """Channel weights of ``x``, shape [N, 1, 1, C], in (0, 1)."""
         average = self.excite(self.squeeze(ops.mean(x, axis=(1, 2))))
         maximum = self.excite(self.squeeze(ops.max(x, axis=(1, 2))))
         return ops.sigmoid(average + maximum)[:, None, None, :]
-
-    def get_config(self):
-        return {**super().get_config(), "reduction": self.reduction}
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")
@@ -123,6 +131,8 @@ class SpatialAttention(_Attention):
     True
     """
 
+    options = ("kernel_size",)
+
     def __init__(self, kernel_size: int = 7, **kwargs):
         super().__init__(**kwargs)
         self.kernel_size = arguments.integer("kernel_size", kernel_size, 1)
@@ -130,18 +140,14 @@ class SpatialAttention(_Attention):
             raise ValueError(f"kernel_size is {kernel_size}, wanted an odd integer")
 
     def build(self, input_shape):
-        _feature_map("input", input_shape)
-        options = {"padding": "same", "use_bias": False, "dtype": self.dtype_policy}
-        self.conv = keras.layers.Conv2D(1, self.kernel_size, name="conv", **options)
-        self.conv.build((*input_shape[:3], 2))
+        shape = (*_feature_map("input", input_shape)[:3], 2)
+        kind, options = keras.layers.Conv2D, {"padding": "same", "use_bias": False}
+        self.conv = self._part("conv", shape, kind, 1, self.kernel_size, **options)
 
     def coefficients(self, x):
         """Pixel weights of ``x``, shape [N, H, W, 1], in (0, 1)."""
         pooled = [ops.mean(x, axis=-1, keepdims=True), ops.max(x, axis=-1, keepdims=True)]
         return ops.sigmoid(self.conv(ops.concatenate(pooled, axis=-1)))
-
-    def get_config(self):
-        return {**super().get_config(), "kernel_size": self.kernel_size}
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")
@@ -168,10 +174,13 @@ class CBAM(_Attention):
     True
     """
 
+    options = ("reduction", "kernel_size")
+
     def __init__(self, reduction: int = 8, kernel_size: int = 7, **kwargs):
         super().__init__(**kwargs)
         self.channel = ChannelAttention(reduction, dtype=self.dtype_policy, name="channel")
         self.spatial = SpatialAttention(kernel_size, dtype=self.dtype_policy, name="spatial")
+        self.reduction, self.kernel_size = self.channel.reduction, self.spatial.kernel_size
 
     def build(self, input_shape):
         self.channel.build(input_shape)
@@ -186,29 +195,20 @@ class CBAM(_Attention):
     def call(self, x):
         return self.spatial(self.channel(x))
 
-    def get_config(self):
-        own = {"reduction": self.channel.reduction, "kernel_size": self.spatial.kernel_size}
-        return {**super().get_config(), **own}
 
-
-def _double(values, axis: int, smooth: bool):
-    """Twice as many pixels along an axis: repeated, or interpolated linearly.
+def _double(values, smooth: bool):
+    """Twice as many pixels along both sides: repeated, or interpolated linearly.
 
     Linear interpolation by two is repetition and then a (1, 2, 1) / 4 average. Unlike Keras's
     resize, this works for sizes that are known only when the network runs.
     """
-    values = ops.repeat(values, 2, axis=axis)
+    values = ops.repeat(ops.repeat(values, 2, axis=1), 2, axis=2)
     if not smooth:
         return values
-
-    def cut(start, stop):
-        index = [slice(None)] * 4
-        index[axis] = slice(start, stop)
-        return values[tuple(index)]
-
-    before = ops.concatenate([cut(0, 1), cut(0, -1)], axis=axis)
-    after = ops.concatenate([cut(1, None), cut(-1, None)], axis=axis)
-    return (before + 2 * values + after) / 4
+    values = ops.concatenate([values[:, :1], values, values[:, -1:]], axis=1)
+    values = (values[:, :-2] + 2 * values[:, 1:-1] + values[:, 2:]) / 4
+    values = ops.concatenate([values[:, :, :1], values, values[:, :, -1:]], axis=2)
+    return (values[:, :, :-2] + 2 * values[:, :, 1:-1] + values[:, :, 2:]) / 4
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")
@@ -251,6 +251,8 @@ class AttentionGate(_Attention):
     True
     """
 
+    options = ("inter_channels", "interpolation")
+
     def __init__(self, inter_channels: int, interpolation: str = "bilinear", **kwargs):
         super().__init__(**kwargs)
         self.inter_channels = arguments.integer("inter_channels", inter_channels, 1)
@@ -260,14 +262,10 @@ class AttentionGate(_Attention):
         if len(input_shape) != 2 or isinstance(input_shape[0], int):
             raise ValueError(f"input has shape {input_shape}, wanted a list [x, gate]")
         x_shape, gate_shape = map(_feature_map, ("x", "gate"), input_shape)
-        make, channels = keras.layers.Conv2D, self.inter_channels
-        dtype = {"dtype": self.dtype_policy}
-        self.theta = make(channels, 2, strides=2, padding="same", name="theta", **dtype)
-        self.phi = make(channels, 1, name="phi", **dtype)
-        self.psi = make(1, 1, name="psi", **dtype)
-        self.theta.build(x_shape)
-        self.phi.build(gate_shape)
-        self.psi.build((None, None, None, self.inter_channels))
+        channels, kind = self.inter_channels, keras.layers.Conv2D
+        self.theta = self._part("theta", x_shape, kind, channels, 2, strides=2, padding="same")
+        self.phi = self._part("phi", gate_shape, kind, channels, 1)
+        self.psi = self._part("psi", (None, None, None, channels), kind, 1, 1)
 
     def coefficients(self, inputs):
         """Pixel weights for ``[x, gate]``, shape [N, H, W, 1] as x, in (0, 1)."""
@@ -279,20 +277,14 @@ class AttentionGate(_Attention):
                 f"gate has height and width {got}, wanted {wanted}, half of those of x"
             )
         psi = ops.sigmoid(self.psi(ops.relu(theta + phi)))
-        for axis in (1, 2):
-            psi = _double(psi, axis, smooth=self.interpolation == "bilinear")
         height, width = ops.shape(x)[1:3]
-        return psi[:, :height, :width]
+        return _double(psi, smooth=self.interpolation == "bilinear")[:, :height, :width]
 
     def call(self, inputs):
         return inputs[0] * self.coefficients(inputs)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
-
-    def get_config(self):
-        own = {"inter_channels": self.inter_channels, "interpolation": self.interpolation}
-        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")
@@ -366,5 +358,4 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and not (self.synchronized or getattr(self, "renorm", False))  # since Keras 3.14
             and self.gamma.dtype == "float32"
             and keras.backend.standardize_dtype(inputs.dtype) == self.compute_dtype
-            and self.compute_dtype in ("float32", "bfloat16", "float16")
         )

@@ -32,10 +32,8 @@ def same_shape(shape, other) -> bool:
 
 
 def _values(tensor) -> np.ndarray | None:
-    """What a tensor holds, or None in a compiled or symbolic step, where nothing can be seen."""
+    """What a tensor holds, or None in a compiled step, where nothing can be seen."""
     backend = keras.backend.backend()
-    if isinstance(tensor, keras.KerasTensor):
-        return None
     if backend == "tensorflow":
         import tensorflow as tf
 
@@ -51,34 +49,11 @@ def _values(tensor) -> np.ndarray | None:
     return None if hidden else ops.convert_to_numpy(ops.cast(tensor, "float32"))
 
 
-def check_mask(y_true) -> None:
-    """Raise if a mask that can be looked at holds values outside [0, 1].
-
-    Inside a compiled training step the values are symbolic and nothing is checked there; the
-    usual mistake, a mask of 0 and 255, is caught when the loss is called by hand.
-
-    Parameters
-    ----------
-    y_true : array or tensor
-        The mask, any shape.
-
-    Raises
-    ------
-    ValueError
-        If a value lies outside [0, 1] by more than 1e-6, or is not a number.
-    """
-    wanted = "a mask in [0, 1], membrane = 1: divide 0/255 by 255, check that membrane is 1"
-    values = _values(ops.convert_to_tensor(y_true))
+def _check(name: str, tensor, wanted: str) -> None:
+    """Refuse values outside [0, 1], where they can be seen."""
+    values = _values(tensor)
     if values is not None:
-        arguments.probability("y_true", values, wanted)
-
-
-def _check_prediction(y_pred) -> None:
-    wanted = "probabilities, none outside [0, 1]: logits? pass them through a sigmoid"
-    values = _values(y_pred)
-    if values is not None:
-        # What is not a number stays for the loss: it is then none either, which training tells.
-        arguments.probability("y_pred", values[~np.isnan(values)], wanted)
+        arguments.probability(name, values, wanted)
 
 
 @ops.custom_gradient
@@ -143,9 +118,9 @@ def tversky_index(
     no value can be looked at. There the counts are those of mask and predictions clipped to
     [0, 1], and a prediction outside has the slope at the limit, unless that leads further out.
 
-    A soft mask is not the prediction that the index likes best: for y = [.25, .5, .75, 0, 1] and
-    ``smooth=0`` the index is .75 at p = y and .849 at p = [0, 1, 1, 0, 1], where it is largest.
-    Where the prediction is to become the fraction, take a loss such as cross-entropy.
+    A soft mask is not the prediction that the index likes best: in the second example the index
+    is largest where every pixel is rounded. Where the prediction is to become the fraction, take
+    a loss such as cross-entropy.
 
     References
     ----------
@@ -159,6 +134,10 @@ def tversky_index(
     >>> p = np.array([[.9, .4, .6, .2], [.1, .3, 0, 0]], "float32")
     >>> round(float(1 - tversky_index(y, p, smooth=0, pooling="batch")), 6)
     0.333333
+    >>> soft = np.array([[.25, .5, .75, 0, 1]])
+    >>> index = [tversky_index(soft, p, smooth=0) for p in (soft, np.array([[0., 1, 1, 0, 1]]))]
+    >>> [(round(float(value[0]), 3), value.dtype.name) for value in index]
+    [(0.75, 'float64'), (0.849, 'float64')]
     """
     fn_weight = arguments.at_least_0("fn_weight", fn_weight)
     fp_weight = arguments.at_least_0("fp_weight", fp_weight)
@@ -168,8 +147,11 @@ def tversky_index(
     if not same_shape(y_true.shape, y_pred.shape):
         wanted = f"{tuple(y_pred.shape)} like y_pred"
         raise ValueError(f"y_true has shape {tuple(y_true.shape)}, wanted {wanted}")
-    check_mask(y_true)
-    _check_prediction(y_pred)
+    mask = "a mask in [0, 1], membrane = 1: divide 0/255 by 255, check that membrane is 1"
+    _check("y_true", y_true, mask)
+    # What is not a number stays for the loss: it is then none either, which training tells.
+    probabilities = "probabilities, none outside [0, 1]: logits? pass them through a sigmoid"
+    _check("y_pred", ops.nan_to_num(y_pred), probabilities)
     dtype = "float64" if keras.backend.standardize_dtype(y_pred.dtype) == "float64" else "float32"
     y_true, y_pred = ops.clip(ops.cast(y_true, dtype), 0, 1), _clipped(ops.cast(y_pred, dtype))
     axes = tuple(range(0 if pooling == "batch" else 1, len(y_pred.shape)))
@@ -177,11 +159,10 @@ def tversky_index(
     tp = ops.sum(weight * y_true * y_pred, axis=axes)
     fn = ops.sum(weight * y_true * (1 - y_pred), axis=axes)
     fp = ops.sum(weight * (1 - y_true) * y_pred, axis=axes)
-    numerator = tp + smooth
     denominator = tp + fn_weight * fn + fp_weight * fp + smooth
     # Nothing to find and nothing found, without smoothing: 0/0, a perfect answer.
     empty = ops.abs(denominator) < _NOTHING
-    return ops.where(empty, 1.0, numerator / ops.where(empty, 1.0, denominator))
+    return ops.where(empty, 1.0, (tp + smooth) / ops.where(empty, 1.0, denominator))
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")
@@ -233,9 +214,9 @@ class TverskyLoss(keras.losses.Loss):
         smooth: float = 1.0,
         pooling: str = "image",
         name: str = "tversky",
-        reduction: str = "sum_over_batch_size",
+        **kwargs,
     ):
-        super().__init__(name=name, reduction=reduction, dtype="float32")
+        super().__init__(name, dtype="float32", **kwargs)
         self.smooth = arguments.at_least_0("smooth", smooth)
         self.pooling = arguments.choice("pooling", pooling, POOLINGS)
         self.fn_weight = arguments.at_least_0("fn_weight", fn_weight)
@@ -263,7 +244,6 @@ class TverskyLoss(keras.losses.Loss):
         elif not same_shape(weight.shape, shape):
             wanted = f"[N] or a weight for each pixel, {shape}"
             raise ValueError(f"sample_weight has shape {tuple(weight.shape)}, wanted {wanted}")
-        weight = ops.broadcast_to(weight, ops.shape(y_pred))
         axes = tuple(range(0 if self.pooling == "batch" else 1, len(shape)))
         mean = ops.mean(weight, axis=axes, keepdims=True)
         return ops.reshape(mean, (-1,)), weight / ops.where(mean > 0, mean, 1.0)
@@ -326,9 +306,9 @@ class FocalTverskyLoss(TverskyLoss):
         pooling: str = "image",
         epsilon: float = 1e-6,
         name: str = "focal_tversky",
-        reduction: str = "sum_over_batch_size",
+        **kwargs,
     ):
-        super().__init__(fn_weight, fp_weight, smooth, pooling, name, reduction)
+        super().__init__(fn_weight, fp_weight, smooth, pooling, name, **kwargs)
         self.exponent = arguments.above_0("exponent", exponent)
         self.epsilon = arguments.above_0("epsilon", epsilon)
 
@@ -362,11 +342,5 @@ class DiceLoss(TverskyLoss):
 
     options = ("smooth", "pooling")
 
-    def __init__(
-        self,
-        smooth: float = 1.0,
-        pooling: str = "image",
-        name: str = "dice",
-        reduction: str = "sum_over_batch_size",
-    ):
-        super().__init__(0.5, 0.5, smooth, pooling, name, reduction)
+    def __init__(self, smooth: float = 1.0, pooling: str = "image", name: str = "dice", **kwargs):
+        super().__init__(0.5, 0.5, smooth, pooling, name, **kwargs)

@@ -1,4 +1,4 @@
-"""Tests of the attention layers against values and loops written from the papers' formulas."""
+"""Tests of the attention layers against NumPy written from the papers' formulas."""
 
 import json
 
@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from scipy import ndimage
 
 from damunet_lite.layers import (
     CBAM,
@@ -42,75 +43,6 @@ def gate_for(x, channels=3, seed=5):
     return maps(-(-x.shape[1] // 2), -(-x.shape[2] // 2), channels, seed, len(x))
 
 
-# --- worked out by hand ---------------------------------------------------------------------
-
-
-def test_channel_attention_by_hand():
-    # First image: means 3 and 1, maxima 6 and 3. Hidden unit = ReLU(first - second - 1):
-    # 1 for the means, 2 for the maxima. Logits (0.5 h + 0.25, -h): (0.75, -1) + (1.25, -2).
-    # Second image: means and maxima 0 and 4, hidden 0 by ReLU. Logits: twice the bias.
-    x = np.zeros((2, 2, 2, 2), "float32")
-    x[0, ..., 0], x[0, ..., 1] = [[1, 2], [3, 6]], [[0, 0], [1, 3]]
-    x[1, ..., 1] = 4
-    layer = ChannelAttention(reduction=2)
-    layer.build(x.shape)
-    squeeze, excite = [[[1], [-1]], [-1]], [[[0.5, -1]], [0.25, 0]]
-    layer.set_weights([np.array(weight, float) for weight in (*squeeze, *excite)])
-    expected = np.array([[0.880797, 0.047426], [0.622459, 0.5]])
-    weights = numbers(layer.coefficients(x))
-    assert weights.shape == (2, 1, 1, 2)
-    np.testing.assert_allclose(weights[:, 0, 0], expected, atol=1e-6)
-    np.testing.assert_allclose(numbers(layer(x)), x * expected[:, None, None], atol=1e-5)
-
-
-def test_spatial_attention_by_hand():
-    # Logit = 2 x mean - maximum of the two channels.
-    x = np.array([[[[1, 3], [-2, 0]], [[5, 5], [0, 4]]]], "float32")
-    layer = SpatialAttention(kernel_size=1)
-    layer.build(x.shape)
-    layer.set_weights([np.array([2.0, -1.0]).reshape(1, 1, 2, 1)])
-    expected = np.array([[0.731059, 0.119203], [0.993307, 0.5]])  # logits 1, -2, 5, 0
-    weights = numbers(layer.coefficients(x))
-    assert weights.shape == (1, 2, 2, 1)
-    np.testing.assert_allclose(weights[0, ..., 0], expected, atol=1e-6)
-    np.testing.assert_allclose(numbers(layer(x))[0], x[0] * expected[..., None], atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("gate", "coefficient"),
-    [
-        (2.0, 0.731059),  # theta 1, phi 2 / 2 - 1 = 0, ReLU(1) = 1, psi 2 x 1 - 1 = 1
-        (-4.0, 0.268941),  # theta 1, phi -4 / 2 - 1 = -3, ReLU(-2) = 0, psi -1
-    ],
-)
-def test_attention_gate_by_hand(gate, coefficient):
-    x = np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1)
-    signal = np.full((1, 1, 1, 1), gate, "float32")
-    layer = AttentionGate(1)
-    layer.build([x.shape, signal.shape])
-    layer.theta.set_weights([np.full((2, 2, 1, 1), 0.1), np.zeros(1)])
-    layer.phi.set_weights([np.full((1, 1, 1, 1), 0.5), np.array([-1.0])])
-    layer.psi.set_weights([np.full((1, 1, 1, 1), 2.0), np.array([-1.0])])
-    np.testing.assert_allclose(numbers(layer.coefficients([x, signal])), coefficient, atol=1e-6)
-    np.testing.assert_allclose(numbers(layer([x, signal])), x * coefficient, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("interpolation", "row"), [("nearest", [0, 0, 1, 1]), ("bilinear", [0, 0.25, 0.75, 1])]
-)
-def test_attention_gate_enlarges_its_coefficients(interpolation, row):
-    # Gating signal -100 and 100 in neighbouring pixels: coefficients 0 and 1 at half the size.
-    x = np.ones((1, 4, 4, 1), "float32")
-    signal = np.tile(np.array([-100.0, 100.0], "float32").reshape(1, 1, 2, 1), (1, 2, 1, 1))
-    layer = AttentionGate(1, interpolation)
-    layer.build([x.shape, signal.shape])
-    layer.theta.set_weights([np.zeros((2, 2, 1, 1)), np.zeros(1)])
-    layer.phi.set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
-    layer.psi.set_weights([np.ones((1, 1, 1, 1)), np.array([-50.0])])
-    found = numbers(layer.coefficients([x, signal]))[0, ..., 0]
-    np.testing.assert_allclose(found, np.tile(row, (4, 1)), atol=1e-6)
-
-
 # --- independent implementations, straight from the formulas ---------------------------------
 
 
@@ -122,22 +54,10 @@ def plain_channel_attention(x, w0, b0, w1, b1):
     return sigmoid(shared(flat.mean(1)) + shared(flat.max(1)))[:, None, None]
 
 
-def plain_convolution(x, kernel):
-    """Cross-correlation with zero padding, one output channel, by loops."""
-    n, height, width, _ = x.shape
-    size = kernel.shape[0]
-    padded = np.pad(x, ((0, 0), (size // 2,) * 2, (size // 2,) * 2, (0, 0)))
-    out = np.zeros((n, height, width, 1))
-    for i in range(height):
-        for j in range(width):
-            patch = padded[:, i : i + size, j : j + size]
-            out[:, i, j, 0] = (patch * kernel[..., 0]).sum((1, 2, 3))
-    return out
-
-
 def plain_spatial_attention(x, kernel):
-    pooled = np.stack([x.mean(-1), x.max(-1)], -1)
-    return sigmoid(plain_convolution(pooled, kernel))
+    pooled = zip((x.mean(-1), x.max(-1)), np.moveaxis(kernel[..., 0], -1, 0), strict=True)
+    logits = [ndimage.correlate(one, part[None], mode="constant") for one, part in pooled]
+    return sigmoid(sum(logits))[..., None]
 
 
 def plain_gate(x, gate, theta, theta_bias, phi, phi_bias, psi, psi_bias):
@@ -227,13 +147,10 @@ def shape_of(inputs):
 @pytest.mark.parametrize("size", SIZES)
 def test_output_shape_is_the_input_shape(size):
     for layer, inputs in layers_and_inputs(size):
-        out = layer(inputs)
-        x = inputs[0] if isinstance(inputs, list) else inputs
-        assert tuple(out.shape) == x.shape, layer.name
-        assert tuple(layer.compute_output_shape(shape_of(inputs))) == x.shape, layer.name
+        x, out = maps(*size, 8), layer(inputs)
+        assert tuple(out.shape) == layer.compute_output_shape(shape_of(inputs)) == x.shape
         weights = numbers(layer.coefficients(inputs))
-        assert weights.min() > 0
-        assert weights.max() < 1
+        assert 0 < weights.min() <= weights.max() < 1
         np.testing.assert_allclose(numbers(out), x * weights, rtol=1e-4, atol=1e-6)
 
 
@@ -337,57 +254,44 @@ def test_gate_wants_a_pair():
 NORM_TOLERANCE = {"float32": 2e-6, "mixed_bfloat16": 1e-2, "mixed_float16": 2e-3}
 
 
-def norm_of(kind, policy="float32", **options):
-    layer = kind(momentum=0.9, dtype=policy, **options)
-    layer.build((None, None, None, 5))
-    return randomise(layer) if options.get("scale", True) else layer
+def norms(policy="float32", **options):
+    """Our layer and that of Keras, with equal weights; a moving variance has to be positive."""
+    for kind in (BatchNormalization, keras.layers.BatchNormalization):
+        layer = kind(momentum=0.9, dtype=policy, **options)
+        layer.build((None, 5, None, 5))
+        randomise(layer).moving_variance.assign(ops.square(layer.moving_variance) + 0.1)
+        yield layer
 
 
-def learnt(kind, policy):
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize(("training", "trainable"), [(True, True), (False, True), (True, False)])
+def test_batch_normalization_equals_the_layer_of_keras(policy, training, trainable):
+    x, tolerance = 3 * maps(9, 7, 5, n=4) + 2, NORM_TOLERANCE[policy]
+    ours, theirs = norms(policy)
+    ours.trainable = theirs.trainable = trainable
+    out, expected = ours(x, training=training), theirs(x, training=training)
+    assert keras.backend.standardize_dtype(out.dtype) == ours.compute_dtype
+    pair = numbers(out), numbers(expected)
+    np.testing.assert_allclose(*pair, atol=5 * tolerance, rtol=tolerance)
+    for got, wanted in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=1e-5)
+
+
+def learnt(kind):
     """A tiny network after three steps: its weights hold all gradients of the norm."""
     keras.utils.set_random_seed(0)
-    layers = [keras.layers.Conv2D(5, 3, use_bias=False, dtype=policy)]
-    layers += [kind(momentum=0.9, dtype=policy), keras.layers.Conv2D(1, 1, dtype=policy)]
-    last = keras.layers.Activation("linear", dtype="float32")
-    network = keras.Sequential([keras.Input((8, 6, 2)), *layers, last])
+    layers = [keras.layers.Conv2D(5, 3, use_bias=False), kind(momentum=0.9)]
+    network = keras.Sequential([keras.Input((8, 6, 2)), *layers, keras.layers.Conv2D(1, 1)])
     network.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
     x = maps(8, 6, 2, n=4)
     network.fit(x, np.abs(x[:, 1:-1, 1:-1, :1]), batch_size=4, epochs=3, verbose=0)
     return network.get_weights()
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-def test_batch_normalization_equals_the_layer_of_keras(policy):
-    x = 3 * maps(9, 7, 5, n=4) + 2
-    kinds, tolerance = (BatchNormalization, keras.layers.BatchNormalization), NORM_TOLERANCE[policy]
-    for training in (True, False):
-        ours, theirs = (norm_of(kind, policy) for kind in kinds)
-        # A moving variance has to be positive, so the random weights are squared.
-        for layer in (ours, theirs):
-            layer.moving_variance.assign(ops.square(layer.moving_variance) + 0.1)
-        out, expected = ours(x, training=training), theirs(x, training=training)
-        assert keras.backend.standardize_dtype(out.dtype) == ours.compute_dtype
-        out, expected = numbers(out), numbers(expected)
-        np.testing.assert_allclose(out, expected, atol=5 * tolerance, rtol=tolerance)
-        for got, wanted in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-            np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=1e-5)
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-def test_batch_normalization_learns_as_the_layer_of_keras(policy):
-    ours, theirs = (
-        learnt(kind, policy) for kind in (BatchNormalization, keras.layers.BatchNormalization)
-    )
-    for got, wanted in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(got, wanted, atol=5 * NORM_TOLERANCE[policy])
-
-
-def test_batch_normalization_averages_the_biased_variance():
-    # Values 1 and 3: mean 2, biased variance 1 (unbiased 2).
-    layer = BatchNormalization(momentum=0.75)
-    layer(np.array([1, 3], "float32").reshape(2, 1, 1, 1), training=True)
-    np.testing.assert_allclose(numbers(layer.moving_mean), [0.25 * 2], rtol=1e-6)
-    np.testing.assert_allclose(numbers(layer.moving_variance), [0.75 + 0.25], rtol=1e-6)
+def test_batch_normalization_learns_as_the_layer_of_keras():
+    pairs = zip(learnt(BatchNormalization), learnt(keras.layers.BatchNormalization), strict=True)
+    for got, wanted in pairs:
+        np.testing.assert_allclose(got, wanted, atol=1e-5)
 
 
 def test_batch_normalization_of_a_single_value_stays_finite():
@@ -397,27 +301,10 @@ def test_batch_normalization_of_a_single_value_stays_finite():
     assert np.isfinite(numbers(layer.moving_variance)).all()
 
 
-def test_frozen_batch_normalization_keeps_its_averages():
-    layer = norm_of(BatchNormalization)
-    layer.moving_variance.assign([1.0, 2.0, 3.0, 4.0, 5.0])
-    before, x = layer.get_weights(), maps(4, 4, 5)
-    layer.trainable = False
-    learning, using = (numbers(layer(x, training=training)) for training in (True, False))
-    np.testing.assert_allclose(learning, using, atol=1e-6)
-    for got, wanted in zip(layer.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(got, wanted)
-
-
 @pytest.mark.parametrize("options", [{"scale": False}, {"center": False}, {"axis": 1}])
 def test_batch_normalization_leaves_the_rest_to_keras(options):
-    x = maps(5, 5, 5)
-    ours, theirs = (
-        norm_of(kind, **options) if "axis" not in options else kind(**options)
-        for kind in (BatchNormalization, keras.layers.BatchNormalization)
-    )
-    np.testing.assert_allclose(
-        numbers(ours(x, training=True)), numbers(theirs(x, training=True)), atol=1e-5
-    )
+    found, expected = (numbers(norm(maps(5, 5, 5), training=True)) for norm in norms(**options))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="an operation of TensorFlow")
@@ -425,7 +312,7 @@ def test_batch_normalization_leaves_the_rest_to_keras(options):
 def test_batch_normalization_is_one_operation(policy):
     import tensorflow as tf
 
-    layer = norm_of(BatchNormalization, policy)
+    layer = next(norms(policy))
     step = tf.function(lambda x: layer(x, training=True))
     traced = step.get_concrete_function(tf.TensorSpec((2, 8, 8, 5), layer.compute_dtype))
     operations = [op.type for op in traced.graph.get_operations()]

@@ -1,4 +1,4 @@
-"""Tests of the losses: hand-worked values, finite gradients, properties, errors."""
+"""Tests of the losses: hand-worked values, finite gradients, errors, files."""
 
 import functools
 import itertools
@@ -9,75 +9,48 @@ import numpy as np
 import pytest
 from keras import ops
 
-from damunet_lite.losses import DiceLoss, FocalTverskyLoss, TverskyLoss, check_mask, tversky_index
+from damunet_lite.losses import DiceLoss, FocalTverskyLoss, TverskyLoss, tversky_index
 
 # Three membrane pixels and an empty image. Pooled: TP = .9 + .4 + .6 = 1.9,
 # FN = .1 + .6 + .4 = 1.1, FP = .2 + .1 + .3 = .6.
 Y = np.array([[1, 1, 1, 0], [0, 0, 0, 0]], "float32")
 P = np.array([[0.9, 0.4, 0.6, 0.2], [0.1, 0.3, 0, 0]], "float32")
 
-SWAPPED = functools.partial(TverskyLoss, 0.3, 0.7)
 LOSSES = {
     "tversky": TverskyLoss,
     "focal .5": functools.partial(FocalTverskyLoss, exponent=0.5),
     "focal .75": FocalTverskyLoss,
-    "focal 1": functools.partial(FocalTverskyLoss, exponent=1),
     "focal 2": functools.partial(FocalTverskyLoss, exponent=2),
     "dice": DiceLoss,
 }
-
-
-def value(loss, y=Y, p=P):
-    return float(loss(ops.convert_to_tensor(y), ops.convert_to_tensor(p)))
 
 
 # --- values worked out by hand --------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("loss", "smooth", "expected"),
+    ("loss", "expected"),
     [
-        (TverskyLoss, 0, 0.333333),
-        (TverskyLoss, 1, 0.246753),
-        (SWAPPED, 0, 0.283019),
-        (SWAPPED, 1, 0.205479),
-        (FocalTverskyLoss, 0, 0.438691),
-        (FocalTverskyLoss, 1, 0.350104),
+        (TverskyLoss(smooth=0, pooling="batch"), 0.333333),
+        (TverskyLoss(pooling="batch"), 0.246753),
+        (TverskyLoss(0.3, 0.7, 0, "batch"), 0.283019),
+        (TverskyLoss(0.3, 0.7, 1, "batch"), 0.205479),
+        (FocalTverskyLoss(smooth=0, pooling="batch"), 0.438691),
+        (FocalTverskyLoss(pooling="batch"), 0.350104),
+        (FocalTverskyLoss(exponent=2, smooth=0, pooling="batch"), 1 / 9),
+        (DiceLoss(smooth=0, pooling="batch"), 1.7 / 5.5),
+        (TverskyLoss(), 0.164832),
+        (FocalTverskyLoss(), 0.255629),  # the focal loss of the mean would be .258690
     ],
 )
-def test_pooled_over_the_batch(loss, smooth, expected):
-    assert value(loss(smooth=smooth, pooling="batch")) == pytest.approx(expected, abs=1e-6)
+@pytest.mark.parametrize("shape", [(2, 4), (2, 2, 2, 1)])
+def test_values(loss, expected, shape):
+    assert float(loss(Y.reshape(shape), P.reshape(shape))) == pytest.approx(expected, abs=1e-6)
 
 
 def test_each_image_for_itself():
-    rows = [0.222520, 0.107143]
-    index = ops.convert_to_numpy(tversky_index(Y, P))
-    np.testing.assert_allclose(1 - index, rows, atol=1e-6)
-    each = TverskyLoss(reduction="none")(Y, P)
-    np.testing.assert_allclose(ops.convert_to_numpy(each), rows, atol=1e-6)
-    assert value(TverskyLoss()) == pytest.approx(0.164832, abs=1e-6)
-
-
-def test_mean_of_focal_is_not_focal_of_mean():
-    assert value(FocalTverskyLoss()) == pytest.approx(0.255629, abs=1e-6)
-    assert value(TverskyLoss()) ** 0.75 == pytest.approx(0.258690, abs=1e-6)
-
-
-def test_which_weight_goes_with_which_error():
-    # One pixel missed and nothing else wrong: TI = 1 / (1 + 0.7).
-    missed = TverskyLoss(fn_weight=0.7, fp_weight=0.3, smooth=0)
-    y, p = np.array([[1.0, 1, 0, 0]]), np.array([[1.0, 0, 0, 0]])
-    assert value(missed, y, p) == pytest.approx(0.7 / 1.7, abs=1e-6)
-    # The same picture with truth and prediction exchanged is a false find: TI = 1 / (1 + 0.3).
-    assert value(missed, p, y) == pytest.approx(0.3 / 1.3, abs=1e-6)
-
-
-def test_a_soft_target_is_not_what_the_loss_likes_best():
-    # TP 1.875, FN = FP = .625 at the target itself; TP 2.25, FN .25, FP .75 at the other one.
-    y = np.array([[0.25, 0.5, 0.75, 0, 1]], "float32")
-    loss = TverskyLoss(smooth=0)
-    assert value(loss, y, y) == pytest.approx(1 - 1.875 / 2.5, abs=1e-6)
-    assert value(loss, y, np.array([[0.0, 1, 1, 0, 1]])) == pytest.approx(0.4 / 2.65, abs=1e-6)
+    for rows in (1 - tversky_index(Y, P), TverskyLoss(reduction="none")(Y, P)):
+        np.testing.assert_allclose(ops.convert_to_numpy(rows), [0.222520, 0.107143], atol=1e-6)
 
 
 # All weight on image 0, on its pixels 0 and 2. Per image the weights are relative to that image's
@@ -166,18 +139,19 @@ SHAPE = (2, 4, 6, 1)
 STRIPES = np.zeros(SHAPE, "float32")
 STRIPES[:, :, ::3] = 1
 NOTHING, ALL = np.zeros(SHAPE, "float32"), np.ones(SHAPE, "float32")
+# Mask, prediction, and the loss without smoothing.
 CASES = {
-    "nothing there, nothing found": (NOTHING, NOTHING),
-    "nothing there, hardly anything found": (NOTHING, np.full(SHAPE, 1e-30, "float32")),
-    "nothing there, all found": (NOTHING, ALL),
-    "all there, nothing found": (ALL, NOTHING),
-    "all there, all found": (ALL, ALL),
-    "perfect": (STRIPES, STRIPES),
-    "inverted": (STRIPES, 1 - STRIPES),
-    "nearly perfect": (STRIPES, np.clip(STRIPES, 1e-7, 1 - 1e-7)),
-    "barely off": (STRIPES, np.clip(STRIPES, 1e-4, 1 - 1e-4)),
-    "undecided": (STRIPES, np.full(SHAPE, 0.5, "float32")),
-    "one image empty, one full": (np.stack([NOTHING[0], ALL[0]]), np.stack([ALL[0], NOTHING[0]])),
+    "nothing there, nothing found": (NOTHING, NOTHING, 0),
+    "nothing there, hardly anything found": (NOTHING, np.full(SHAPE, 1e-30, "float32"), 0),
+    "nothing there, all found": (NOTHING, ALL, 1),
+    "all there, nothing found": (ALL, NOTHING, 1),
+    "all there, all found": (ALL, ALL, 0),
+    "perfect": (STRIPES, STRIPES, 0),
+    "inverted": (STRIPES, 1 - STRIPES, 1),
+    "nearly perfect": (STRIPES, np.clip(STRIPES, 1e-7, 1 - 1e-7), None),
+    "barely off": (STRIPES, np.clip(STRIPES, 1e-4, 1 - 1e-4), None),
+    "undecided": (STRIPES, np.full(SHAPE, 0.5, "float32"), None),
+    "one empty": (np.stack([NOTHING[0], ALL[0]]), np.stack([ALL[0], NOTHING[0]]), 1),
 }
 
 
@@ -185,27 +159,12 @@ CASES = {
 @pytest.mark.parametrize("name", LOSSES)
 def test_value_and_gradient_are_finite(name, dtype):
     for case, pooling, smooth in itertools.product(CASES, ("image", "batch"), (0, 1)):
-        loss = LOSSES[name](pooling=pooling, smooth=smooth)
-        number, slope = gradient(loss, *CASES[case], dtype)
-        assert np.isfinite(number), (case, pooling, smooth)
-        assert 0 <= number <= 1, (case, pooling, smooth, number)
+        y, p, expected = CASES[case]
+        number, slope = gradient(LOSSES[name](pooling=pooling, smooth=smooth), y, p, dtype)
+        assert 0 <= number <= 1, (case, pooling, smooth)
         assert np.isfinite(slope).all(), (case, pooling, smooth)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_perfect_is_zero_and_inverted_is_one(name):
-    for pooling in ("image", "batch"):
-        loss = LOSSES[name](pooling=pooling, smooth=0)
-        assert value(loss, STRIPES, STRIPES) == pytest.approx(0, abs=1e-7)
-        assert value(loss, NOTHING, NOTHING) == 0
-        assert value(loss, STRIPES, 1 - STRIPES) == pytest.approx(1, abs=1e-6)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_gradient_points_towards_the_mask(name):
-    slope = gradient(LOSSES[name](), STRIPES, np.full(SHAPE, 0.5, "float32"))[1]
-    assert (slope[STRIPES == 1] < 0).all()
-    assert (slope[STRIPES == 0] > 0).all()
+        if expected is not None and not smooth:
+            assert number == pytest.approx(expected, abs=1e-6), (case, pooling)
 
 
 def test_large_image_keeps_its_counts_in_half_precision():
@@ -216,65 +175,6 @@ def test_large_image_keeps_its_counts_in_half_precision():
         half = ops.cast(ops.convert_to_tensor(np.full_like(y, 0.5)), dtype)
         # TP = FN = FP = 16,384: TI = 1 / (1 + 0.7 + 0.3).
         assert float(TverskyLoss(smooth=0)(y, half)) == pytest.approx(0.5, abs=1e-6)
-
-
-def test_double_precision_stays():
-    y, p = (ops.convert_to_tensor(a.astype("float64")) for a in (Y, P))
-    if keras.backend.standardize_dtype(p.dtype) != "float64":
-        pytest.skip("this backend is set to compute without float64")
-    index = tversky_index(y, p, smooth=0)
-    assert keras.backend.standardize_dtype(index.dtype) == "float64"
-
-
-# --- properties -----------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def pair():
-    rng = np.random.default_rng(5)
-    y = (rng.random((3, 8, 8, 1)) < 0.3).astype("float32")
-    return y, rng.random((3, 8, 8, 1)).astype("float32")
-
-
-def test_equal_weights_without_smoothing_are_one_minus_dice(pair):
-    y, p = pair
-    dice = [2 * (a * b).sum() / (a.sum() + b.sum()) for a, b in zip(y, p, strict=True)]
-    half = TverskyLoss(fn_weight=0.5, fp_weight=0.5, smooth=0)
-    assert value(half, y, p) == pytest.approx(1 - np.mean(dice), abs=1e-6)
-    assert value(DiceLoss(smooth=0), y, p) == pytest.approx(1 - np.mean(dice), abs=1e-6)
-
-
-def test_unit_weights_are_one_minus_jaccard(pair):
-    y, p = (a[:1] > 0.5 for a in pair)
-    jaccard = (y & p).sum() / (y | p).sum()
-    loss = TverskyLoss(fn_weight=1, fp_weight=1, smooth=0)
-    assert value(loss, y.astype("float32"), p.astype("float32")) == pytest.approx(1 - jaccard)
-
-
-@pytest.mark.parametrize("weight", ["fn_weight", "fp_weight"])
-@pytest.mark.parametrize("make", [TverskyLoss, FocalTverskyLoss])
-def test_loss_grows_with_each_weight(pair, weight, make):
-    values = [value(make(**{weight: w}), *pair) for w in (0, 0.1, 0.4, 0.9, 2)]
-    assert np.all(np.diff(values) > 1e-4)
-
-
-def test_smaller_exponent_lifts_the_loss(pair):
-    values = [value(FocalTverskyLoss(exponent=e), *pair) for e in (0.5, 0.75, 1, 2)]
-    assert np.all(np.diff(values) < 0)
-    assert values[2] == pytest.approx(value(TverskyLoss(), *pair))
-
-
-def test_order_of_pixels_and_images_does_not_matter(pair):
-    order = np.random.default_rng(0).permutation(64)
-    moved = [a.reshape(3, 64)[::-1, order].reshape(3, 8, 8, 1) for a in pair]
-    loss = FocalTverskyLoss()
-    assert value(loss, *moved) == pytest.approx(value(loss, *pair))
-    assert value(loss, pair[0], moved[1]) != pytest.approx(value(loss, *pair))
-
-
-def test_poolings_agree_on_one_image(pair):
-    y, p = (a[:1] for a in pair)
-    assert value(TverskyLoss(), y, p) == pytest.approx(value(TverskyLoss(pooling="batch"), y, p))
 
 
 # --- predictions outside [0, 1] -------------------------------------------------------------
@@ -293,7 +193,7 @@ def test_logits_are_refused(make, bad):
 def test_rounding_is_forgiven():
     y, p = ROW * (1 + 2.4e-7), np.where(ROW == 1, 1 + 5e-7, -5e-7)
     for make in LOSSES.values():
-        assert value(make(), y, p) == pytest.approx(0, abs=1e-6)
+        assert float(make()(y, p)) == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +218,7 @@ def test_compiled_step_clips_and_leads_back(make, far, expected):
 # --- errors ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int32", "float32"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_mask_of_255_is_refused(dtype):
     for make in LOSSES.values():
         with pytest.raises(ValueError, match=r"y_true .*255.*, wanted .*\[0, 1\].*divide"):
@@ -327,11 +227,12 @@ def test_mask_of_255_is_refused(dtype):
 
 @pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
 def test_mask_outside_its_range_is_refused(bad):
-    y = Y.copy()
-    y[0, 0] = bad
-    for call in (check_mask, lambda mask: tversky_index(mask, P), lambda mask: DiceLoss()(mask, P)):
-        with pytest.raises(ValueError, match="y_true has values from .*, wanted"):
-            call(y)
+    with pytest.raises(ValueError, match="y_true has values from .*, wanted"):
+        tversky_index(np.where(Y == 1, bad, 0), P)
+
+
+def test_prediction_that_is_not_a_number_makes_such_a_loss():
+    assert np.isnan(float(TverskyLoss()(Y, np.where(P == 0.9, np.nan, P))))
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (1, 4), (4, 2), (2, 4, 1), (8,)])
@@ -342,61 +243,44 @@ def test_wrong_shape_is_refused(shape):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("name", "bad", "wanted"),
     [
-        ({"fn_weight": -0.1}, "fn_weight is -0.1, wanted a finite number >= 0"),
-        ({"fp_weight": -1}, "fp_weight is -1, wanted a finite number >= 0"),
-        ({"smooth": -1}, "smooth is -1, wanted a finite number >= 0"),
-        ({"fn_weight": float("nan")}, "fn_weight is nan, wanted"),
-        ({"fp_weight": float("inf")}, "fp_weight is inf, wanted"),
-        ({"fn_weight": "much"}, "fn_weight is 'much', wanted"),
-        ({"smooth": None}, "smooth is None, wanted"),
-        ({"pooling": "mean"}, "pooling is 'mean', wanted one of"),
+        ("fn_weight", -0.1, "a finite number >= 0"),
+        ("fp_weight", np.inf, "a finite number >= 0"),
+        ("smooth", None, "a finite number >= 0"),
+        ("pooling", "mean", "one of"),
+        ("exponent", 0, "a finite number > 0"),
+        ("epsilon", 0, "a finite number > 0"),
     ],
 )
-def test_bad_argument_is_named(options, words):
-    for make in (TverskyLoss, FocalTverskyLoss, functools.partial(tversky_index, Y, P)):
-        with pytest.raises(ValueError, match=words):
-            make(**options)
-
-
-@pytest.mark.parametrize("name", ["exponent", "epsilon"])
-@pytest.mark.parametrize("bad", [0, -0.75, float("inf")])
-def test_bad_exponent_is_named(name, bad):
-    with pytest.raises(ValueError, match=f"{name} is {bad}, wanted a finite number > 0"):
-        FocalTverskyLoss(**{name: bad})
+def test_bad_argument_is_named(name, bad, wanted):
+    focal_alone = name in ("exponent", "epsilon")
+    others = () if focal_alone else (TverskyLoss, functools.partial(tversky_index, Y, P))
+    for make in (FocalTverskyLoss, *others):
+        with pytest.raises(ValueError, match=f"{name} is {bad!r}, wanted {wanted}"):
+            make(**{name: bad})
 
 
 # --- files ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "loss",
+    ("make", "options"),
     [
-        TverskyLoss(0.8, 0.1, 2.0, "batch", name="mine", reduction="sum"),
-        FocalTverskyLoss(0.6, 0.2, 0.5, 0.25, "batch", 1e-4, name="mine", reduction="none"),
-        DiceLoss(0.5, "batch", name="mine", reduction="sum"),
+        (TverskyLoss, {"fn_weight": 0.75, "fp_weight": 0.125, "smooth": 2, "pooling": "batch"}),
+        (FocalTverskyLoss, {"fn_weight": 0.5, "fp_weight": 0.25, "exponent": 0.5, "smooth": 3}),
+        (FocalTverskyLoss, {"epsilon": 0.125, "pooling": "batch"}),
+        (DiceLoss, {"smooth": 0.5, "pooling": "batch"}),
     ],
-    ids=lambda loss: type(loss).__name__,
 )
-def test_configuration_survives_a_round_trip(loss):
-    copies = [
-        type(loss).from_config(loss.get_config()),
-        keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss)),
-    ]
-    for copy in copies:
-        assert type(copy) is type(loss)
-        assert copy.get_config() == loss.get_config()
-        assert copy.name == "mine"
-        np.testing.assert_array_equal(
-            ops.convert_to_numpy(copy(Y, P)), ops.convert_to_numpy(loss(Y, P))
-        )
-
-
-def test_configuration_keeps_every_argument_as_plain_numbers():
-    given = {"fn_weight": 0.5, "fp_weight": 0.25, "exponent": 2, "smooth": 3, "epsilon": 0.125}
-    config = FocalTverskyLoss(
-        **{name: np.float32(number) for name, number in given.items()}, pooling="batch"
-    ).get_config()
-    assert {**given, "pooling": "batch"}.items() <= json.loads(json.dumps(config)).items()
-    assert TverskyLoss(smooth=np.int64(2)).get_config()["smooth"] == 2
+@pytest.mark.parametrize("reduction", ["sum", "none"])
+def test_configuration_survives_a_round_trip(make, options, reduction):
+    # NumPy's numbers are numbers, and go into files.
+    given = {k: v if isinstance(v, str) else np.float32(v) for k, v in options.items()}
+    loss = make(name="mine", reduction=reduction, **given)
+    config = json.loads(json.dumps(loss.get_config()))
+    assert {**options, "name": "mine", "reduction": reduction}.items() <= config.items()
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
+    assert type(copy) is make
+    found, expected = (ops.convert_to_numpy(one(Y, P)) for one in (copy, loss))
+    np.testing.assert_array_equal(found, expected)
