@@ -174,8 +174,8 @@ class TverskyLoss(keras.losses.Loss):
     fn_weight, fp_weight, smooth, pooling
         See :func:`tversky_index`. On several devices, ``pooling="batch"`` pools each device's
         part of the batch for itself, and the loss is the mean over the devices.
-    name, reduction
-        As for every Keras loss.
+    name
+        As for every Keras loss, which takes ``reduction`` and ``dtype`` besides.
 
     Raises
     ------
