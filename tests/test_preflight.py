@@ -6,19 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from damunet_book import preflight
-from packaging.specifiers import SpecifierSet
 
-from book.tools.build import book_pages
+from book.tools.build import ROOT, book_pages
 from book.tools.chapter_times import describe
 from damunet_lite import data
 
-ROOT = Path(__file__).resolve().parents[1]
 MEASURED = {"device": "cpu:0", "backend": "tensorflow", "precision": "float32", "loss": 0.7}
 MEASURED |= {"step_seconds": 0.1, "reference": {"plain": 0.5, "network": 4.0}}
 
@@ -31,19 +28,12 @@ def stand_in(monkeypatch, name, status="ok", *words):
 @pytest.fixture
 def good_machine(monkeypatch):
     """A computer without fault, and without the process that takes seconds."""
-    monkeypatch.setattr(preflight, "_measure_in_a_process", lambda real: dict(MEASURED))
+    monkeypatch.setattr(preflight, "measure_in_a_process", lambda: MEASURED)
     for name in ("packages", "jupyter", "memory", "disk", "data"):
         stand_in(monkeypatch, name)
 
 
 # --- the report -------------------------------------------------------------------------
-
-
-def test_a_good_machine_is_ready_and_exits_with_0(good_machine, capsys):
-    assert preflight.main([]) == 0
-    printed = capsys.readouterr().out
-    words = ("Ready.", "FAILED", "training step")
-    assert [printed.count(word) for word in words] == [1, 0, 1]
 
 
 def test_json_is_one_line_with_every_check_and_chapter(good_machine, capsys):
@@ -59,81 +49,42 @@ def test_a_failure_exits_with_1_and_names_its_remedy(good_machine, monkeypatch, 
     stand_in(monkeypatch, "memory", "failed", "0.3 GB free", "close other programs")
     assert preflight.main([]) == 1
     printed = capsys.readouterr().out
-    for words in ("FAILED  memory", "what to do: close other programs", "1 to mend first"):
-        assert words in printed
+    words = ("FAILED  memory", "what to do: close other programs", "1 to mend first", "training st")
+    assert [printed.count(word) for word in words] == [1, 1, 1, 1]
 
 
-def test_without_packages_nothing_is_trained(monkeypatch):
-    monkeypatch.setattr(preflight, "_measure_in_a_process", None)  # must not be reached
+def test_without_packages_nothing_is_trained(good_machine, monkeypatch):
+    monkeypatch.setattr(preflight, "measure_in_a_process", None)  # must not be reached
     stand_in(monkeypatch, "packages", "failed", "keras missing", "python -m pip install keras")
     report = preflight.run()
-    assert not report.ready
-    assert report.chapters == ()
+    assert (report.ready, report.chapters) == (False, ())
 
 
-def test_the_real_stack_is_trained_on_where_it_is_whole(good_machine, monkeypatch, capsys):
-    asked = []
+def test_before_the_long_wait_somebody_says_so(good_machine, monkeypatch):
+    said = []
 
-    def measure(real):
-        asked.append(real)
-        return dict(MEASURED)
+    def measure():
+        said.append("measuring")
+        return {"error": "crashed", "remedy": "try again"}
 
-    monkeypatch.setattr(preflight, "_measure_in_a_process", measure)
-    for status in ("ok", "failed"):
-        stand_in(monkeypatch, "data", status)
-        preflight.run()
-    monkeypatch.setattr(preflight, "measure", measure)
-    for words in ("real", "drawn"):
-        assert preflight.main(["--measure", words]) == 0
-    assert asked == [True, False, True, False]
-    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == MEASURED
-
-
-def test_in_a_notebook_the_last_line_shows_the_report():
-    report = preflight.Report((preflight.Check("disk", "ok", "9 GB"),), (), 2.0)
-    assert repr(report) == "ok      disk            9 GB\n\nReady. (2 seconds)"
+    monkeypatch.setattr(preflight, "measure_in_a_process", measure)
+    report = preflight.run(said.append)
+    assert "wait" in said[said.index("measuring") - 1]
+    assert said[-1].startswith("FAILED  training step   crashed")
+    assert len(said) == len(report.checks) + 2
 
 
 # --- faults -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("minor", "good"), [(10, False), (11, True), (13, True), (14, False)])
-def test_python_is_bounded_as_in_pyproject(minor, good):
-    assert preflight.check_python((3, minor)).status == ("ok" if good else "failed")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert SpecifierSet(project["requires-python"]).contains(f"3.{minor}") == good
-
-
-def test_packages_in_a_wrong_version_or_missing_are_named_with_the_command():
-    check = preflight.check_packages(["numpy>=99", "no-such-package", "scipy>=1.0"])
+def test_packages_in_a_wrong_version_or_missing_are_named_with_the_command(monkeypatch):
+    elsewhere = ['absent; extra == "test"', 'absent; sys_platform == "nowhere"']
+    check = preflight.check_packages(["numpy>=99", "no-such-package", "scipy>=1.0", *elsewhere])
     assert check.status == "failed"
-    assert re.fullmatch(r"numpy \S.*no-such-package missing.*", check.found)
+    assert re.fullmatch(r"numpy \S+, no-such-package missing", check.found)
     assert check.remedy == 'python -m pip install "numpy>=99" "no-such-package"'
-
-
-def test_extras_and_other_platforms_are_not_asked_for():
-    lines = ['no-such-package>=1; extra == "test"', 'no-such-package; sys_platform == "nowhere"']
-    assert preflight.check_packages(lines).status == "ok"
-
-
-def test_a_version_before_its_release_counts(monkeypatch):
-    monkeypatch.setattr(preflight, "_version", lambda name: "3.0rc1")
-    assert preflight.check_packages(["numpy>=2"]).status == "ok"
-
-
-def test_before_the_long_wait_somebody_says_so(monkeypatch):
-    said = []
-
-    def measure(real):
-        said.append("measuring")
-        return {"error": "crashed", "remedy": "try again"}
-
-    monkeypatch.setattr(preflight, "_measure_in_a_process", measure)
-    report = preflight.run(said.append)
-    before = said[said.index("measuring") - 1]
-    assert "wait" in before
-    assert said[-1].startswith("FAILED  training step   crashed")
-    assert len(said) == len(report.checks) + 2
+    monkeypatch.setattr(preflight, "_version", lambda name: "3.0rc1")  # before its release
+    assert preflight.check_packages(["numpy>=2", *elsewhere]).found == "1 of 1 needed; numpy 3.0rc1"
 
 
 def test_a_full_disk_is_told_from_a_folder_of_somebody_else(monkeypatch, tmp_path):
@@ -147,41 +98,35 @@ def test_a_full_disk_is_told_from_a_folder_of_somebody_else(monkeypatch, tmp_pat
     assert (check.status, check.remedy) == ("failed", "make room there")
     monkeypatch.setattr(preflight.tempfile, "TemporaryFile", refused)
     check = preflight.check_disk()
-    assert check.status == "failed"
-    assert "cannot be written" in check.found
+    assert (check.status, "cannot be written" in check.found) == ("failed", True)
 
 
 @pytest.mark.parametrize(
-    ("check", "least", "good"), [(preflight.check_memory, 1.5, 4), (preflight.check_disk, 0.2, 2)]
-)
-def test_gigabytes_that_are_wanted(check, least, good):
-    found = [check(free).status for free in (least - 0.01, least, good - 0.01, good)]
-    assert found == ["failed", "note", "note", "ok"]
-
-
-@pytest.mark.parametrize(
-    ("limit", "used", "cached", "free"),
+    ("limit", "used", "cached", "free", "status"),
     [
-        (3 * 2**30, 2**30, 2**29, 2.5),  # what only caches files is given up on demand
-        (2**30, 2**31, 0, 0.0),
-        ("max", 2**30, 0, 64.0),
-        (2**40, 2**30, 0, 64.0),  # allowed more than the computer has
-        (None, None, None, 64.0),
+        (3 * 2**30, 2**30, 2**29, 2.5, "note"),  # what only caches files is given up on demand
+        (2**30, 2**31, 0, 0.0, "failed"),
+        ("max", 2**30, 0, 4.0, "ok"),
+        (2**40, 2**30, 0, 4.0, "ok"),  # allowed more than the computer has
+        (None, None, None, 4.0, "ok"),
     ],
 )
-def test_memory_of_a_container_counts(tmp_path, monkeypatch, limit, used, cached, free):
-    computer = SimpleNamespace(available=64 * 2**30)
+def test_memory_of_a_container_counts(tmp_path, monkeypatch, limit, used, cached, free, status):
+    computer = SimpleNamespace(available=4 * 2**30)
     monkeypatch.setattr(preflight.psutil, "virtual_memory", lambda: computer)
     if limit is not None:
         (tmp_path / "memory.max").write_text(f"{limit}\n")
         (tmp_path / "memory.current").write_text(f"{used}\n")
         (tmp_path / "memory.stat").write_text(f"anon 7\ninactive_file {cached}\n")
-    assert preflight.free_memory(tmp_path) == pytest.approx(free)
+    found = preflight.free_memory(tmp_path)
+    assert found == pytest.approx(free)
+    monkeypatch.setattr(preflight, "free_memory", lambda: found)
+    assert preflight.check_memory().status == status
 
 
 @pytest.mark.parametrize(
     ("variable", "remedy"),
-    [("DAMUNET_CACHE", "python -m damunet_lite data "), ("DAMUNET_DATA", "DAMUNET_DATA")],
+    [("DAMUNET_CACHE", "python -m damunet_lite data "), ("DAMUNET_DATA", "wanted a copy")],
 )
 def test_data_that_are_not_there_say_where_and_how_to_have_them(
     monkeypatch, tmp_path, variable, remedy
@@ -189,9 +134,8 @@ def test_data_that_are_not_there_say_where_and_how_to_have_them(
     monkeypatch.delenv("DAMUNET_DATA", raising=False)
     monkeypatch.setenv(variable, str(tmp_path / "none"))
     check = preflight.check_data()
-    assert check.status == "failed"
-    assert remedy in check.remedy
-    assert variable == "DAMUNET_CACHE" or str(tmp_path / "none") in check.found
+    assert (check.status, str(tmp_path / "none") in check.found) == ("failed", True)
+    assert check.remedy.startswith(remedy)
 
 
 def test_one_changed_byte_is_found(monkeypatch, tmp_path):
@@ -207,19 +151,16 @@ def test_one_changed_byte_is_found(monkeypatch, tmp_path):
     content[-20] ^= 1
     damaged.write_bytes(content)
     check = preflight.check_data()
-    assert check.status == "failed"
-    assert str(damaged) in check.found
+    assert (check.status, str(damaged) in check.found) == ("failed", True)
 
 
 @pytest.mark.parametrize(
     ("code", "errors", "said", "remedy"),
     [
-        (-9, "", "for want of memory", "close other programs"),
         (-4, "", "AVX", "Colab"),
         (-11, "Segmentation fault", "crashed (signal 11)", "--force-reinstall"),
         (1, "Traceback ...\nModuleNotFoundError: No module named 'keras'", "'keras'", "reinstall"),
         (1, "Traceback ...\nImportError: libcuda.so", "libcuda.so", "reinstall"),
-        (1, "Traceback ...\nRuntimeError: training does not train: loss nan", "loss nan", "Colab"),
         (1, "", "no message", "Colab"),
     ],
 )
@@ -227,7 +168,6 @@ def test_ends_of_the_process_in_plain_words(code, errors, said, remedy):
     found = preflight.explain_failure(code, errors)
     assert said in found["error"]
     assert remedy in found["remedy"]
-    assert "Traceback" not in found["error"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for Python")
@@ -244,8 +184,7 @@ def test_a_process_that_ends_badly_never_shows_a_trace(tmp_path, monkeypatch, sc
     python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o700)
     monkeypatch.setattr(preflight.sys, "executable", str(python))
-    measured = preflight._measure_in_a_process(real=False, limit=0.5)
-    check = preflight._network_checks(measured)[-1]
+    check = preflight._network_checks(preflight.measure_in_a_process(limit=0.5))[-1]
     assert (check.status, bool(check.remedy)) == ("failed", True)
     assert said in check.found
     assert "Traceback" not in str(check)
@@ -259,10 +198,8 @@ def test_minutes_scale_part_by_part():
         "reference": {"plain": 0.5, "network": 4.0},
         "chapters": [{"chapter": 3, "title": "Three", "plain": 28.0, "network": 60.0}],
     }
-    (same,) = preflight.predict_minutes({"plain": 0.5, "network": 4.0}, times)
-    assert same.minutes == pytest.approx(1.5)
-    (other,) = preflight.predict_minutes({"plain": 1.0, "network": 1.0}, times)
-    assert other.minutes == pytest.approx((30 * 2 + 60 / 4) / 60)
+    (found,) = preflight.predict_minutes({"plain": 1.0, "network": 1.0}, times)
+    assert found["minutes"] == pytest.approx((30 * 2 + 60 / 4) / 60)
 
 
 def test_times_on_file_are_those_of_the_chapters():

@@ -5,6 +5,7 @@ reported in plain words, and a notebook that asks keeps its memory.
 """
 
 import argparse
+import contextlib
 import importlib.metadata
 import json
 import math
@@ -27,22 +28,14 @@ from scipy import ndimage
 
 from damunet_lite import __version__, augment, data, metrics, synthetic
 
-__all__ = ["ChapterTime", "Check", "Report", "run"]
+__all__ = ["Check", "Report", "run"]
 
 TIMES_FILE = Path(__file__).with_name("chapter_times.json")
 DISTRIBUTION = "damunet-lite"
-OLDEST_PYTHON, FIRST_TOO_NEW = (3, 11), (3, 14)
-AMOUNTS = {  # gigabytes: the least and a good amount, and what to do below each
-    "memory": (
-        (1.5, "close other programs and other notebooks' kernels"),
-        (4.0, "4 GB are comfortable; close other programs, run one chapter at a time"),
-    ),
-    "disk": (
-        (0.2, "make room there"),
-        (2.0, "enough for the chapters; a full run needs 1 GB more"),
-    ),
-}
-WORKER_LIMIT = 120
+DATA_REMEDY = (
+    "python -m damunet_lite data (16 MB, once), or name a copy of it in DAMUNET_DATA; "
+    "chapters run without it on synthetic tissue, with other numbers"
+)
 STEPS = 10
 PARTS = ("plain", "network")
 START_SECONDS = 2.0  # to start a kernel and fetch a chapter's outputs: waiting, not computing
@@ -79,37 +72,21 @@ class Check:
 
 
 @dataclass(frozen=True)
-class ChapterTime:
-    """How long one chapter runs, without the reading.
-
-    Parameters
-    ----------
-    chapter : int
-    title : str
-    minutes : float
-        Predicted for this computer, all cells once from top to bottom.
-    """
-
-    chapter: int
-    title: str
-    minutes: float
-
-
-@dataclass(frozen=True)
 class Report:
     """What :func:`run` found; its text form is made to be read.
 
     Parameters
     ----------
     checks : tuple of Check
-    chapters : tuple of ChapterTime
-        Empty if the network library does not work here.
+    chapters : tuple of dict
+        ``chapter``, ``title`` and ``minutes``, predicted for this computer, of all cells once from
+        top to bottom without the reading. Empty if the network library does not work here.
     seconds : float
         How long the checks took.
     """
 
     checks: tuple[Check, ...]
-    chapters: tuple[ChapterTime, ...]
+    chapters: tuple[dict[str, Any], ...]
     seconds: float
 
     @property
@@ -117,18 +94,27 @@ class Report:
         """Whether nothing failed."""
         return all(check.status != "failed" for check in self.checks)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON-ready values, for those who collect many.
+    def summary(self) -> str:
+        """Minutes of the chapters and the verdict, without the checks.
 
         Examples
         --------
-        >>> Report((Check("disk", "ok", "9 GB free"),), (), 1.0).to_dict()["ready"]
-        True
+        >>> Report((Check("disk", "failed", "full"),), (), 1.0).summary()
+        '\\n1 to mend first. (1 seconds)'
         """
-        return {"package": __version__, "ready": self.ready, **asdict(self)}
+        lines = []
+        if self.chapters:
+            lines += ["", "Minutes that the chapters need to run here, without the reading:"]
+            lines += [
+                f"{c['chapter']:8}  {c['title']:54}{c['minutes']:6.1f}" for c in self.chapters
+            ]
+            lines.append(f"{'':10}{'all':54}{sum(c['minutes'] for c in self.chapters):6.1f}")
+        failed = sum(check.status == "failed" for check in self.checks)
+        verdict = f"{failed} to mend first" if failed else "Ready"
+        return "\n".join([*lines, "", f"{verdict}. ({self.seconds:.0f} seconds)"])
 
-    def text(self, checks: bool = True) -> str:
-        """The report to read, with its checks or, where those were shown already, without.
+    def __repr__(self) -> str:
+        """All of it, as a notebook shows it.
 
         Examples
         --------
@@ -137,19 +123,7 @@ class Report:
         <BLANKLINE>
         Ready. (1 seconds)
         """
-        lines = [str(check) for check in self.checks] if checks else []
-        if self.chapters:
-            lines += ["", "Minutes that the chapters need to run here, without the reading:"]
-            lines += [f"{c.chapter:8}  {c.title:54}{c.minutes:6.1f}" for c in self.chapters]
-            lines.append(f"{'':10}{'all':54}{sum(c.minutes for c in self.chapters):6.1f}")
-        failed = sum(check.status == "failed" for check in self.checks)
-        verdict = f"{failed} to mend first" if failed else "Ready"
-        return "\n".join([*lines, "", f"{verdict}. ({self.seconds:.0f} seconds)"])
-
-    def __str__(self) -> str:
-        return self.text()
-
-    __repr__ = __str__
+        return "\n".join([*map(str, self.checks), self.summary()])
 
 
 def run(progress: Callable[[str], None] | None = None) -> Report:
@@ -181,13 +155,13 @@ def run(progress: Callable[[str], None] | None = None) -> Report:
             checks[check.name] = check
             tell(str(check))
 
-    first = check_python, check_packages, check_jupyter, check_memory, check_disk, check_data
-    for look in first:
+    add(Check("Python", "ok", f"{platform.python_version()} on {platform.platform()}"))
+    for look in (check_packages, check_jupyter, check_memory, check_disk, check_data):
         add(look())
-    chapters: Sequence[ChapterTime] = ()
+    chapters: Sequence[dict[str, Any]] = ()
     if checks["packages"].status != "failed":
         tell("...     training        a small network, to measure this computer: wait")
-        measured = _measure_in_a_process(checks["data"].status == "ok")
+        measured = measure_in_a_process()
         add(*_network_checks(measured))
         if "reference" in measured:
             chapters = predict_minutes(measured["reference"])
@@ -195,22 +169,6 @@ def run(progress: Callable[[str], None] | None = None) -> Report:
 
 
 # ------------------------------------------------------------------ one check each
-
-
-def check_python(version: tuple[int, int] | None = None) -> Check:
-    """Whether this Python runs the package and has a TensorFlow.
-
-    Examples
-    --------
-    >>> check_python((3, 9)).status
-    'failed'
-    """
-    version = version or (sys.version_info.major, sys.version_info.minor)
-    found = ".".join(map(str, version))
-    if OLDEST_PYTHON <= version < FIRST_TOO_NEW:
-        return Check("Python", "ok", f"{found} on {platform.system()} {platform.machine()}")
-    remedy = "install Python 3.11, 3.12 or 3.13, make an environment with it and install there"
-    return Check("Python", "failed", found, remedy)
 
 
 def check_packages(required: list[str] | None = None) -> Check:
@@ -226,13 +184,7 @@ def check_packages(required: list[str] | None = None) -> Check:
     >>> check_packages(["no-such-package>=1"]).remedy
     'python -m pip install "no-such-package>=1"'
     """
-    if required is None and not _version(DISTRIBUTION):
-        remedy = "python -m pip install -e . in the folder of the repository"
-        has = f"{DISTRIBUTION} is not installed, only lying about"
-        return Check("packages", "failed", has, remedy)
-    if required is None:
-        required = importlib.metadata.requires(DISTRIBUTION) or []
-    all_of_them = map(Requirement, required)
+    all_of_them = map(Requirement, required or importlib.metadata.requires(DISTRIBUTION) or [])
     needed = [r for r in all_of_them if not r.marker or r.marker.evaluate({"extra": ""})]
     found = {r: _version(r.name) for r in needed}
     wrong = [r for r, v in found.items() if not (v and r.specifier.contains(v, prereleases=True))]
@@ -255,21 +207,12 @@ def check_jupyter() -> Check:
     return Check("notebooks", "note", found, remedy)
 
 
-def check_memory(free: float | None = None) -> Check:
-    """Whether there is memory for a network and its training.
-
-    Parameters
-    ----------
-    free : float, optional
-        Gigabytes free; by default those of this computer.
-
-    Examples
-    --------
-    >>> check_memory(1.0).status, check_memory(2.5).status, check_memory(8.0).status
-    ('failed', 'note', 'ok')
-    """
-    free = free_memory() if free is None else free
-    return _amount("memory", free, f"{free:.1f} GB free")
+def check_memory() -> Check:
+    """Whether there is memory for a network and its training."""
+    free = free_memory()
+    least = 1.5, "close other programs and other notebooks' kernels"
+    good = 4.0, "4 GB are comfortable; close other programs, run one chapter at a time"
+    return _amount("memory", free, f"{free:.1f} GB free", least, good)
 
 
 def free_memory(cgroup: str | os.PathLike = "/sys/fs/cgroup") -> float:
@@ -285,30 +228,16 @@ def free_memory(cgroup: str | os.PathLike = "/sys/fs/cgroup") -> float:
         Where the kernel says what this container may use and does use.
     """
     free = psutil.virtual_memory().available
-    try:
-        folder = Path(cgroup)
-        limit, used = ((folder / f"memory.{name}").read_text() for name in ("max", "current"))
-        cached = dict(map(str.split, (folder / "memory.stat").read_text().splitlines()))
-        taken = int(used) - int(cached["inactive_file"])
-        free = free if limit.strip() == "max" else min(free, max(0, int(limit) - taken))
-    except (OSError, ValueError, KeyError):
-        pass  # no container, or one that does not say
+    with contextlib.suppress(OSError, ValueError, KeyError):  # no container, or no number but "max"
+        files = (Path(cgroup, f"memory.{name}") for name in ("max", "current", "stat"))
+        limit, used, rest = (file.read_text() for file in files)
+        cached = dict(map(str.split, rest.splitlines()))["inactive_file"]
+        free = min(free, max(0, int(limit) - int(used) + int(cached)))
     return free / GIGABYTE
 
 
-def check_disk(free: float | None = None) -> Check:
-    """Whether there is room for data and runs, and whether it may be written.
-
-    Parameters
-    ----------
-    free : float, optional
-        Gigabytes free; by default those where the current folder lies.
-
-    Examples
-    --------
-    >>> check_disk(0.1).status, check_disk(1.0).status, check_disk(8.0).status
-    ('failed', 'note', 'ok')
-    """
+def check_disk() -> Check:
+    """Whether there is room for data and runs where we are, and whether it may be written."""
     here = Path.cwd()
     try:
         with tempfile.TemporaryFile(dir=here):
@@ -316,33 +245,38 @@ def check_disk(free: float | None = None) -> Check:
     except OSError:
         remedy = "start in a folder of your own; runs and predictions are written there"
         return Check("disk", "failed", f"{here} cannot be written", remedy)
-    free = shutil.disk_usage(here).free / GIGABYTE if free is None else free
-    return _amount("disk", free, f"{free:.1f} GB free in {here}")
+    free = shutil.disk_usage(here).free / GIGABYTE
+    least, good = (
+        (0.2, "make room there"),
+        (2.0, "enough for the chapters; a full run needs 1 GB more"),
+    )
+    return _amount("disk", free, f"{free:.1f} GB free in {here}", least, good)
 
 
-def _amount(name: str, free: float, found: str) -> Check:
-    """A check of gigabytes, with what to do below the least and below a good amount."""
-    (least, remedy), (good, note) = AMOUNTS[name]
-    if free < least:
-        return Check(name, "failed", f"{found}, {least:g} GB needed", remedy)
-    return Check(name, "note", found, note) if free < good else Check(name, "ok", found)
+def _amount(
+    name: str, free: float, found: str, least: tuple[float, str], good: tuple[float, str]
+) -> Check:
+    """A check of gigabytes, with what to do below the least and below a good amount.
+
+    Examples
+    --------
+    >>> [_amount("a", free, "", (1, "mend"), (2, "note")).status for free in (0.9, 1, 1.9, 2)]
+    ['failed', 'note', 'note', 'ok']
+    """
+    if free < least[0]:
+        return Check(name, "failed", f"{found}, {least[0]:g} GB needed", least[1])
+    return Check(name, "note", found, good[1]) if free < good[0] else Check(name, "ok", found)
 
 
 def check_data() -> Check:
     """Whether the training stack is here, every file of it the published one."""
     named = os.environ.get("DAMUNET_DATA")
     folder = Path(named).expanduser() if named else data._cache_folder()
-    if not named and not (folder / "train").is_dir():
-        remedy = (
-            "python -m damunet_lite data (16 MB, once), or name a copy of it in DAMUNET_DATA; "
-            "chapters run without it on synthetic tissue, with other numbers"
-        )
-        return Check("data", "failed", "the ISBI 2012 stack is not here yet", remedy)
     try:
         data.verify(folder, "train")
     except data.DataError as error:
         what, _, remedy = str(error).partition("; ")
-        return Check("data", "failed", what, remedy or "python -m damunet_lite data")
+        return Check("data", "failed", what, remedy if named else DATA_REMEDY)
     return Check("data", "ok", f"ISBI 2012 training stack, every file intact, in {folder}")
 
 
@@ -352,13 +286,14 @@ def _network_checks(measured: dict[str, Any]) -> list[Check]:
         return [Check("training step", "failed", measured["error"], measured["remedy"])]
     kind, backend = measured["device"], measured["backend"]
     device = f"{kind} with Keras on {backend}, {measured['precision']}"
-    unused = kind.startswith("cpu") and shutil.which("nvidia-smi")
-    note = "an NVIDIA processor is here but not used: see tensorflow.org/install/pip"
+    first = Check("device", "ok", device)
+    if kind.startswith("cpu") and shutil.which("nvidia-smi"):
+        note = "an NVIDIA processor is here but not used: see tensorflow.org/install/pip"
+        first = Check("device", "note", device, note)
     step = (
         f"loss {measured['loss']:.3f}, weights moved; {measured['step_seconds']:.2f} s a step "
         "(4 crops of 128 x 128, 8 base filters, 3 levels)"
     )
-    first = Check("device", "note", device, note) if unused else Check("device", "ok", device)
     return [first, Check("training step", "ok", step)]
 
 
@@ -387,7 +322,7 @@ def read_times() -> dict[str, Any]:
 
 def predict_minutes(
     reference: dict[str, float], times: dict[str, Any] | None = None
-) -> list[ChapterTime]:
+) -> list[dict[str, Any]]:
     """Minutes of each chapter, from how long the reference computation takes here.
 
     Parameters
@@ -402,15 +337,16 @@ def predict_minutes(
     --------
     >>> times = {"reference": {"plain": 1, "network": 2}, "chapters": [
     ...     {"chapter": 1, "title": "One", "plain": 28, "network": 60}]}
-    >>> predict_minutes({"plain": 2, "network": 1}, times)[0].minutes
-    1.5
+    >>> predict_minutes({"plain": 2, "network": 1}, times)
+    [{'chapter': 1, 'title': 'One', 'minutes': 1.5}]
     """
     times = times or read_times()
     plain, network = (reference[part] / times["reference"][part] for part in PARTS)
     found = []
     for chapter in times["chapters"]:
         seconds = (START_SECONDS + chapter["plain"]) * plain + chapter["network"] * network
-        found.append(ChapterTime(chapter["chapter"], chapter["title"], seconds / 60))
+        own = {key: chapter[key] for key in ("chapter", "title")}
+        found.append({**own, "minutes": seconds / 60})
     return found
 
 
@@ -435,7 +371,7 @@ def plain_reference(rounds: int = 15) -> None:
 
 
 def network_reference(stack: data.Stack) -> dict[str, Any]:
-    """Build a small network and train it for a few steps; say how that went.
+    """Build a small network and train it for a few steps.
 
     Parameters
     ----------
@@ -445,32 +381,33 @@ def network_reference(stack: data.Stack) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``step_seconds`` of a step after the first, ``loss``, and ``moved``, whether the weights
-        changed.
+        ``step_seconds`` of a step after the first, and the last ``loss``.
+
+    Raises
+    ------
+    RuntimeError
+        If training does not train.
     """
     from damunet_lite import training
 
-    options = {"base_filters": 8, "depth": 3}
-    config = training.TrainConfig("unet", options, steps=STEPS + 1, crop=128)
+    config = training.TrainConfig(
+        "unet", {"base_filters": 8, "depth": 3}, steps=STEPS + 1, crop=128
+    )
+    indices = np.arange(len(stack))
     network = training.build(config)
     before = network.get_weights()[0].copy()
-    indices = np.arange(len(stack))
     network.fit(training.CropBatches(stack, indices, config, 0, 1), verbose=0)
     first = time.perf_counter()
     batches = training.CropBatches(stack, indices, config, 1, STEPS)
-    loss = network.fit(batches, verbose=0).history["loss"][-1]
+    loss = float(network.fit(batches, verbose=0).history["loss"][-1])
     seconds = (time.perf_counter() - first) / STEPS
-    moved = bool(np.abs(network.get_weights()[0] - before).max() > 0)
-    return {"step_seconds": seconds, "loss": float(loss), "moved": moved}
+    if not math.isfinite(loss) or np.array_equal(network.get_weights()[0], before):
+        raise RuntimeError(f"training does not train: loss {loss}")
+    return {"step_seconds": seconds, "loss": loss}
 
 
-def measure(real: bool) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """Everything that needs the network library, in this process.
-
-    Parameters
-    ----------
-    real : bool
-        Train on the real stack instead of a drawn one.
 
     Returns
     -------
@@ -480,39 +417,45 @@ def measure(real: bool) -> dict[str, Any]:
     """
     from damunet_lite import devices
 
+    stack = synthetic.synthetic_stack(n=8, size=160)
     plain_reference(rounds=1)  # imports, and memory asked for the first time, are not counted
-    stack = data.isbi2012() if real else synthetic.synthetic_stack(n=8, size=160)
     clocks = [(time.perf_counter(), time.process_time())]
     plain_reference()
     clocks.append((time.perf_counter(), time.process_time()))
     trained = network_reference(stack)
     clocks.append((time.perf_counter(), time.process_time()))
-    if not (math.isfinite(trained["loss"]) and trained["moved"]):
-        raise RuntimeError(f"training does not train: loss {trained['loss']}")
-    both = zip(("reference", "reference_cpu"), np.diff(clocks, axis=0).T.tolist(), strict=True)
-    seconds = {name: dict(zip(PARTS, parts, strict=True)) for name, parts in both}
-    precision = devices.preferred_precision()
-    return {**devices.describe(), **trained, "precision": precision, **seconds}
+    wall, processor = np.diff(clocks, axis=0).T.tolist()
+    return {
+        **devices.describe(),
+        **trained,
+        "precision": devices.preferred_precision(),
+        "reference": dict(zip(PARTS, wall, strict=True)),
+        "reference_cpu": dict(zip(PARTS, processor, strict=True)),
+    }
 
 
-def _measure_in_a_process(real: bool, limit: float = WORKER_LIMIT) -> dict[str, Any]:
+def measure_in_a_process(limit: float = 120) -> dict[str, Any]:
+    """What :func:`measure` gives, or ``error`` and ``remedy`` where its process ended otherwise.
+
+    Parameters
+    ----------
+    limit : float
+        Seconds that it may take.
+    """
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", MPLBACKEND="agg")
     command = [sys.executable, "-m", "damunet_book.preflight", "--measure"]
-    command.append("real" if real else "drawn")
-    options: Any = {
-        "capture_output": True,
-        "errors": "replace",
-        "timeout": limit,
-        "env": environment,
-    }
     try:
-        done = subprocess.run(command, check=False, **options)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=limit,
+            env=environment,
+        )
     except subprocess.TimeoutExpired:
         remedy = "close other programs and try again; on an old computer use Colab"
         return {"error": f"no end after {limit:g} seconds", "remedy": remedy}
-    except OSError as error:
-        what = f"Python could not be started ({error.strerror})"
-        return {"error": what, "remedy": "start the notebook or the command again"}
     if done.returncode == 0:
         return json.loads(done.stdout.strip().splitlines()[-1])
     return explain_failure(done.returncode, done.stderr)
@@ -567,17 +510,14 @@ def main(words: Sequence[str] | None = None) -> int:
         "code 1 if something has to be mended first.",
     )
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
-    parser.add_argument("--measure", choices=("real", "drawn"), help=argparse.SUPPRESS)
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(words)
     if given.measure:  # what the process of its own is asked for
-        print(json.dumps(measure(given.measure == "real")))
+        print(json.dumps(measure()))
         return 0
-    try:
-        report = run(progress=None if given.json else lambda line: print(line, flush=True))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    print(json.dumps(report.to_dict()) if given.json else report.text(checks=False))
+    report = run(progress=None if given.json else lambda line: print(line, flush=True))
+    as_dict = {"package": __version__, "ready": report.ready, **asdict(report)}
+    print(json.dumps(as_dict) if given.json else report.summary())
     return 0 if report.ready else 1
 
 
