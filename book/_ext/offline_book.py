@@ -97,6 +97,11 @@ def _finish(app, error):
     texts = {page: texts_of_sections(app.env.get_doctree(page)) for page in app.env.found_docs}
     script = f"bookTexts({json.dumps(texts, ensure_ascii=False)});"
     (out / "_static" / "book-texts.js").write_text(script, encoding="utf-8")
+    # All pages that there are, where sphinx-sitemap lists those that this build has written.
+    addresses = [f"{app.config.html_baseurl}{page}.html" for page in sorted(texts)]
+    listed = "".join(f"<url><loc>{address}</loc></url>" for address in addresses)
+    sitemap = f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{listed}</urlset>'
+    (out / "sitemap.xml").write_text(sitemap, encoding="utf-8")
     with zipfile.ZipFile(out / "chapters.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(Path(app.srcdir, "chapters").glob("*.ipynb")):
             archive.write(path, f"chapters/{path.name}")
