@@ -4,12 +4,12 @@ import contextlib
 import dataclasses
 import io
 import json
+import re
 
 import pytest
 
-from book.tools import plan, records, sweep
+from book.tools import records, sweep
 from damunet_lite import synthetic, training
-from damunet_lite.config import TrainConfig
 
 SMALL = {"network": "unet", "network_options": {"base_filters": 2, "depth": 1}, "fold": 1}
 SMALL |= {"data": "synthetic", "steps": 2, "crop": 32, "batch_size": 1, "evaluate_every": 2}
@@ -71,24 +71,18 @@ def test_a_run_folder_of_an_earlier_version_is_scored_again(swept, tmp_path, cap
     assert json.loads(path.read_text()) == known
 
 
-def test_a_finished_run_is_not_repeated(swept, monkeypatch, capsys):
+def test_a_sweep_goes_on_after_its_records_so_far(swept, monkeypatch, capsys):
     file, paths, _ = swept
-    monkeypatch.setattr(training, "train", lambda *_: pytest.fail("ran again"))
-    words = [str(file), "--results", str(paths[0].parent), "--quiet"]
-    assert sweep.main(words) == 0
-    assert capsys.readouterr().out == f"2 records in {paths[0].parent}\n"
-
-
-def test_a_sweep_goes_on_after_its_records_so_far(swept, monkeypatch):
-    file, paths, _ = swept
-    kept = paths[1].read_text()
+    kept = json.loads(paths[1].read_text())
     paths[1].unlink()
-    started = []
-    real = training.train
+    started, real = [], training.train
     monkeypatch.setattr(training, "train", lambda c, *a: started.append(c.seed) or real(c, *a))
-    sweep.sweep(file, file.parent / "runs", paths[0].parent, False)
+    words = ["--runs", str(file.parent / "runs"), "--results", str(paths[0].parent), "--quiet"]
+    for _ in range(2):
+        assert sweep.main([str(file), *words]) == 0
     assert started == [1]
-    assert json.loads(paths[1].read_text())["test"] == json.loads(kept)["test"]
+    assert capsys.readouterr().out.endswith(f"2 records in {paths[0].parent}\n")
+    assert json.loads(paths[1].read_text())["test"] == kept["test"]
 
 
 def test_a_stop_by_hand_says_how_to_go_on(swept, monkeypatch, tmp_path, capsys):
@@ -107,41 +101,27 @@ def test_a_record_of_another_configuration_is_not_taken_for_this_one(swept, tmp_
         sweep.sweep(file, tmp_path, tmp_path, False)
 
 
-def test_configurations_that_differ_have_names_that_differ():
-    base = TrainConfig("unet")
-    changed = [{"loss": "dice"}, {"crop": 128}, {"tta": False}, {"seed": 1}, {"fold": 0}]
-    changed += [{"network_options": {"attention": "cbam"}}, {"augment": {"noise": 0.0}}]
-    names = {base.name} | {dataclasses.replace(base, **change).name for change in changed}
-    assert len(names) == 1 + len(changed)
-    assert base.name == "unet-fold4-seed0"
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ("not json", "is no JSON"),
         ("[]", "is an empty list"),
-        ('{"network": "unet"}', "is one dict, wanted a list of configurations: put it in"),
+        ('{"network": "unet"}', r"is one dict, wanted configurations between \["),
         ('[{"network": "unet"}, "unet"]', "entry 2 is 'unet', wanted a dict"),
         ('[{"netwrk": "unet"}]', "entry 1: .*netwrk"),
         ('[{"network": "unet"}, {"network": "unet", "steps": 0}]', "entry 2: steps"),
         ('[{"network": "unet"}, {"network": "unet", "label": "b"}]', "wanted each run once"),
-        (None, "none.json cannot be read: No such file"),
+        (None, "No such file"),
     ],
 )
 def test_a_bad_sweep_file_is_refused_with_the_entry(tmp_path, capsys, content, said):
-    file = tmp_path / "none.json"
+    file = tmp_path / "sweep.json"
     if content is not None:
         file.write_text(content)
-    with pytest.raises((ValueError, training.RunError), match=said):
-        sweep.read_sweep(file)
     assert sweep.main([str(file)]) == 1
-    assert capsys.readouterr().err.startswith("error: ")
-
-
-def test_the_files_of_the_plan_can_be_swept():
-    files = sorted((plan.RESULTS / "sweeps").glob("*.json"))
-    assert sum(len(sweep.read_sweep(file)) for file in files) == len(plan.plan())
+    told = capsys.readouterr().err
+    assert re.search(said, told)
+    assert (told.startswith("error: "), "sweep.json" in told) == (True, True)
 
 
 def test_history_is_thinned_to_its_end(tmp_path):

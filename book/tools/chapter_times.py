@@ -19,18 +19,16 @@ import os
 import re
 import statistics
 import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import psutil
-from nbclient.exceptions import CellExecutionError
+from damunet_book.preflight import PARTS, TIMES_FILE, measure_in_a_process
 
 from book.tools.build import ROOT
 from book.tools.execute import notebook_client
-from book.tools.kernel_env import kernel_environment, local_data
+from book.tools.kernel_env import kernel_environment
 
-TIMES = ROOT / "book" / "damunet_book" / "chapter_times.json"
 NETWORK = re.compile(r"\.fit\(|\btrain|predict|network|\bunet|\bdamu_net|model\b|keras\.")
 
 
@@ -49,8 +47,8 @@ def run(path: Path) -> dict[str, float]:
     """Processor seconds of a chapter, in its two parts."""
     notebook = nbformat.read(path, as_version=4)
     client = notebook_client(notebook, path)
-    parts = {"plain": 0.0, "network": 0.0}
-    with client.setup_kernel(env=kernel_environment(), stderr=subprocess.DEVNULL):
+    parts = dict.fromkeys(PARTS, 0.0)
+    with client.setup_kernel(stderr=subprocess.DEVNULL):
         kernel = psutil.Process(client.km.provisioner.process.pid)
         last = 0.0
         for number, cell in enumerate(notebook.cells):
@@ -66,49 +64,29 @@ def run(path: Path) -> dict[str, float]:
     return {part: round(seconds, 1) for part, seconds in parts.items()}
 
 
-def reference() -> dict[str, float]:
-    """Processor seconds of the reference computation, as preflight runs it: a middle of three."""
-    real = local_data() is not None
-    command = [sys.executable, "-m", "damunet_book.preflight", "--measure"]
-    command.append("real" if real else "drawn")
-    found = []
-    for _ in range(3):
-        done = subprocess.run(
-            command, check=True, capture_output=True, text=True, env=kernel_environment(), cwd=ROOT
-        )
-        found.append(json.loads(done.stdout.strip().splitlines()[-1])["reference_cpu"])
-    return {part: round(statistics.median(f[part] for f in found), 2) for part in found[0]}
-
-
-def write(times: dict, known: dict[int, dict]) -> None:
-    times["chapters"] = [known[number] for number in sorted(known)]
-    TIMES.write_text(json.dumps(times, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK")
     asked = parser.parse_args().notebooks
-    times = json.loads(TIMES.read_text(encoding="utf-8")) if TIMES.is_file() else {}
+    os.environ.update(kernel_environment())
+    times = json.loads(TIMES_FILE.read_text(encoding="utf-8")) if TIMES_FILE.is_file() else {}
     known = {entry["chapter"]: entry for entry in times.get("chapters", [])}
     if not times:
-        times["reference"] = reference()
-        cores, today = len(os.sched_getaffinity(0)), datetime.date.today().isoformat()
-        times["machine"] = {"cores": cores, "date": today}
+        found = [measure_in_a_process()["reference_cpu"] for _ in range(3)]
+        middle = {part: statistics.median(f[part] for f in found) for part in PARTS}
+        times["reference"] = {part: round(seconds, 2) for part, seconds in middle.items()}
+        times["machine"] = {"cores": os.cpu_count(), "date": datetime.date.today().isoformat()}
     for path in asked or sorted((ROOT / "chapters").glob("*.ipynb")):
         found = describe(path)
         entry = known.get(found["chapter"], {})
         if asked or entry.get("code") != found["code"]:
-            try:
-                entry = {**found, **run(path)}
-            except (CellExecutionError, TimeoutError) as error:
-                print(f"{path.name}: not measured, it does not run\n{error}", file=sys.stderr)
-                continue
+            entry = {**found, **run(path)}
             print(f"{path.name}: {entry}", flush=True)
         known[found["chapter"]] = {**entry, "title": found["title"]}
-        write(times, known)
-    return 0
+        times["chapters"] = [known[number] for number in sorted(known)]
+        text = json.dumps(times, indent=1, ensure_ascii=False) + "\n"
+        TIMES_FILE.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
@@ -34,18 +33,18 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
-def notebook_client(notebook: nbformat.NotebookNode, path: Path, **options: Any) -> NotebookClient:
+def notebook_client(notebook: nbformat.NotebookNode, path: Path) -> NotebookClient:
     """What runs a notebook as if it were opened where it lies."""
     place = {"metadata": {"path": str(path.resolve().parent)}}
-    options = {"timeout": 600, "record_timing": False, **options}
+    options = {"timeout": 600, "record_timing": False, "coalesce_streams": True}
     return NotebookClient(notebook, kernel_name="python3", resources=place, **options)
 
 
-def execute(path: Path, timeout: int = 300) -> None:
+def execute(path: Path) -> None:
     """Run one notebook in a fresh kernel and write it back; on an error it is left alone."""
     notebook = nbformat.read(path, as_version=4)
     notebook, _ = ClearOutputPreprocessor().preprocess(notebook, {})
-    client = notebook_client(notebook, path, timeout=timeout, coalesce_streams=True)
+    client = notebook_client(notebook, path)
     began = time.monotonic()
     client.execute(env=kernel_environment(), stderr=subprocess.DEVNULL)
     seconds = time.monotonic() - began
@@ -83,20 +82,17 @@ def stamp(notebook: nbformat.NotebookNode, seconds: float) -> None:
     }
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
-    parser.add_argument("--timeout", type=int, default=300, help="seconds a cell (300)")
-    arguments = parser.parse_args()
-    failed = 0
-    for path in arguments.notebooks:
+    failed = []
+    for path in parser.parse_args().notebooks:
         try:
-            execute(path, arguments.timeout)
+            execute(path)
         except (CellExecutionError, TimeoutError) as error:
-            print(f"{path}: left as it was.\n{error}", file=sys.stderr)
-            failed += 1
-    return 1 if failed else 0
+            failed.append(f"{path}: left as it was.\n{error}")
+    sys.exit("\n".join(failed) or None)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -9,7 +9,6 @@ it passes the tests at once; replace it piece by piece, and run the chapter's te
 
 import argparse
 import re
-import sys
 from pathlib import Path
 
 from book.tools.build import ROOT
@@ -23,16 +22,14 @@ def with_chapter(toc: str, page: str) -> str:
 
     Examples
     --------
-    >>> print(with_chapter("- file: chapters/01_a\\n- file: book/api\\n", "chapters/02_b"))
+    >>> print(with_chapter("- file: chapters/01_a\\n- file: chapters/03_c\\n", "chapters/02_b"))
     - file: chapters/01_a
     - file: chapters/02_b
-    - file: book/api
+    - file: chapters/03_c
     <BLANKLINE>
     """
     found = list(re.finditer(r"^( *- file: )(chapters/\S+)\n", toc, re.MULTILINE))
     before = [match for match in found if match[2] < page]
-    if not before:
-        raise ValueError(f"{page} would be the first chapter: enter it in _toc.yml yourself")
     end = before[-1].end()
     return f"{toc[:end]}{before[-1][1]}{page}\n{toc[end:]}"
 
@@ -45,12 +42,13 @@ def start_chapter(number: str, slug: str, title: str, root: Path = ROOT) -> list
     ValueError
         If number, slug or title have another form, or the number is taken.
     """
-    if not re.fullmatch(r"\d\d", number):
-        raise ValueError(f"number is {number!r}, wanted two digits such as 15")
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", slug):
-        raise ValueError(f"slug is {slug!r}, wanted small letters, digits and underscores")
-    if not title.strip() or len(title) > 60 or '"' in title:
-        raise ValueError(f"title is {title!r}, wanted up to 60 characters without quotes")
+    for name, value, form, wanted in (
+        ("number", number, r"(?!00)\d\d", "two digits such as 15"),
+        ("slug", slug, r"[a-z][a-z0-9_]*", "small letters, digits and underscores"),
+        ("title", title, r'[^\s"][^"]{0,59}', "up to 60 characters without quotes"),
+    ):
+        if not re.fullmatch(form, value):
+            raise ValueError(f"{name} is {value!r}, wanted {wanted}")
     targets = {
         "chapter.ipynb.txt": root / "chapters" / f"{number}_{slug}.ipynb",
         "checks.py.txt": root / "book" / "damunet_book" / "checks" / f"ch{number}.py",
@@ -71,7 +69,7 @@ def start_chapter(number: str, slug: str, title: str, root: Path = ROOT) -> list
     return [*targets.values(), toc]
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("number", help="two digits")
     parser.add_argument("slug", help="rest of the file name")
@@ -79,13 +77,10 @@ def main() -> int:
     try:
         written = start_chapter(**vars(parser.parse_args()))
     except ValueError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for path in written:
-        print(path.relative_to(ROOT))
+        parser.error(str(error))
+    print(*(path.relative_to(ROOT) for path in written), sep="\n")
     execute(written[0])
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -10,7 +10,6 @@ chapters, CITATION.cff, pyproject.toml. Without an address it prints the one tha
 import argparse
 import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,14 +42,13 @@ def split_address(address: str) -> tuple[str, str]:
     >>> split_address("https://example.org/someone/membranes")
     Traceback (most recent call last):
         ...
-    ValueError: address: got 'https://example.org/someone/membranes', wanted \
-https://github.com/OWNER/NAME (Colab opens nothing else)
+    ValueError: address is 'https://example.org/someone/membranes', wanted \
+https://github.com/OWNER/NAME, as for Colab
     """
     match = ADDRESS.match(address)
     if match is None:
         raise ValueError(
-            f"address: got {address!r}, wanted https://github.com/OWNER/NAME "
-            "(Colab opens nothing else)"
+            f"address is {address!r}, wanted https://github.com/OWNER/NAME, as for Colab"
         )
     return match[1], match[2]
 
@@ -81,24 +79,19 @@ def set_address(address: str, root: Path = ROOT) -> list[Path]:
     return changed
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description="Tell every file where the repository lives; _config.yml has the last word."
-    )
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("address", nargs="?", help="https://github.com/OWNER/NAME")
-    arguments = parser.parse_args()
-    if arguments.address is None:
+    address = parser.parse_args().address
+    if address is None:
         print(configured_address())
-        return 0
+        return
     try:
-        changed = set_address(arguments.address)
+        changed = set_address(address)
     except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    for path in changed:
-        print(path.relative_to(ROOT))
-    return 0
+        parser.error(str(error))
+    print(*(path.relative_to(ROOT) for path in changed), sep="\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

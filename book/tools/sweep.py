@@ -18,19 +18,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from book.tools.commands import guarded
 from book.tools.plan import read_entry
-from damunet_lite import training
+from damunet_lite.config import TrainConfig
 from damunet_lite.data import folds
-from damunet_lite.runs import check_same_config, read_config
 
 HISTORY_POINTS = 100
 DIGITS = 6
 
 
-def read_sweep(path: Path) -> dict[str, tuple[training.TrainConfig, dict[str, str]]]:
+def read_sweep(path: Path) -> dict[str, tuple[TrainConfig, dict[str, str]]]:
     """Read the runs of a sweep file.
 
     Parameters
@@ -45,8 +42,6 @@ def read_sweep(path: Path) -> dict[str, tuple[training.TrainConfig, dict[str, st
 
     Raises
     ------
-    RunError
-        If the file cannot be read.
     ValueError
         If the file is not such a list, is empty, an entry is no valid configuration (the message
         counts from 1), or an entry stands in it twice.
@@ -62,16 +57,12 @@ def read_sweep(path: Path) -> dict[str, tuple[training.TrainConfig, dict[str, st
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise training.RunError(f"sweep file {path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ValueError(f"{path} is no JSON ({error}), wanted a list of configurations") from error
-    if not isinstance(entries, list):
-        found = type(entries).__name__
-        raise ValueError(f"{path} is one {found}, wanted a list of configurations: put it in [ ]")
-    if not entries:
-        raise ValueError(f"{path} is an empty list, wanted configurations")
-    runs: dict[str, tuple[training.TrainConfig, dict[str, str]]] = {}
+    if not isinstance(entries, list) or not entries:
+        found = "an empty list" if entries == [] else f"one {type(entries).__name__}"
+        raise ValueError(f"{path} is {found}, wanted configurations between [ and ]")
+    runs: dict[str, tuple[TrainConfig, dict[str, str]]] = {}
     for number, entry in enumerate(entries, start=1):
         if not isinstance(entry, dict):
             raise ValueError(f"{path}, entry {number} is {entry!r}, wanted a dict")
@@ -103,18 +94,18 @@ def record(folder: Path, label: dict[str, str] | None = None) -> dict[str, Any]:
 
     Raises
     ------
-    damunet_lite.training.RunError
+    FileNotFoundError
         If the run is not finished.
 
     Examples
     --------
     >>> record(Path("no-such-folder"))
     Traceback (most recent call last):
-    damunet_lite.runs.RunError: no-such-folder holds no finished run: metrics.json is missing
+    FileNotFoundError: no-such-folder holds no finished run: metrics.json is missing
     """
-    path = folder / training.METRICS_FILE
+    path = folder / "metrics.json"
     if not path.is_file():
-        raise training.RunError(f"{folder} holds no finished run: {path.name} is missing")
+        raise FileNotFoundError(f"{folder} holds no finished run: {path.name} is missing")
     content = json.loads(path.read_text(encoding="utf-8"), parse_float=_rounded)
     history = content["history"]
     step = -(-len(history) // HISTORY_POINTS)
@@ -131,7 +122,9 @@ def again(folder: Path) -> dict[str, Any]:
     Traceback (most recent call last):
     damunet_lite.runs.RunError: no-such-folder is not a run folder: config.json is missing
     """
-    config = read_config(folder)
+    from damunet_lite import runs, training
+
+    config = runs.read_config(folder)
     stack, network = training.load_stack(config.data), training.load_network(folder)
     fold = folds(len(stack))[config.fold]
     scores = json.dumps(training.evaluate(network, stack, fold, config.tta))
@@ -145,14 +138,9 @@ def _rounded(number: str) -> float:
 
 def _commit() -> str | None:
     """Commit of the checkout; None where there is no git."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    try:
-        done = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
+    command, here = "git rev-parse --short HEAD", Path(__file__).parent
+    done = subprocess.run(command, shell=True, cwd=here, capture_output=True, text=True)
+    return done.stdout.strip() or None
 
 
 def sweep(file: Path, runs: Path, results: Path, progress: bool = True) -> list[Path]:
@@ -180,6 +168,11 @@ def sweep(file: Path, runs: Path, results: Path, progress: bool = True) -> list[
     damunet_lite.training.RunError
         If a run cannot go on, or a record belongs to another configuration.
     """
+    import keras
+
+    from damunet_lite import training
+    from damunet_lite.runs import check_same_config
+
     wanted = read_sweep(file)
     paths = {name: results / f"{name}.json" for name in wanted}
     done = [name for name in wanted if paths[name].exists()]
@@ -189,7 +182,9 @@ def sweep(file: Path, runs: Path, results: Path, progress: bool = True) -> list[
     seconds: list[float] = []
     for number, name in enumerate(left, start=1):
         config, label = wanted[name]
-        print(f"run {number} of {len(left)}: {name}{_time_left(seconds, len(left))}")
+        minutes = (len(left) - len(seconds)) * sum(seconds) / max(len(seconds), 1) / 60
+        time_left = f", about {minutes:.0f} min left" if seconds else ""
+        print(f"run {number} of {len(left)}: {name}{time_left}")
         started = time.perf_counter()
         stack = training.load_stack(config.data)
         folder = training.train(config, stack, runs / name, progress)
@@ -198,13 +193,6 @@ def sweep(file: Path, runs: Path, results: Path, progress: bool = True) -> list[
         keras.backend.clear_session()
         seconds.append(time.perf_counter() - started)
     return list(paths.values())
-
-
-def _time_left(seconds: list[float], runs: int) -> str:
-    if not seconds:
-        return ""
-    minutes = (runs - len(seconds)) * sum(seconds) / len(seconds) / 60
-    return f", about {minutes:.0f} min left"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -226,10 +214,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("FILE or --again RUN is missing")
 
     def work():
-        given.results.mkdir(parents=True, exist_ok=True)
+        from damunet_lite.runs import read_config, write_json
+
         for folder in given.again:
+            given.results.mkdir(parents=True, exist_ok=True)
             path = given.results / f"{read_config(folder).name}.json"
-            training.write_json(path, again(folder))
+            write_json(path, again(folder))
             print(f"{folder} -> {path}")
         if given.file:
             paths = sweep(given.file, given.runs, given.results, not given.quiet)
