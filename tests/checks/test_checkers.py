@@ -9,6 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+
+def constantly(value):
+    return lambda *arguments: value
+
+
 CHAPTERS = sorted(path.stem for path in Path(__file__).with_name("answers").glob("ch*.py"))
 CHECKERS, RIGHT, WRONG = {}, [], []
 for chapter in CHAPTERS:
@@ -18,10 +23,15 @@ for chapter in CHAPTERS:
         where = f"{chapter}.{name}"
         CHECKERS[where] = checker
         RIGHT += [(where, answer) for answer in answers.RIGHT[name]]
-        WRONG += [(where, *item) for row in answers.WRONG[name] for item in row.items()]
+        # The value that a mistake leads to stands for a function that returns it.
+        plain = not callable(answers.RIGHT[name][0])
+        for mistake, answer in (item for row in answers.WRONG[name] for item in row.items()):
+            given = answer if plain or callable(answer) else constantly(answer)
+            WRONG.append((where, mistake, given))
 SOLUTIONS = dict(reversed(RIGHT))
 FUNCTIONS = [where for where, answer in SOLUTIONS.items() if callable(answer)]
-NUMBERS = [where for where, answer in SOLUTIONS.items() if isinstance(answer, (int, float))]
+NUMBERS = [where for where, answer in SOLUTIONS.items() if np.asarray(answer).dtype.kind in "if"]
+NUMBERS = [where for where in NUMBERS if where not in ("ch01.fool", "ch13.pencil")]
 
 
 @pytest.mark.parametrize("where", CHECKERS)
@@ -141,14 +151,17 @@ def test_an_answer_that_ignores_its_arguments_does_not_pass(where):
 
 
 @pytest.mark.parametrize("where", NUMBERS)
-def test_a_number_to_be_predicted_is_not_given_away(where):
-    right = SOLUTIONS[where]
-    for guess in (1.43 * right, 0.61 * right):
+@pytest.mark.parametrize("factor", [1.43, 0.57])
+def test_a_number_to_be_predicted_is_not_given_away(where, factor):
+    right = np.array(SOLUTIONS[where], float)
+    for place in np.argwhere(right != 0):
+        guess = right.copy()
+        guess[*place] *= factor
         verdict = CHECKERS[where](guess)
         assert verdict.mistake == "other", verdict
-        assert "too large" in verdict.message or "too small" in verdict.message
-        assert "wanted" not in verdict.message
-        assert not re.search(rf"(?<![\d.]){right:.4g}(?!\d)", verdict.message.replace(",", ""))
+        assert re.search("too large|too small|not right", verdict.message)
+        solution = f"{right[*place]:.4g}"
+        assert not re.search(rf"(?<![\d.]){solution}(?!\.?\d)", verdict.message.replace(",", ""))
 
 
 @pytest.mark.parametrize("where", CHECKERS)

@@ -1,5 +1,6 @@
 """What the exercises take for true, counted over, and what checkers say beside the diagnosis."""
 
+import re
 import traceback
 from collections import Counter
 
@@ -9,7 +10,7 @@ from checks.answers import ch09 as answers_9
 from checks.answers import ch10 as answers_10
 from checks.answers import ch11 as answers_11
 from checks.answers import ch12 as answers_12
-from damunet_book.checks import ch02, ch05, ch09, ch10, ch11, ch12, ch15
+from damunet_book.checks import ch02, ch05, ch09, ch10, ch11
 
 from damunet_lite import models, training
 from damunet_lite.supervision import head_targets, head_weights
@@ -34,23 +35,16 @@ def test_the_mystery_is_what_its_answer_says():
     assert np.isnan(ch05.mystery(np.zeros(2), np.zeros(2), 1, 1, 1))
 
 
+STRANGE = [([1, 0], [1], 1, 1, 1), ("ab", "ab", 1, 1, 1), ([1, 0], [1, 1], 0, 1, 1)]
+STRANGE += [([1, 0], [1, 1], 1, "two", 1), ([1, 0], [1, 1], 1, 1, None)]
+
+
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ([1, 0], [1], 1, 1, 1),
-        ("ab", "ab", 1, 1, 1),
-        ([1, 0], [1, 1], 0, 1, 1),
-        ([1, 0], [1, 1], 1, "two", 1),
-        ([1, 0], [1, 1], 1, 1, None),
-    ],
-)
+@pytest.mark.parametrize("arguments", STRANGE)
 def test_the_mystery_stays_one_where_it_stops(arguments):
     with pytest.raises(ValueError, match="wanted") as stopped:
         ch05.mystery(*arguments)
-    shown = "".join(traceback.format_exception(stopped.value))
-    assert "tp" not in shown
-    assert "1 / a" not in shown
+    assert not re.search(r"tp|1 / a", "".join(traceback.format_exception(stopped.value)))
 
 
 def test_what_chapter_9_asks_for_is_what_the_package_does():
@@ -76,25 +70,20 @@ def test_widths_and_dips_counted_over_all_positions():
 
 
 def test_a_chain_has_companions_and_no_heads():
-    rows = answers_9.WRONG["chain_pulls"]
-    said = [str(ch09.chain_pulls(answer)) for row in rows for answer in row.values()]
-    said += [str(ch09.equal_pull(answer)) for answer in (0.2, 0.25, 0.3, 0.5, 0.8, 1)]
-    assert not [text for text in said if "head" in text]
+    said = ch09.chain_pulls.messages | ch09.equal_pull.messages
+    assert not [text for text in said.values() if "head" in text]
 
 
-def test_the_parameters_of_multi_scale_input_are_those_of_the_network():
-    for base_filters, depth in ((4, 3), (2, 4)):
-        plain, multi = (
-            models.unet(base_filters=base_filters, depth=depth, multi_scale=multi_scale)
-            for multi_scale in (False, True)
-        )
-        added = multi.count_params() - plain.count_params()
-        assert added == answers_10.parameters(base_filters, depth)
-    message = ch10.extra_parameters(answers_10.parameters).message
-    copies, wider = 10 * (64 + 128 + 256), 9 * (64**2 + 128**2 + 256**2)
-    assert f"{copies + wider:,}" in message
-    assert wider > 100 * copies
-    assert "first convolutions, which were there before" in message
+@pytest.mark.parametrize(("base_filters", "depth"), [(4, 3), (2, 4)])
+def test_the_parameters_of_multi_scale_input_are_those_of_the_network(base_filters, depth):
+    plain, multi = (
+        models.unet(base_filters=base_filters, depth=depth, multi_scale=scales).count_params()
+        for scales in (False, True)
+    )
+    assert multi - plain == answers_10.parameters(base_filters, depth)
+    assert (
+        f"{answers_10.parameters(32, 4):,}" in ch10.extra_parameters(answers_10.parameters).message
+    )
 
 
 def parts(model):
@@ -131,34 +120,3 @@ def test_the_schedule_is_that_of_the_package():
         optimizer.iterations.assign(step)
         wanted = answers_12.rate(step, 100, 20, 1e-3)
         assert float(optimizer.learning_rate) == pytest.approx(wanted, rel=1e-4)
-
-
-def test_a_fixed_number_is_named_with_both_rates():
-    message = ch12.rate(lambda s, n, w, p: answers_12.rate(s, n, 20, p)).message
-    assert "warmup=10" in message
-    assert "0.000325, wanted 0.00055" in message
-    message = ch12.rate(lambda s, n, w, p: 0.9 * answers_12.rate(s, n, w, p)).message
-    assert "[0.2925, 0.7682], wanted [0.325 , 0.8536]" in message
-
-
-@pytest.mark.parametrize(
-    ("check", "answer", "told", "solution"),
-    [
-        (ch09.painted_width, [0.5, 10], "The strided share is too large", "0.375"),
-        (ch09.painted_width, [0.375, 9], "The mean width is too small", "10"),
-        (ch10.dips, [0.2, 0.06], "The best dip is too large: 0.2", "0.09"),
-        (ch10.dips, [0.09, 0.01], "The worst dip is too small: 0.01", "0.06"),
-        (ch10.two_ways, [50, 68], "The direct way is too small: 50", "56"),
-        (ch10.two_ways, [56, 70], "The way through the levels is too large: 70", "68"),
-        (
-            ch15.working_size,
-            lambda rows, columns, pixel_nm: (pixel_nm / 4, 480, 1600),
-            "The number of padded rows for 300 x 1000 pixels of 6.5 nm is too small",
-            "496",
-        ),
-    ],
-)
-def test_numbers_to_be_predicted_in_a_list_are_not_given_away(check, answer, told, solution):
-    message = check(answer).message
-    assert told in message
-    assert solution not in message

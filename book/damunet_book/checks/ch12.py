@@ -1,4 +1,12 @@
-"""Checkers of chapter 12: learning rate, batches to resume, early stopping, what a kill costs."""
+"""Checkers of chapter 12: learning rate, batches to resume, early stopping, what a kill costs.
+
+>>> rate(lambda step, steps, warmup, peak: _schedule(step, steps, 20, peak))
+Not yet. Right for warmup=20, but with warmup=10 the rate of step 5 is 0.000325, wanted 0.00055:
+compute it from `warmup`, with no number in its place.
+>>> rate(lambda step, steps, warmup, peak: 0.9 * _schedule(step, steps, warmup, peak))
+Not yet. The rates of steps 5 and 40 of 100, as shares of the peak, are [0.2925, 0.7682], wanted
+[0.325 , 0.8536].
+"""
 
 from typing import Any
 

@@ -1,4 +1,9 @@
-"""Checkers of chapter 15: working size, blended tiles, a flip averaged, leaks, cell areas."""
+"""Checkers of chapter 15: working size, blended tiles, a flip averaged, leaks, cell areas.
+
+>>> working_size(lambda rows, columns, pixel_nm: (pixel_nm / 4, 480, 1600))
+Not yet. The number of padded rows for 300 x 1000 pixels of 6.5 nm is too small: 480. Rows times
+zoom, rounded to whole pixels, then up to the next multiple of 16.
+"""
 
 import numpy as np
 

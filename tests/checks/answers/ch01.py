@@ -1,31 +1,18 @@
 """Right and wrong answers to the exercises of chapter 1."""
 
 import numpy as np
+from checks.answers.shared import asked
+from damunet_book.checks import ch01
 from scipy.spatial import distance
 
-
-def overlap_over(below):
-    return lambda t, p: (t & p).sum() / below(t, p)
+T, P = asked(ch01.dice)
+BOTH, AREAS = (T & P).sum(), T.sum() + P.sum()
+N, A, B = asked(ch01.merged)
+PAIRS, MORE = np.square(N).sum(), 2 * N[A] * N[B]
 
 
 def v_rand(together, apart):
     return 2 * together / (2 * together + apart)
-
-
-def pairs(sizes):
-    return sum(n * n for n in sizes)
-
-
-def merged(sizes, i, j):
-    return v_rand(pairs(sizes), 2 * sizes[i] * sizes[j])
-
-
-def merge_part(sizes, i, j):
-    return pairs(sizes) / (pairs(sizes) + 2 * sizes[i] * sizes[j])
-
-
-def without_putting_back(sizes, i, j):
-    return v_rand(pairs(sizes) - sum(sizes), 2 * sizes[i] * sizes[j])
 
 
 def four_cells(*opened):
@@ -36,23 +23,15 @@ def four_cells(*opened):
     return mask
 
 
-def dice(t, p):
-    return 2 * (t & p).sum() / (t.sum() + p.sum())
-
-
 def dice_pixel_by_pixel(t, p):
-    both = areas = 0
-    for one, other in zip(t.flat, p.flat, strict=True):
-        both += one and other
-        areas += int(one) + int(other)
-    return 2 * both / areas
+    both = sum(one and other for one, other in zip(t.flat, p.flat, strict=True))
+    return 2 * both / (sum(t.flat) + sum(p.flat))
 
 
-def merged_by_matrix(sizes, i, j):
-    true = np.diag(np.square(sizes))
-    answer = true.copy()
-    answer[i, j] = answer[j, i] = sizes[i] * sizes[j]
-    return 2 * true.sum() / (true.sum() + answer.sum())
+def merged_by_sizes(sizes, i, j):
+    after = [size for k, size in enumerate(sizes) if k not in (i, j)] + [sizes[i] + sizes[j]]
+    true, answered = (sum(size**2 for size in row) for row in (sizes, after))
+    return 2 * true / (true + answered)
 
 
 def merged_pair_by_pair(sizes, i, j):
@@ -67,9 +46,17 @@ FOOLED = four_cells((2, 4), (4, 2), (6, 8))
 
 RIGHT = {
     "constant": [(0.2, 0, 1 / 3), [0.2, 0.0, 0.33], np.array([0.2, 0, 0.333])],
-    "dice": [dice, dice_pixel_by_pixel, lambda t, p: 1 - distance.dice(t.ravel(), p.ravel())],
+    "dice": [
+        lambda t, p: 2 * (t & p).sum() / (t.sum() + p.sum()),
+        lambda t, p: 1 - distance.dice(t.ravel(), p.ravel()),
+        dice_pixel_by_pixel,
+    ],
     "share": [0.878 / 1.122, 0.7825, np.array([0.78253])],
-    "merged": [merged, merged_by_matrix, merged_pair_by_pair],
+    "merged": [
+        lambda n, i, j: v_rand(sum(size * size for size in n), 2 * n[i] * n[j]),
+        merged_by_sizes,
+        merged_pair_by_pair,
+    ],
     "fool": [FOOLED, FOOLED.tolist(), FOOLED.astype(bool)],
 }
 WRONG = {
@@ -79,29 +66,22 @@ WRONG = {
         dict(percent=(20, 0, 100 / 3), jaccard=(0.2, 0, 0.2), recall=(0.2, 0, 1)),
     ],
     "dice": [
-        dict(cell_polarity=lambda t, p: 2 * (~t & ~p).sum() / ((~t).sum() + (~p).sum())),
-        dict(distance=lambda t, p: 1 - 2 * (t & p).sum() / (t.sum() + p.sum())),
-        dict(agreement=lambda t, p: 2 * (t == p).sum() / (t.sum() + p.sum())),
-        dict(doubled_jaccard=overlap_over(lambda t, p: (t | p).sum() / 2)),
-        dict(brackets=lambda t, p: 2 * (t & p).sum() / t.sum() + p.sum()),
-        dict(not_summed=lambda t, p: 2 * (t & p) / (t.sum() + p.sum())),
-        dict(without_two=overlap_over(lambda t, p: t.sum() + p.sum())),
-        dict(jaccard=overlap_over(lambda t, p: (t | p).sum())),
-        dict(precision=overlap_over(lambda t, p: p.sum()), accuracy=lambda t, p: (t == p).mean()),
-        dict(all_pixels=lambda t, p: 2 * (t & p).mean(), recall=overlap_over(lambda t, p: t.sum())),
+        dict(cell_polarity=2 * (~T & ~P).sum() / (28 - AREAS), not_summed=2 * (T & P) / AREAS),
+        dict(doubled_jaccard=2 * BOTH / (T | P).sum(), brackets=2 * BOTH / T.sum() + P.sum()),
+        dict(agreement=2 * (T == P).sum() / AREAS, distance=1 - 2 * BOTH / AREAS),
+        dict(all_pixels=2 * (T & P).mean(), jaccard=BOTH / (T | P).sum(), without_two=BOTH / AREAS),
+        dict(precision=BOTH / P.sum(), accuracy=(T == P).mean(), recall=BOTH / T.sum()),
     ],
     "share": [
         dict(what_is_missing=0.122, membrane_share=0.2175, of_the_stack=0.7804, sign=0.878 / 2.878),
         dict(is_accuracy=0.878, forwards=0.935, percent=78.25, halved=0.439),
     ],
     "merged": [
-        dict(own_pairs_twice=lambda n, i, j: v_rand(pairs(n), (n[i] + n[j]) ** 2)),
-        dict(all_merged=lambda n, i, j: 2 * pairs(n) / (pairs(n) + sum(n) ** 2)),
-        dict(sizes_not_squared=lambda n, i, j: v_rand(sum(n), 2 * n[i] * n[j])),
-        dict(arithmetic_mean=lambda n, i, j: (1 + merge_part(n, i, j)) / 2, merge_part=merge_part),
-        dict(half_the_pairs=lambda n, i, j: v_rand(pairs(n), n[i] * n[j])),
-        dict(only_the_two=lambda n, i, j: merged([n[i], n[j]], 0, 1)),
-        dict(distance=lambda *a: 1 - merged(*a), pairs_of_two=without_putting_back),
+        dict(own_pairs_twice=v_rand(PAIRS, (N[A] + N[B]) ** 2), merge_part=PAIRS / (PAIRS + MORE)),
+        dict(all_merged=2 * PAIRS / (PAIRS + sum(N) ** 2), sizes_not_squared=v_rand(sum(N), MORE)),
+        dict(arithmetic_mean=(1 + PAIRS / (PAIRS + MORE)) / 2, distance=1 - v_rand(PAIRS, MORE)),
+        dict(half_the_pairs=v_rand(PAIRS, MORE / 2), pairs_of_two=v_rand(PAIRS - sum(N), MORE)),
+        dict(only_the_two=v_rand(N[A] ** 2 + N[B] ** 2, MORE)),
     ],
     "fool": [
         dict(joins_nothing=np.maximum(four_cells(), np.eye(9, 13, 12)), too_many=np.zeros((9, 13))),

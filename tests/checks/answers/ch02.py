@@ -1,6 +1,7 @@
 """Right and wrong answers to the exercises of chapter 2."""
 
 import numpy as np
+from checks.answers.shared import then
 
 
 def turned(label):
@@ -25,54 +26,18 @@ def wrapping(n, start, block, gap):
     return np.delete(np.arange(n), near), np.arange(start, start + block)
 
 
-def then(change):
-    """A right split, and then something else made of its two lists."""
-    return lambda n, *rest: change(n, *contiguous(n, *rest))
-
-
 def stop_below_zero(n, start, block, gap):
     every = list(range(n))
     return every[: start - gap] + every[start + block + gap :], every[start : start + block]
 
 
-def as_sets(*numbers):
-    return tuple(set(part.tolist()) for part in contiguous(*numbers))
-
-
-def scattered(n, start, block, gap):
-    test = np.arange(start, n, gap)[:block]
-    return np.setdiff1d(np.arange(n), test), test
+def as_generators(n, start, block, gap):
+    train = (k for k in range(n) if k < start - gap or k >= start + block + gap)
+    return train, range(start, start + block)
 
 
 def flip_if(image, mask, image_too, mask_too):
     return (image[:, ::-1] if image_too else image), (mask[:, ::-1] if mask_too else mask)
-
-
-def careful(image, mask, rng):
-    coin = rng.random() < 0.5
-    return flip_if(image, mask, coin, coin)
-
-
-def careless(image, mask, rng):
-    return flip_if(image, mask, rng.random() < 0.5, rng.random() < 0.5)
-
-
-def not_drawn_from_rng():
-    own = np.random.default_rng(5)
-
-    def answer(image, mask, rng):
-        return careful(image, mask, own)
-
-    return answer
-
-
-def turned_by_scale(label):
-    return (1 - np.asarray(label, np.float32) / 255).reshape(*label.shape, 1)
-
-
-def as_generators(n, start, block, gap):
-    train = (k for k in range(n) if k < start - gap or k >= start + block + gap)
-    return train, range(start, start + block)
 
 
 def by_step(image, mask, rng):
@@ -86,13 +51,18 @@ def flipped(image, mask, rng):
     return both[..., :1], both[..., 1:]
 
 
+OWN = np.random.default_rng(5)
 RIGHT = {
-    "polarity": [turned, turned_by_scale, lambda x: np.float32(1) - (x[:, :, None] > 127)],
+    "polarity": [
+        turned,
+        lambda x: (1 - np.asarray(x, np.float32) / 255).reshape(*x.shape, 1),
+        lambda x: np.float32(1) - (x[:, :, None] > 127),
+    ],
     "width": [20, 20.0, np.array([20])],
     "neighbours": [1 - 5 / 29 * 4 / 28, 0.975, np.float32(0.9754)],
-    "split": [contiguous, as_sets, as_generators],
+    "split": [contiguous, then(contiguous, lambda both: tuple(map(set, both))), as_generators],
     "symmetries": [8, 8.0, np.int64(8)],
-    "together": [careful, by_step, flipped],
+    "together": [lambda i, m, rng: flip_if(i, m, *[rng.random() < 0.5] * 2), by_step, flipped],
 }
 WRONG = {
     "polarity": [
@@ -110,17 +80,15 @@ WRONG = {
         dict(one_side=24 / 29, added=48 / 29, percent=97.5, both=0.68, share=0.8),
     ],
     "split": [
-        dict(wrong_shape=then(lambda n, *both: [np.isin(np.arange(n), part) for part in both])),
         dict(other_numbers=lambda n, start, block, gap: contiguous(n, start, block, 2)),
-        dict(one_too_many=then(lambda n, train, test: (train, [*test, test[-1] + 1]))),
-        dict(first_forgotten=then(lambda n, train, test: (train[train > 0], test)), wraps=wrapping),
-        dict(past_the_end=then(lambda n, train, test: ([*train, n], test)), long_before=without(1)),
-        dict(wrong_shape=then(lambda n, train, test: (train, test, 2)), short_after=without(0, -1)),
-        dict(overlap=then(lambda n, train, test: (range(n), test)), wrong_shape=lambda *numbers: 7),
-        dict(swapped=then(lambda n, train, test: (test, train)), negative_stop=stop_below_zero),
-        dict(wrong_shape=lambda *numbers: ("train", "test"), gap_before_only=without(gaps=(1, 0))),
-        dict(gap_after_only=without(gaps=(0, 1)), no_gap=without(gaps=(0, 0)), scattered=scattered),
-        dict(long_after=without(0, 1), short_before=without(-1)),
+        dict(wrong_shape=(np.arange(12) < 3, np.arange(12) > 9), overlap=(range(12), [5, 6, 7])),
+        dict(past_the_end=([0, 1, 2, 10, 11, 12], [5, 6, 7]), gap_before_only=without(gaps=(1, 0))),
+        dict(first_forgotten=([1, 2, 10, 11], [5, 6, 7]), gap_after_only=without(gaps=(0, 1))),
+        dict(one_too_many=([0, 1], range(5, 9)), negative_stop=stop_below_zero, wraps=wrapping),
+        dict(wrong_shape=("train", "test"), scattered=([0, 1], [5, 7, 9]), long_before=without(1)),
+        dict(swapped=([5, 6, 7], [0, 1]), no_gap=without(gaps=(0, 0)), short_after=without(0, -1)),
+        dict(wrong_shape=([0], [5], 2), long_after=without(0, 1), short_before=without(-1)),
+        dict(wrong_shape=7),
     ],
     "symmetries": [dict(without_itself=7, turns_only=4, all_ways=32, draws=16, added=6)],
     "together": [
@@ -128,9 +96,10 @@ WRONG = {
         dict(mask_not_moved=lambda i, m, rng: flip_if(i, m, rng.random() < 0.5, False)),
         dict(not_half=lambda i, m, rng: flip_if(i, m, *[rng.random() < 0.05] * 2)),
         dict(not_half=lambda i, m, rng: flip_if(i, m, *[rng.random() < 0.3] * 2)),
-        dict(always=lambda i, m, rng: flip_if(i, m, True, True), not_from_rng=not_drawn_from_rng()),
-        dict(neither=lambda i, m, rng: (np.roll(i, 1), m), swapped=lambda i, m, rng: (m, i)),
+        dict(two_draws=lambda i, m, rng: flip_if(i, m, *(rng.random(2) < 0.5))),
+        dict(always=lambda i, m, rng: flip_if(i, m, True, True), wrong_shape=lambda i, m, rng: i),
+        dict(not_from_rng=lambda i, m, rng: by_step(i, m, OWN), swapped=lambda i, m, rng: (m, i)),
+        dict(neither=lambda i, m, rng: (np.roll(i, 1), m), never=lambda i, m, rng: (i, m)),
         dict(wrong_axis=lambda i, m, rng: (i[::-1], m), neither=lambda i, m, rng: (i, 1 - m)),
-        dict(wrong_shape=lambda i, m, rng: i, never=lambda i, m, rng: (i, m), two_draws=careless),
     ],
 }

@@ -5,6 +5,8 @@ from collections import Counter
 
 import numpy as np
 import pandas as pd
+from checks.answers.shared import asked, best_column
+from damunet_book.checks import ch03
 from scipy import stats
 
 
@@ -13,62 +15,36 @@ def four(tp, fp, fn, tn):
     return tp / (tp + fn), tp / (tp + fp), 2 * tp / (2 * tp + wrong), 2 * tn / (2 * tn + wrong)
 
 
-def after(change):
-    """`four`, and then something else made of its scores."""
-    return lambda *counts: change(*four(*counts))
-
-
-def information(result=None, singletons=True, skip_membrane=True):
-    """V_info with loops and dictionaries, right or wrong in one respect."""
-    result = result or (lambda i, h_t, h_s: 2 * i / (h_t + h_s))
-
-    def answer(truth, proposal):
-        pairs = [
-            (t, ("alone", k) if singletons and s == 0 else s)
-            for k, (t, s) in enumerate(zip(truth, proposal, strict=True))
-            if t != 0 or not skip_membrane
-        ]
-
-        def bits(items):
-            shares = [n / len(pairs) for n in Counter(items).values()]
-            return -sum(p * math.log2(p) for p in shares)
-
-        h_t, h_s = bits([t for t, _ in pairs]), bits([s for _, s in pairs])
-        return result(h_t + h_s - bits(pairs), h_t, h_s)
-
-    return answer
-
-
-def report(validation, test, thresholds):
-    column = validation.mean(axis=0).argmax()
-    return thresholds[column], test[:, column].mean()
-
-
-def reported(
-    value=lambda validation, test, column: test[:, column].mean(),
-    choose=lambda validation, test: validation.mean(axis=0).argmax(),
-):
-    """A report with its score by `value`, its column chosen by `choose`."""
-
-    def answer(validation, test, thresholds):
-        column = choose(validation, test)
-        return thresholds[column], value(validation, test, column)
-
-    return answer
-
-
 def four_by_harmonic_mean(tp, fp, fn, tn):
-    def dice(found, claimed):
-        return 2 / (1 / found + 1 / claimed)
-
-    recall, precision = tp / (tp + fn), tp / (tp + fp)
-    return [recall, precision, dice(recall, precision), dice(tn / (tn + fp), tn / (tn + fn))]
+    shares = tp / (tp + fn), tp / (tp + fp), tn / (tn + fp), tn / (tn + fn)
+    return [*shares[:2], stats.hmean(shares[:2]), stats.hmean(shares[2:])]
 
 
-def harmonic(i, h_t, h_s):
+def three_entropies(truth, proposal, singletons=True, skip_membrane=True):
+    """Shared information, H(truth) and H(proposal), with loops and dictionaries."""
+    pairs = [
+        (t, ("alone", k) if singletons and s == 0 else s)
+        for k, (t, s) in enumerate(zip(truth, proposal, strict=True))
+        if t != 0 or not skip_membrane
+    ]
+
+    def bits(items):
+        shares = [n / len(pairs) for n in Counter(items).values()]
+        return -sum(p * math.log2(p) for p in shares)
+
+    h_t, h_s = bits([t for t, _ in pairs]), bits([s for _, s in pairs])
+    return h_t + h_s - bits(pairs), h_t, h_s
+
+
+def v_info(*labels, **options):
+    shared, h_t, h_s = three_entropies(*labels, **options)
+    return 2 * shared / (h_t + h_s)
+
+
+def harmonic(*labels):
     """As the glossary has it: the harmonic mean of the split and the merge part."""
-    split, merge = i / h_s, i / h_t
-    return 2 * split * merge / (split + merge)
+    shared, h_t, h_s = three_entropies(*labels)
+    return stats.hmean([shared / h_s, shared / h_t])
 
 
 def by_scipy(truth, proposal):
@@ -77,6 +53,11 @@ def by_scipy(truth, proposal):
     table = stats.contingency.crosstab(truth[inside], pieces).count
     h_t, h_s = stats.entropy(table.sum(1)), stats.entropy(table.sum(0))
     return 2 * (h_t + h_s - stats.entropy(table.ravel())) / (h_t + h_s)
+
+
+def report(validation, test, thresholds):
+    column = best_column(validation)
+    return thresholds[column], test[:, column].mean()
 
 
 def report_by_loop(validation, test, thresholds):
@@ -90,64 +71,50 @@ def report_by_pandas(validation, test, thresholds):
     return best, pd.DataFrame(test, columns=thresholds)[best].mean()
 
 
+R, P, M, C = four(*asked(ch03.pixel_scores))
+LABELS = asked(ch03.v_info)
+BITS, T, S = three_entropies(*LABELS)
+V, TEST, CUTS = asked(ch03.report)
+MEANS, BEST = TEST.mean(axis=0), best_column(V)
 RIGHT = {
     "pixel_scores": [four, four_by_harmonic_mean, lambda *counts: np.array(four(*counts))],
     "count_cells": [(5, 2), [5.0, 2.0], np.array([5, 2])],
-    "v_info": [information(), information(harmonic), by_scipy],
+    "v_info": [v_info, harmonic, by_scipy],
     "diagnose": [("merge", "up"), ["Merge", " UP"], np.array(["merge", "up"])],
     "report": [report, report_by_loop, report_by_pandas],
 }
 WRONG = {
     "pixel_scores": [
-        dict(two_above_only=after(lambda r, p, m, c: (r, p, 2 * m / (2 - m), 2 * c / (2 - c)))),
-        dict(without_two=after(lambda r, p, m, c: (r, p, m / (2 - m), c / (2 - c)))),
-        dict(membrane_without_two=after(lambda r, p, m, c: (r, p, m / (2 - m), c))),
-        dict(first_is_specificity=after(lambda r, p, m, c: (90 / 110, p, m, c))),
-        dict(membrane_below_cell=after(lambda r, p, m, c: (r, p, m, 180 / 90))),
-        dict(one_without_two=after(lambda r, p, m, c: (r, p, m, c / (2 - c)))),
-        dict(accuracy_as_dice=after(lambda r, p, m, c: (r, p, 0.8, 0.8))),
-        dict(specificity=after(lambda r, p, m, c: (r, 90 / 110, m, c))),
-        dict(cell_positive=lambda tp, fp, fn, tn: four(tn, fn, fp, tp)),
-        dict(rest_to_one=after(lambda r, p, m, c: (r, p, m, 1 - m))),
-        dict(polarity=after(lambda r, p, m, c: (r, p, c, m))),
-        dict(swapped=after(lambda r, p, m, c: (p, r, m, c))),
+        dict(cell_positive=lambda tp, fp, fn, tn: four(tn, fn, fp, tp), polarity=(R, P, C, M)),
+        dict(two_above_only=(R, P, 2 * M / (2 - M), 2 * C / (2 - C)), rest_to_one=(R, P, M, 1 - M)),
+        dict(without_two=(R, P, M / (2 - M), C / (2 - C)), membrane_below_cell=(R, P, M, 180 / 90)),
+        dict(membrane_without_two=(R, P, M / (2 - M), C), first_is_specificity=(9 / 11, P, M, C)),
+        dict(one_without_two=(R, P, M, C / (2 - C)), accuracy_as_dice=(R, P, 0.8, 0.8)),
+        dict(specificity=(R, 9 / 11, M, C), swapped=(P, R, M, C)),
     ],
     "count_cells": [
         dict(membrane=(6, 1), swapped=(2, 5), corners=(2, 2), edges=(5, 5), rim=(6, 3))
     ],
     "v_info": [
-        dict(joint_for_shared=information(lambda i, t, s: 2 * (t + s - i) / (t + s))),
-        dict(truth_zero_counted=information(singletons=False, skip_membrane=False)),
-        dict(arithmetic_mean=information(lambda i, t, s: (i / t + i / s) / 2)),
-        dict(geometric_mean=information(lambda i, t, s: i / math.sqrt(t * s))),
-        dict(order=lambda truth, proposal: information()(proposal, truth)),
-        dict(joint_entropy=information(lambda i, t, s: i / (t + s - i))),
-        dict(distance=information(lambda i, t, s: 1 - 2 * i / (t + s))),
-        dict(without_two=information(lambda i, t, s: i / (t + s))),
-        dict(split_part=information(lambda i, t, s: i / s), bits=information(lambda i, t, s: i)),
-        dict(merge_part=information(lambda i, t, s: i / t)),
-        dict(one_background=information(singletons=False)),
+        dict(truth_zero_counted=v_info(*LABELS, singletons=False, skip_membrane=False)),
+        dict(one_background=v_info(*LABELS, singletons=False), joint_entropy=BITS / (T + S - BITS)),
+        dict(joint_for_shared=2 * (T + S - BITS) / (T + S), geometric_mean=BITS / math.sqrt(T * S)),
+        dict(arithmetic_mean=(BITS / T + BITS / S) / 2, distance=1 - 2 * BITS / (T + S), bits=BITS),
+        dict(order=v_info(*LABELS[::-1]), without_two=BITS / (T + S), split_part=BITS / S),
+        dict(merge_part=BITS / T),
     ],
     "diagnose": [
-        dict(no_order={"merge", "up"}),
         dict(direction=("merge", "down"), fault_only=("Split", "UP"), other=("both", "sideways")),
-        dict(fault=("split", "down"), order=("up", "merge")),
+        dict(fault=("split", "down"), order=("up", "merge"), no_order={"merge", "up"}),
     ],
     "report": [
-        dict(chosen_on_test=reported(choose=lambda v, t: np.vstack([v, t]).mean(axis=0).argmax())),
-        dict(best_on_test_reported=reported(lambda v, t, c: t.mean(axis=0).max())),
-        dict(chosen_on_test=reported(choose=lambda v, t: t.mean(axis=0).argmax())),
-        dict(median=reported(choose=lambda v, t: np.median(v, axis=0).argmax())),
-        dict(wrong_axis=reported(choose=lambda v, t: v.mean(axis=1).argmax())),
-        dict(single_best=reported(choose=lambda v, t: v.max(axis=0).argmax())),
-        dict(best_per_slice=reported(lambda v, t, c: t.max(axis=1).mean())),
-        dict(validation_reported=reported(lambda v, t, c: v[:, c].mean())),
-        dict(column=lambda v, t, thresholds: (2, t[:, 2].mean())),
-        dict(best_slice=reported(lambda v, t, c: t[:, c].max())),
-        dict(all_thresholds=reported(lambda v, t, c: t.mean())),
-        dict(not_averaged=reported(lambda v, t, c: t[:, c])),
-        dict(score_only=lambda *scores: report(*scores)[1]),
-        dict(order=lambda *scores: report(*scores)[::-1]),
-        dict(row=reported(lambda v, t, c: t[c].mean())),
+        dict(chosen_on_test=report(np.vstack([V, TEST]), TEST, CUTS), row=(0.6, TEST[BEST].mean())),
+        dict(median=(0.9, MEANS[np.median(V, axis=0).argmax()]), all_thresholds=(0.6, TEST.mean())),
+        dict(wrong_axis=(0.2, MEANS[V.mean(axis=1).argmax()]), not_averaged=(0.6, TEST[:, BEST])),
+        dict(single_best=(0.4, MEANS[V.max(axis=0).argmax()]), column=(BEST, MEANS[BEST])),
+        dict(best_per_slice=(0.6, TEST.max(axis=1).mean()), best_slice=(0.6, TEST[:, BEST].max())),
+        dict(validation_reported=(0.6, V[:, BEST].mean()), chosen_on_test=report(TEST, TEST, CUTS)),
+        dict(order=lambda *scores: report(*scores)[::-1], best_on_test_reported=(0.6, MEANS.max())),
+        dict(score_only=MEANS[BEST]),
     ],
 }

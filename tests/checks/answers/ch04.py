@@ -1,28 +1,12 @@
 """Right and wrong answers to the exercises of chapter 4."""
 
 import numpy as np
+from checks.answers.shared import asked, soft_counts, tversky
+from damunet_book.checks import ch04
 
 
 def counts(y, p):
-    return (y * p).sum(1), (y * (1 - p)).sum(1), ((1 - y) * p).sum(1)
-
-
-def ratio(tp, fn, fp, fn_weight, fp_weight, smooth):
-    return (tp + smooth) / (tp + fn_weight * fn + fp_weight * fp + smooth)
-
-
-def index(y, p, *weights):
-    return ratio(*counts(y.T, p.T), *weights)
-
-
-def gradient(y, p, *weights):
-    """Central differences of the sum of the rows' indices: nothing derived."""
-
-    def indices(q):
-        return ratio(*counts(y, q), *weights).sum()
-
-    steps = 1e-4 * np.eye(p.size).reshape(p.size, *p.shape)
-    return np.reshape([(indices(p + s) - indices(p - s)) / 2e-4 for s in steps], p.shape)
+    return soft_counts(y, p, 1)
 
 
 def counts_by_areas(y, p):
@@ -31,18 +15,12 @@ def counts_by_areas(y, p):
 
 
 def counts_by_loop(y, p):
-    tp, fn, fp = [0] * len(y), [0] * len(y), [0] * len(y)
-    for row, column in np.ndindex(y.shape):
-        truth, probability = y[row, column], p[row, column]
-        tp[row] += truth * probability
-        fn[row] += truth * (1 - probability)
-        fp[row] += (1 - truth) * probability
-    return tp, fn, fp
+    rows = [soft_counts(*row) for row in zip(y, p, strict=True)]
+    return tuple([row[k] for row in rows] for k in range(3))
 
 
-def counts_of(change):
-    """Something else made of the right counts."""
-    return lambda y, p: change(*counts(y, p))
+def index(y, p, *weights):
+    return tversky(*soft_counts(y, p, 0), *weights)
 
 
 def index_from_one(y, p, fn_weight, fp_weight, smooth):
@@ -51,63 +29,56 @@ def index_from_one(y, p, fn_weight, fp_weight, smooth):
     return 1 - wrong / (tp + smooth + wrong)
 
 
-def index_by_loop(y, p, fn_weight, fp_weight, smooth):
-    found = []
-    for truth, belief in zip(y.T, p.T, strict=True):
-        tp, fn, fp = truth @ belief, truth @ (1 - belief), (1 - truth) @ belief
-        found.append(ratio(tp, fn, fp, fn_weight, fp_weight, smooth))
-    return found
+def index_by_loop(y, p, *weights):
+    return [tversky(*soft_counts(*one), *weights) for one in zip(y.T, p.T, strict=True)]
 
 
-def index_of(change):
-    """Another fraction of each class's counts, from (tp, fn, fp, fn_weight, fp_weight, smooth)."""
-    return lambda y, p, *weights: change(*counts(y.T, p.T), *weights)
+def gradient(y, p, *weights):
+    """Central differences of the sum of the rows' indices: nothing derived."""
+    steps = 1e-4 * np.eye(p.size).reshape(p.size, *p.shape)
+    above, below = (
+        [tversky(*counts(y, p + sign * step), *weights).sum() for step in steps] for sign in (1, -1)
+    )
+    return np.subtract(above, below).reshape(p.shape) / 2e-4
 
 
-def by_parts(y, p, fn_weight, fp_weight, smooth):
+def by_parts(y, p, fn_weight, fp_weight, smooth, axis=1):
     """Bottom, and the slopes on membrane and on cell, of each row."""
-    tp, fn, fp = (count[:, None] for count in counts(y, p))
+    tp, fn, fp = soft_counts(y, p, axis)
     top, bottom = tp + smooth, tp + fn_weight * fn + fp_weight * fp + smooth
-    return bottom, bottom - (1 - fn_weight) * top, -fp_weight * top
+    parts = bottom, bottom - (1 - fn_weight) * top, -fp_weight * top
+    return [np.expand_dims(part, -1) for part in parts]
 
 
-def gradient_by_mask(y, p, *weights):
-    bottom, membrane, cell = by_parts(y, p, *weights)
+def gradient_by_mask(y, p, *weights, axis=1):
+    bottom, membrane, cell = by_parts(y, p, *weights, axis=axis)
     return (y * membrane + (1 - y) * cell) / bottom**2
 
 
 def gradient_by_loop(y, p, *weights):
-    rows = []
-    for row in zip(y[:, None], p[:, None], strict=True):
-        bottom, membrane, cell = (part.item() for part in by_parts(*row, *weights))
-        rows.append([(membrane if one else cell) / bottom / bottom for one in row[0].flat])
-    return rows
+    rows = zip(y[:, None], p[:, None], strict=True)
+    return [gradient_by_mask(*row, *weights)[0].tolist() for row in rows]
 
 
-def pooled_gradient(y, p, *weights):
-    return gradient_by_mask(y.reshape(1, -1), p.reshape(1, -1), *weights).reshape(y.shape)
+Y, P = asked(ch04.soft_counts)
+TP, FN, FP = counts(Y, P)
+TN = ((1 - Y) * (1 - P)).sum(1)
+CASE = asked(ch04.index)
+CLASSES, BELIEFS, A, B, SMOOTH = CASE
+OF_CLASS, ERRORS = (
+    (CLASSES * BELIEFS).sum(0),
+    (A, B) @ np.array(soft_counts(CLASSES, BELIEFS, 0)[1:]),
+)
+ROWS = asked(ch04.gradient)
+D, ON_MEMBRANE, ON_CELL = by_parts(*ROWS)
+N = D * 0 + TP[:, None] + ROWS[4]
 
 
-def slopes(on_membrane, on_cell):
-    """Other slopes, from N, D and the weights of each row."""
-
-    def answer(y, p, fn_weight, fp_weight, smooth):
-        tp, fn, fp = (count[:, None] for count in counts(y, p))
-        top, bottom = tp + smooth, tp + fn_weight * fn + fp_weight * fp + smooth
-        parts = top, bottom, fn_weight, fp_weight, smooth
-        return np.where(y == 1, on_membrane(*parts), on_cell(*parts)) / bottom**2
-
-    return answer
+def slopes(on_membrane, on_cell=ON_CELL):
+    return np.where(Y == 1, on_membrane, on_cell) / D**2
 
 
-def on_membrane(n, d, a, b, s):
-    return d - (1 - a) * n
-
-
-def on_cell(n, d, a, b, s):
-    return -b * n
-
-
+GRADIENT = slopes(ON_MEMBRANE)
 RIGHT = {
     "soft_counts": [counts, counts_by_areas, counts_by_loop],
     "index": [index, index_from_one, index_by_loop],
@@ -117,40 +88,27 @@ RIGHT = {
 }
 WRONG = {
     "soft_counts": [
-        dict(tn_for_fn=lambda y, p: ((y * p).sum(1), ((1 - y) * (1 - p)).sum(1), counts(y, p)[2])),
-        dict(pooled=lambda y, p: ((y * p).sum(), (y * (1 - p)).sum(), ((1 - y) * p).sum())),
-        dict(all_missing=lambda y, p: ((y * p).sum(1), (1 - p).sum(1), ((1 - y) * p).sum(1))),
-        dict(brackets=lambda y, p: ((y * p).sum(1), (y * 1 - p).sum(1), (1 - y * p).sum(1))),
-        dict(all_predicted=lambda y, p: (*counts(y, p)[:2], p.sum(1))),
-        dict(by_column=lambda y, p: (sum(y * p), sum(y * (1 - p)), sum((1 - y) * p))),
-        dict(tn_for_fp=lambda y, p: (*counts(y, p)[:2], ((1 - y) * (1 - p)).sum(1))),
-        dict(differences=lambda y, p: ((y * p).sum(1), *[np.abs(y - p).sum(1)] * 2)),
-        dict(means=lambda y, p: tuple(c / y.shape[1] for c in counts(y, p))),
-        dict(not_summed=lambda y, p: (y * p, y * (1 - p), (1 - y) * p)),
-        dict(areas=lambda y, p: ((y * p).sum(1), y.sum(1), p.sum(1))),
-        dict(order=counts_of(lambda tp, fn, fp: (fn, tp, fp))),
-        dict(fn_fp_swapped=counts_of(lambda tp, fn, fp: (tp, fp, fn))),
-        dict(by_image=counts_of(lambda *all_three: np.transpose(all_three))),
-        dict(hard_counts=lambda y, p: counts(y, p > 0.5), wrong_shape=lambda y, p: (y * p).sum(1)),
+        dict(brackets=(TP, (Y * 1 - P).sum(1), (1 - Y * P).sum(1)), by_column=soft_counts(Y, P, 0)),
+        dict(differences=(TP, *[np.abs(Y - P).sum(1)] * 2), all_missing=(TP, (1 - P).sum(1), FP)),
+        dict(not_summed=(Y * P, Y * (1 - P), (1 - Y) * P), by_image=np.transpose([TP, FN, FP])),
+        dict(all_predicted=(TP, FN, P.sum(1)), means=(TP / 3, FN / 3, FP / 3), order=(FN, TP, FP)),
+        dict(areas=(TP, Y.sum(1), P.sum(1)), hard_counts=counts(Y, P > 0.5), wrong_shape=TP),
+        dict(fn_fp_swapped=(TP, FP, FN), pooled=soft_counts(Y, P), tn_for_fn=(TP, TN, FP)),
+        dict(tn_for_fp=(TP, FN, TN)),
     ],
     "index": [
-        dict(two_twice=index_of(lambda tp, fn, fp, a, b, s: ratio(2 * tp, fn, fp, a, b, s))),
-        dict(
-            smooth_above_only=index_of(
-                lambda tp, *r: (tp + r[4]) / (tp + r[0] * r[2] + r[1] * r[3])
-            )
-        ),
-        dict(smooth_below_only=index_of(lambda tp, *r: ratio(tp, *r) * tp / (tp + r[4]))),
-        dict(tp_not_below=index_of(lambda tp, fn, fp, a, b, s: (tp + s) / (a * fn + b * fp + s))),
-        dict(brackets=index_of(lambda tp, *r: tp + ratio(tp, *r) * r[4] / (tp + r[4]))),
-        dict(other_weights=index_of(lambda tp, fn, fp, a, b, s: ratio(tp, fn, fp, a, 1 - a, s))),
-        dict(dice_weights=index_of(lambda tp, fn, fp, a, b, s: ratio(tp, fn, fp, 0.5, 0.5, s))),
-        dict(no_weights=index_of(lambda tp, fn, fp, a, b, s: ratio(tp, fn, fp, 1, 1, s))),
-        dict(no_smooth=index_of(lambda tp, fn, fp, a, b, s: ratio(tp, fn, fp, a, b, 0))),
-        dict(swapped=index_of(lambda tp, fn, fp, a, b, s: ratio(tp, fn, fp, b, a, s))),
-        dict(by_pixel=lambda y, p, *weights: ratio(*counts(y, p), *weights)),
-        dict(pooled=lambda y, p, *rest: index(y.reshape(-1, 1), p.reshape(-1, 1), *rest)[0]),
-        dict(averaged=lambda *case: index(*case).mean(), loss=lambda *case: 1 - index(*case)),
+        dict(other_weights=lambda y, p, a, b, smooth: index(y, p, a, 1 - a, smooth)),
+        dict(two_twice=(2 * OF_CLASS + SMOOTH) / (2 * OF_CLASS + ERRORS + SMOOTH)),
+        dict(pooled=tversky(*soft_counts(CLASSES, BELIEFS), A, B, SMOOTH), loss=1 - index(*CASE)),
+        dict(smooth_above_only=(OF_CLASS + SMOOTH) / (OF_CLASS + ERRORS)),
+        dict(smooth_below_only=OF_CLASS / (OF_CLASS + ERRORS + SMOOTH)),
+        dict(brackets=OF_CLASS + SMOOTH / (OF_CLASS + ERRORS + SMOOTH)),
+        dict(dice_weights=index(CLASSES, BELIEFS, 0.5, 0.5, SMOOTH), averaged=index(*CASE).mean()),
+        dict(tp_not_below=(OF_CLASS + SMOOTH) / (ERRORS + SMOOTH)),
+        dict(by_pixel=index(CLASSES.T, BELIEFS.T, A, B, SMOOTH)),
+        dict(no_weights=index(CLASSES, BELIEFS, 1, 1, SMOOTH)),
+        dict(swapped=index(CLASSES, BELIEFS, B, A, SMOOTH)),
+        dict(no_smooth=index(CLASSES, BELIEFS, A, B, 0)),
     ],
     "empty_crop": [
         dict(mean_not_sum=1 - 1 / (1 + 0.3 * 0.01), swapped=1 - 1 / (1 + 0.7 * 655.36)),
@@ -164,29 +122,13 @@ WRONG = {
         dict(ratio_of_weights=9),
     ],
     "gradient": [
-        dict(weight_not_complement=slopes(lambda n, d, a, b, s: d - a * n, on_cell)),
-        dict(
-            smooth_only_below=slopes(
-                lambda n, d, a, b, s: d - (1 - a) * (n - s), lambda n, d, a, b, s: b * (s - n)
-            )
-        ),
-        dict(weight_forgotten=slopes(lambda n, d, a, b, s: d - n, on_cell)),
-        dict(membrane_sign=slopes(lambda *parts: -on_membrane(*parts), on_cell)),
-        dict(cell_sign=slopes(on_membrane, lambda *parts: -on_cell(*parts))),
-        dict(cell_without_n=slopes(on_membrane, lambda n, d, a, b, s: -b)),
-        dict(cell_forgotten=slopes(on_membrane, lambda *parts: 0)),
-        dict(fixed_bottom=slopes(lambda n, d, *rest: d, lambda *parts: 0)),
-        dict(through_sigmoid=lambda y, p, *rest: gradient(y, p, *rest) * p * (1 - p)),
-        dict(not_squared=lambda *case: gradient(*case) * by_parts(*case)[0]),
-        dict(
-            two_values=lambda *case: [
-                part / by_parts(*case)[0] ** 2 for part in by_parts(*case)[1:]
-            ]
-        ),
-        dict(other_weights=lambda y, p, a, b, s: gradient(y, p, a, 1 - a, s)),
-        dict(no_smooth=lambda y, p, a, b, s: gradient(y, p, a, b, 0)),
-        dict(swapped=lambda y, p, a, b, s: gradient(y, p, b, a, s)),
-        dict(loss=lambda *case: -gradient(*case), pooled=pooled_gradient),
-        dict(cross_entropy=lambda y, p, *rest: y - p),
+        dict(other_weights=lambda y, p, a, b, smooth: gradient(y, p, a, 1 - a, smooth)),
+        dict(smooth_only_below=slopes(D - (1 - A) * (N - 1), -B * (N - 1)), cross_entropy=Y - P),
+        dict(two_values=(ON_MEMBRANE / D**2, ON_CELL / D**2), membrane_sign=slopes(-ON_MEMBRANE)),
+        dict(pooled=gradient_by_mask(*ROWS, axis=None), weight_not_complement=slopes(D - A * N)),
+        dict(cell_sign=slopes(ON_MEMBRANE, -ON_CELL), cell_without_n=slopes(ON_MEMBRANE, -B)),
+        dict(through_sigmoid=GRADIENT * P * (1 - P), cell_forgotten=slopes(ON_MEMBRANE, 0)),
+        dict(no_smooth=gradient(Y, P, A, B, 0), swapped=gradient(Y, P, B, A, 1), loss=-GRADIENT),
+        dict(weight_forgotten=slopes(D - N), fixed_bottom=slopes(D, 0), not_squared=GRADIENT * D),
     ],
 }

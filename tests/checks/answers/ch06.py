@@ -3,6 +3,8 @@
 from functools import partial, reduce
 
 import numpy as np
+from checks.answers.shared import asked
+from damunet_book.checks import ch06
 from scipy import ndimage, signal
 
 
@@ -25,9 +27,18 @@ def enlarge(values, kernel, stride, add=True, step=None):
     return large
 
 
-def enlarge_for_three(values, kernel, stride):
-    """Right for a kernel of side 3, too large a canvas for any other."""
-    return np.pad(enlarge(values, kernel, stride), (0, 3 - len(kernel)))
+def enlarge_by_zeros(values, kernel, stride):
+    apart = np.zeros([(n - 1) * stride + 1 for n in values.shape])
+    apart[::stride, ::stride] = values
+    return signal.convolve2d(apart, kernel)
+
+
+def enlarge_weight_by_weight(values, kernel, stride):
+    height, width = (np.array(values.shape) - 1) * stride + 1
+    large = np.zeros([height + len(kernel) - 1, width + len(kernel) - 1])
+    for (a, b), weight in np.ndenumerate(kernel):
+        large[a : a + height : stride, b : b + width : stride] += weight * values
+    return large
 
 
 def chain(grow=lambda kernel, stride, worth: (kernel - 1) * worth, after=np.multiply, seen=1):
@@ -43,9 +54,6 @@ def chain(grow=lambda kernel, stride, worth: (kernel - 1) * worth, after=np.mult
     return answer
 
 
-field = chain()
-
-
 def recursion(step):
     return lambda layers: reduce(lambda seen, layer: step(seen, *layer), layers, 1)
 
@@ -57,6 +65,12 @@ def whole(kernel, stride, worth):
     return kernel * worth
 
 
+def field_by_products(layers):
+    kernels, strides = np.array(layers).T
+    worth = np.cumprod([1, *strides[:-1]])
+    return 1 + ((kernels - 1) * worth).sum()
+
+
 def share_by_steps(momentum, steps):
     mean = 0.0
     for _ in range(steps):
@@ -64,43 +78,25 @@ def share_by_steps(momentum, steps):
     return mean
 
 
-def convs(inputs, filters):
-    return 9 * inputs * filters + 9 * filters**2
-
-
-def enlarge_by_zeros(values, kernel, stride):
-    apart = np.zeros([(n - 1) * stride + 1 for n in values.shape])
-    apart[::stride, ::stride] = values
-    return signal.convolve2d(apart, kernel)
-
-
-def enlarge_number_by_number(values, kernel, stride):
-    large = np.zeros([(n - 1) * stride + len(kernel) for n in values.shape])
-    for (i, j), value in np.ndenumerate(values):
-        for (a, b), weight in np.ndenumerate(kernel):
-            large[i * stride + a, j * stride + b] += value * weight
-    return large.tolist()
-
-
-def field_by_products(layers):
-    kernels, strides = np.array(layers).T
-    worth = np.cumprod([1, *strides[:-1]])
-    return 1 + ((kernels - 1) * worth).sum()
-
-
+X, K = asked(ch06.same_convolution)
+ENLARGED = asked(ch06.enlarge)
+V, E, _ = ENLARGED
+IN, F = asked(ch06.block_parameters)
+CONVS, NORMS = 9 * IN * F + 9 * F**2, 8 * F
+M, N = asked(ch06.running_share)
 RIGHT = {
     "same_convolution": [
         same,
         lambda image, kernel: signal.correlate2d(image, kernel, mode="same"),
         lambda image, kernel: ndimage.correlate(image, kernel, mode="constant"),
     ],
-    "enlarge": [enlarge, enlarge_by_zeros, enlarge_number_by_number],
+    "enlarge": [enlarge, enlarge_by_zeros, enlarge_weight_by_weight],
     "block_parameters": [
-        lambda i, f: convs(i, f) + 8 * f,
+        lambda i, f: 9 * i * f + 9 * f**2 + 8 * f,
         lambda i, f: float(9 * f * (i + f) + 8 * f),
         lambda i, f: sum(np.prod([3, 3, n, f]) + 4 * f for n in (i, f)),
     ],
-    "receptive_field": [field, lambda layers: field_wrong_way(layers[::-1]), field_by_products],
+    "receptive_field": [chain(), lambda layers: field_wrong_way(layers[::-1]), field_by_products],
     "running_share": [
         share_by_steps,
         lambda momentum, steps: 1 - momentum**steps,
@@ -109,27 +105,23 @@ RIGHT = {
 }
 WRONG = {
     "same_convolution": [
-        dict(reflect=lambda x, k: correlate(x, k, mode="reflect"), valid=correlate),
-        dict(padded_after=lambda x, k: np.pad(correlate(x, k), 1)),
-        dict(whole_numbers=lambda x, k: same(x, k).astype(int)),
-        dict(edge=lambda x, k: correlate(x, k, mode="edge"), transposed=lambda x, k: same(x, k.T)),
-        dict(flipped=lambda x, k: same(x, k[::-1, ::-1]), relu=lambda x, k: same(x, k).clip(min=0)),
+        dict(whole_numbers=lambda x, k: same(x, k).astype(int), edge=correlate(X, K, mode="edge")),
+        dict(relu=lambda x, k: same(x, k).clip(min=0), reflect=correlate(X, K, mode="reflect")),
+        dict(padded_after=np.pad(correlate(X, K), 1), flipped=same(X, K[::-1, ::-1])),
+        dict(transposed=same(X, K.T), valid=correlate(X, K)),
     ],
     "enlarge": [
-        dict(flipped=lambda v, k, s: enlarge(v, k[::-1, ::-1], s), side_fixed=enlarge_for_three),
-        dict(transposed=lambda v, k, s: enlarge(v, k.T, s), stride_fixed=partial(enlarge, step=2)),
-        dict(stride_one=lambda v, k, s: enlarge(v, k, 1), no_overlap=lambda v, k, s: np.kron(v, k)),
-        dict(overwritten=partial(enlarge, add=False)),
+        dict(flipped=enlarge(V, E[::-1, ::-1], 2), transposed=enlarge(V, E.T, 2)),
+        dict(side_fixed=lambda v, k, s: np.pad(enlarge(v, k, s), (0, 3 - len(k)))),
+        dict(stride_fixed=partial(enlarge, step=2), stride_one=enlarge(V, E, 1)),
+        dict(no_overlap=np.kron(V, E), overwritten=enlarge(*ENLARGED, add=False)),
     ],
     "block_parameters": [
-        dict(second_reads_inputs=lambda i, f: 2 * (9 * i * f + 4 * f), other=lambda i, f: 812),
-        dict(norm_of_inputs=lambda i, f: convs(i, f) + 4 * i + 4 * f, no_norm=convs),
-        dict(kernel_side=lambda i, f: 3 * i * f + 3 * f * f + 8 * f),
-        dict(half_the_norms=lambda i, f: convs(i, f) + 4 * f),
-        dict(bias_trainable=lambda i, f: convs(i, f) + 6 * f),
-        dict(one_convolution=lambda i, f: 9 * i * f + 4 * f),
-        dict(bias_no_norm=lambda i, f: convs(i, f) + 2 * f, bias=lambda i, f: convs(i, f) + 10 * f),
-        dict(swapped=lambda i, f: convs(f, i) + 8 * i),
+        dict(second_reads_inputs=2 * (9 * IN * F + 4 * F), other=lambda i, f: 812, no_norm=CONVS),
+        dict(norm_of_inputs=CONVS + 4 * IN + 4 * F, kernel_side=CONVS / 3 + NORMS),
+        dict(half_the_norms=CONVS + 4 * F, bias_trainable=CONVS + 6 * F),
+        dict(one_convolution=9 * IN * F + 4 * F, swapped=9 * IN * F + 9 * IN**2 + 8 * IN),
+        dict(bias_no_norm=CONVS + 2 * F, bias=CONVS + 10 * F),
     ],
     "receptive_field": [
         dict(field_multiplied=recursion(lambda seen, kernel, stride: seen * stride + kernel - 1)),
@@ -141,12 +133,9 @@ WRONG = {
         dict(without_one=chain(seen=0), wrong_way=field_wrong_way),
     ],
     "running_share": [
-        dict(seen_late=lambda m, n: sum((1 - m) * m**k for k in range(1, n + 1))),
-        dict(step_over=lambda m, n: share_by_steps(m, n + 1), other_left=lambda m, n: (1 - m) ** n),
-        dict(percent=lambda m, n: 100 * share_by_steps(m, n), linear=lambda m, n: n * (1 - m)),
-        dict(other_convention=lambda m, n: 1 - (1 - m) ** n, what_is_left=lambda m, n: m**n),
-        dict(last_batch=lambda m, n: (1 - m) * m ** (n - 1), times=lambda m, n: 1 - m * n),
-        dict(step_short=lambda m, n: 1 - m ** (n - 1), one_step=lambda m, n: 1 - m),
-        dict(other=lambda m, n: 0.488),
+        dict(seen_late=M * (1 - M**N), step_over=1 - M ** (N + 1), step_short=1 - M ** (N - 1)),
+        dict(other_left=(1 - M) ** N, percent=100 * (1 - M**N), linear=N * (1 - M), one_step=1 - M),
+        dict(other_convention=1 - (1 - M) ** N, what_is_left=M**N, times=1 - M * N),
+        dict(last_batch=(1 - M) * M ** (N - 1), other=lambda m, n: 0.488),
     ],
 }

@@ -1,23 +1,24 @@
 """Right and wrong answers to the exercises of chapter 7."""
 
 import numpy as np
+from checks.answers.shared import asked, relu, sigmoid
+from damunet_book.checks import ch07
 from scipy.special import expit
-
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def relu(z):
-    return np.where(z > 0, z, 0)
 
 
 def additive(theta_x, phi_g, psi, bias):
     return sigmoid((relu(theta_x + phi_g) * psi).sum(axis=-1) + bias)
 
 
-def softmax(z):
-    return np.exp(z) / np.exp(z).sum()
+def additive_by_loop(theta_x, phi_g, psi, bias):
+    result = np.full(theta_x.shape[:2], float(bias))
+    for (row, column, k), value in np.ndenumerate(theta_x + phi_g):
+        result[row, column] += psi[k] * max(value, 0)
+    return [[1 / (1 + np.exp(-value)) for value in row] for row in result]
+
+
+def additive_by_einsum(theta_x, phi_g, psi, bias):
+    return expit(np.einsum("hwc,c->hw", (theta_x + phi_g).clip(min=0), psi) + bias)
 
 
 def mixed(own, far=False):
@@ -31,44 +32,18 @@ def mixed(own, far=False):
     return answer
 
 
-double = mixed(0.75)
-
-
 def smooth(row, **pad):
     own = np.pad(np.repeat(row, 2), 1, **pad)
     return (own[:-2] + 2 * own[1:-1] + own[2:]) / 4
 
 
-def double_by_position(row):
-    return np.interp(np.arange(2 * len(row)) / 2 - 0.25, np.arange(len(row)), row)
-
-
-def double_extrapolated(row):
-    padded = np.concatenate([[2 * row[0] - row[1]], row, [2 * row[-1] - row[-2]]])
-    return np.interp(np.arange(2 * len(row)) / 2 - 0.25, np.arange(-1, len(row) + 1), padded)
+def by_position(row, positions):
+    return np.interp(positions, np.arange(len(row)), row)
 
 
 def gate(theta=4, phi=1, psi=1, biases=(1, 1, 1)):
     """Parameters of a gate with kernels of so many places, with biases or without."""
-    return lambda c, g, i: (theta * c + phi * g + psi) * i + (biases[0] + biases[1]) * i + biases[2]
-
-
-parameters = gate()
-
-
-def additive_by_loop(theta_x, phi_g, psi, bias):
-    result = []
-    for x_row, g_row in zip(theta_x, phi_g, strict=True):
-        sums = [
-            sum(max(a + b, 0) * w for a, b, w in zip(x, g, psi, strict=True)) + bias
-            for x, g in zip(x_row, g_row, strict=True)
-        ]
-        result.append([1 / (1 + np.exp(-value)) for value in sums])
-    return result
-
-
-def additive_by_einsum(theta_x, phi_g, psi, bias):
-    return expit(np.einsum("hwc,c->hw", (theta_x + phi_g).clip(min=0), psi) + bias)
+    return (theta * C + phi * G + psi + biases[0] + biases[1]) * INTER + biases[2]
 
 
 def parameters_by_kernel(c, g, i):
@@ -76,15 +51,24 @@ def parameters_by_kernel(c, g, i):
     return sum(np.prod(kernel) + kernel[-1] for kernel in kernels)
 
 
-def parameters_of_arrays(c, g, i):
-    arrays = [np.zeros((2, 2, c, i)), np.zeros((g, i)), np.zeros(i), np.zeros(2 * i + 1)]
-    return float(sum(array.size for array in arrays))
-
-
+THETA, PHI, PSI, BIAS = asked(ch07.coefficients)
+SUM = THETA + PHI
+LOGITS = relu(SUM) @ PSI + BIAS
+(ROW,) = asked(ch07.double)
+C, G, INTER = asked(ch07.gate_parameters)
+K, FACTOR = asked(ch07.compensate)
 RIGHT = {
     "coefficients": [additive, additive_by_loop, additive_by_einsum],
-    "double": [double, double_by_position, lambda row: smooth(row, mode="edge")],
-    "gate_parameters": [parameters, parameters_by_kernel, parameters_of_arrays],
+    "double": [
+        mixed(0.75),
+        lambda row: by_position(row, np.arange(2 * len(row)) / 2 - 0.25),
+        lambda row: smooth(row, mode="edge"),
+    ],
+    "gate_parameters": [
+        lambda c, g, i: (4 * c + g + 3) * i + 1,
+        lambda c, g, i: 4.0 * c * i + i + g * i + i + i + 1,
+        parameters_by_kernel,
+    ],
     "compensate": [
         lambda kernel, factor: kernel / factor,
         lambda kernel, factor: [[weight / factor for weight in row] for row in kernel],
@@ -93,42 +77,33 @@ RIGHT = {
 }
 WRONG = {
     "coefficients": [
-        dict(minus_forgotten=lambda t, p, psi, b: 1 / (1 + np.exp(relu(t + p) @ psi + b))),
-        dict(relu_before_sum=lambda t, p, psi, b: additive(relu(t), relu(p), psi, b)),
-        dict(relu_before_bias=lambda t, p, psi, b: sigmoid(relu((t + p) @ psi) + b)),
-        dict(relu_after_psi=lambda t, p, psi, b: sigmoid(relu((t + p) @ psi + b))),
-        dict(relu_twice=lambda t, p, psi, b: sigmoid(relu(relu(t + p) @ psi + b))),
-        dict(unweighted=lambda t, p, psi, b: sigmoid(relu(t + p).sum(-1) + b)),
-        dict(bias_inside=lambda t, p, psi, b: sigmoid(relu(t + p + b) @ psi)),
-        dict(bias_subtracted=lambda t, p, psi, b: additive(t, p, psi, -b)),
-        dict(softmax=lambda t, p, psi, b: softmax(relu(t + p) @ psi + b)),
-        dict(multiplied=lambda t, p, psi, b: additive(t * p, 0, psi, b)),
-        dict(no_relu=lambda t, p, psi, b: sigmoid((t + p) @ psi + b)),
-        dict(no_bias=lambda t, p, psi, b: additive(t, p, psi, 0)),
-        dict(logits=lambda t, p, psi, b: relu(t + p) @ psi + b),
-        dict(sigmoid_twice=lambda *a: sigmoid(additive(*a))),
+        dict(relu_before_sum=additive(relu(THETA), relu(PHI), PSI, BIAS), logits=LOGITS),
+        dict(relu_before_bias=sigmoid(relu(SUM @ PSI) + BIAS), no_relu=sigmoid(SUM @ PSI + BIAS)),
+        dict(relu_after_psi=sigmoid(relu(SUM @ PSI + BIAS)), minus_forgotten=sigmoid(-LOGITS)),
+        dict(multiplied=additive(THETA * PHI, 0, PSI, BIAS), relu_twice=sigmoid(relu(LOGITS))),
+        dict(softmax=np.exp(LOGITS) / np.exp(LOGITS).sum(), sigmoid_twice=sigmoid(sigmoid(LOGITS))),
+        dict(unweighted=sigmoid(relu(SUM).sum(-1) + BIAS), no_bias=sigmoid(LOGITS - BIAS)),
+        dict(bias_inside=sigmoid(relu(SUM + BIAS) @ PSI)),
+        dict(bias_subtracted=sigmoid(LOGITS - 2 * BIAS)),
     ],
     "double": [
-        dict(between=lambda row: np.interp([0, 0.5, 1, 1.5, 2, 2.5], [0, 1, 2], row)),
-        dict(corners=lambda row: np.interp(np.linspace(0, 2, 6), [0, 1, 2], row)),
         dict(wrong_shape=lambda row: np.array([0.1, 0.3, 0.7, 0.8, 0.6, 0.5]), halves=mixed(0.5)),
-        dict(rim_lost=lambda row: smooth(row, mode="edge")[1:-1], extrapolated=double_extrapolated),
-        dict(zero_rim=lambda row: smooth(row, mode="constant"), far_side=mixed(0.75, far=True)),
-        dict(wrapped=lambda row: smooth(row, mode="wrap"), not_divided=lambda row: 4 * double(row)),
-        dict(nearest=lambda row: np.repeat(row, 2), weights_swapped=mixed(0.25)),
+        dict(corners=by_position(ROW, np.linspace(0, 2, 6)), zero_rim=smooth(ROW, mode="constant")),
+        dict(extrapolated=[-0.1, 0.3, 0.7, 0.8, 0.6, 0.4], rim_lost=smooth(ROW, mode="edge")[1:-1]),
+        dict(between=by_position(ROW, np.arange(6) / 2), not_divided=4 * smooth(ROW, mode="edge")),
+        dict(wrapped=smooth(ROW, mode="wrap"), far_side=mixed(0.75, far=True)),
+        dict(weights_swapped=mixed(0.25), nearest=np.repeat(ROW, 2)),
     ],
     "gate_parameters": [
-        dict(psi_wide=lambda c, g, i: parameters(c, g, i) + (i + 1) * (c - 1), theta_two=gate(2)),
-        dict(with_mix=lambda c, g, i: parameters(c, g, i) + c * c + c, phi_two_by_two=gate(phi=4)),
-        dict(phi_reads_x=lambda c, g, i: parameters(c, c, i), only_psi_bias=gate(biases=(0, 0, 1))),
-        dict(swapped=lambda c, g, i: parameters(g, c, i), no_psi=gate(psi=0, biases=(1, 1, 0))),
-        dict(one_bias_each=gate(biases=(0, 0, 3)), psi_bias=gate(biases=(1, 1, 0))),
-        dict(no_bias=gate(biases=(0, 0, 0)), other=lambda c, g, i: 239, theta_one_by_one=gate(1)),
-        dict(three_by_three=gate(9)),
+        dict(psi_wide=gate() + (INTER + 1) * (C - 1), phi_reads_x=gate() + (C - G) * INTER),
+        dict(only_psi_bias=gate(biases=(0, 0, 1)), no_psi=gate(psi=0, biases=(1, 1, 0))),
+        dict(one_bias_each=gate(biases=(0, 0, 3)), swapped=(4 * G + C + 3) * INTER + 1),
+        dict(psi_bias=gate(biases=(1, 1, 0)), no_bias=gate(biases=(0, 0, 0)), theta_two=gate(2)),
+        dict(with_mix=gate() + C * C + C, phi_two_by_two=gate(phi=4), other=lambda c, g, i: 239),
+        dict(theta_one_by_one=gate(1), three_by_three=gate(9)),
     ],
     "compensate": [
-        dict(complement=lambda k, f: k * (1 - f), squared=lambda k, f: k / f / f),
-        dict(multiplied=lambda k, f: k * f, added=lambda k, f: k + 1 - f, unchanged=lambda k, f: k),
-        dict(fixed=lambda k, f: k / 0.4),
+        dict(complement=K * (1 - FACTOR), squared=K / FACTOR**2, fixed=lambda k, f: k / 0.4),
+        dict(multiplied=K * FACTOR, added=K + 1 - FACTOR, unchanged=K),
     ],
 }

@@ -1,7 +1,8 @@
 """Right and wrong answers to the exercises of chapter 8."""
 
 import numpy as np
-from checks.answers.ch07 import relu, sigmoid
+from checks.answers.shared import asked, relu, sigmoid
+from damunet_book.checks import ch08
 from scipy.special import expit
 
 
@@ -10,34 +11,12 @@ def pooled(x):
     return flat.mean(axis=0), flat.max(axis=0)
 
 
-def summed(x):
-    return x.sum(axis=(0, 1)), x.max(axis=(0, 1))
-
-
 def network(v, squeeze, excite):
     return relu(v @ squeeze) @ excite
 
 
-def combined(combine, pools=pooled):
-    """A function that puts together what the network says of the mean and of the maximum."""
-    return lambda x, s, e: combine(*(network(v, s, e) for v in pools(x)))
-
-
-def pixels(x, mean_weight, maximum_weight):
-    return mean_weight * x.mean(axis=2) + maximum_weight * x.max(axis=2)
-
-
-def counted(hidden=lambda c, r: c // r, networks=1, biases=1, maps=2):
-    """Parameters of a CBAM, with its hidden units counted in some way."""
-
-    def answer(c, r, k):
-        h = hidden(c, r)
-        return networks * (2 * c * h + biases * (h + c)) + maps * k * k
-
-    return answer
-
-
-parameters = counted()
+def weights(x, *network_weights):
+    return sigmoid(sum(network(v, *network_weights) for v in pooled(x)))
 
 
 def weights_by_matrix(x, squeeze, excite):
@@ -48,17 +27,26 @@ def weights_by_matrix(x, squeeze, excite):
 def weights_by_loop(x, squeeze, excite):
     total = np.zeros(x.shape[-1])
     for pool in (np.mean, np.max):
-        values = np.array([pool(x[..., c]) for c in range(x.shape[-1])])
-        total += relu(values @ squeeze) @ excite
+        total += relu(np.array([pool(one) for one in np.moveaxis(x, -1, 0)]) @ squeeze) @ excite
     return [1 / (1 + np.exp(-z)) for z in total]
+
+
+def pixels(x, mean_weight, maximum_weight):
+    return mean_weight * x.mean(axis=2) + maximum_weight * x.max(axis=2)
 
 
 def pixels_by_matrix(x, mean_weight, maximum_weight):
     return expit(np.stack([x.mean(-1), x.max(-1)], axis=-1) @ [mean_weight, maximum_weight])
 
 
-def pixels_by_loop(x, a, m):
-    return [[sigmoid(a * sum(v) / len(v) + m * max(v)) for v in row] for row in x]
+def counted(hidden=2, networks=1, biases=1, maps=2):
+    """Parameters of a CBAM, counted in some way."""
+    return networks * (2 * C * hidden + biases * (hidden + C)) + maps * SIDE**2
+
+
+def parameters(channels, reduction, side):
+    hidden = channels // reduction
+    return 2 * channels * hidden + hidden + channels + 2 * side**2
 
 
 def parameters_by_layer(channels, reduction, kernel_size):
@@ -67,9 +55,20 @@ def parameters_by_layer(channels, reduction, kernel_size):
     return float(sum(n * m + m for n, m in layers) + kernel_size * kernel_size * 2)
 
 
+X, *NETWORK = asked(ch08.channel_weights)
+MEAN, MAXIMUM = pooled(X)
+A, M = (network(v, *NETWORK) for v in pooled(X))
+_, OF_MEAN, OF_MAXIMUM = asked(ch08.pixel_weights)
+LOGITS = pixels(X, OF_MEAN, OF_MAXIMUM)
+C, REDUCTION, SIDE = asked(ch08.cbam_parameters)
+(K,) = asked(ch08.reordered_kernel)
 RIGHT = {
-    "channel_weights": [combined(lambda a, m: sigmoid(a + m)), weights_by_matrix, weights_by_loop],
-    "pixel_weights": [lambda x, a, m: sigmoid(pixels(x, a, m)), pixels_by_matrix, pixels_by_loop],
+    "channel_weights": [weights, weights_by_matrix, weights_by_loop],
+    "pixel_weights": [
+        lambda x, a, m: sigmoid(pixels(x, a, m)),
+        lambda x, a, m: [[sigmoid(a * sum(v) / len(v) + m * max(v)) for v in row] for row in x],
+        pixels_by_matrix,
+    ],
     "cbam_parameters": [parameters, parameters_by_layer, lambda c, r, k: [parameters(c, r, k)]],
     "reordered_kernel": [
         lambda k: k[:, :, [1, 0]],
@@ -79,45 +78,32 @@ RIGHT = {
 }
 WRONG = {
     "channel_weights": [
-        dict(
-            over_channels=combined(lambda a, m: sigmoid(a + m), lambda x: (x.mean(-1), x.max(-1)))
-        ),
-        dict(sigmoid_of_sigmoids=combined(lambda a, m: sigmoid(sigmoid(a) + sigmoid(m)))),
-        dict(sigmoids_averaged=combined(lambda a, m: (sigmoid(a) + sigmoid(m)) / 2)),
-        dict(pooled_first=lambda x, s, e: sigmoid(network(sum(pooled(x)), s, e))),
-        dict(sigmoids_multiplied=combined(lambda a, m: sigmoid(a) * sigmoid(m))),
-        dict(relu_at_the_end=combined(lambda a, m: sigmoid(relu(a) + relu(m)))),
-        dict(sigmoids_added=combined(lambda a, m: sigmoid(a) + sigmoid(m))),
-        dict(weighted_map=lambda x, *rest: x * weights_by_matrix(x, *rest)),
-        dict(sigmoid_twice=combined(lambda a, m: sigmoid(sigmoid(a + m))), logits=combined(np.add)),
-        dict(sum_for_mean=combined(lambda a, m: sigmoid(a + m), summed)),
-        dict(no_relu=lambda x, s, e: sigmoid(sum(pooled(x)) @ s @ e)),
-        dict(averaged=combined(lambda a, m: sigmoid((a + m) / 2))),
-        dict(maximum_only=combined(lambda a, m: sigmoid(m))),
-        dict(mean_only=combined(lambda a, m: sigmoid(a))),
+        dict(over_channels=sigmoid(sum(network(v, *NETWORK) for v in (X.mean(-1), X.max(-1))))),
+        dict(no_relu=sigmoid((MEAN + MAXIMUM) @ NETWORK[0] @ NETWORK[1]), maximum_only=sigmoid(M)),
+        dict(pooled_first=sigmoid(network(MEAN + MAXIMUM, *NETWORK)), mean_only=sigmoid(A)),
+        dict(sum_for_mean=sigmoid(network(6 * MEAN, *NETWORK) + M), averaged=sigmoid((A + M) / 2)),
+        dict(sigmoid_of_sigmoids=sigmoid(sigmoid(A) + sigmoid(M)), weighted_map=X * sigmoid(A + M)),
+        dict(sigmoids_averaged=(sigmoid(A) + sigmoid(M)) / 2, logits=A + M),
+        dict(sigmoids_multiplied=sigmoid(A) * sigmoid(M), sigmoids_added=sigmoid(A) + sigmoid(M)),
+        dict(relu_at_the_end=sigmoid(relu(A) + relu(M)), sigmoid_twice=sigmoid(sigmoid(A + M))),
     ],
     "pixel_weights": [
-        dict(over_pixels=lambda x, a, m: sigmoid(a * pooled(x)[0] + m * pooled(x)[1])),
         dict(absolute=lambda x, a, m: sigmoid(a * x.mean(-1) + m * np.abs(x).max(-1))),
-        dict(sigmoid_twice=lambda x, a, m: sigmoid(sigmoid(pixels(x, a, m))), logits=pixels),
-        dict(sum_for_mean=lambda x, a, m: sigmoid(pixels(x, 3 * a, m))),
-        dict(swapped=lambda x, a, m: sigmoid(pixels(x, m, a))),
+        dict(over_pixels=sigmoid(OF_MEAN * MEAN + OF_MAXIMUM * MAXIMUM), logits=LOGITS),
+        dict(sum_for_mean=sigmoid(pixels(X, 3 * OF_MEAN, OF_MAXIMUM))),
+        dict(swapped=sigmoid(pixels(X, OF_MAXIMUM, OF_MEAN))),
+        dict(sigmoid_twice=sigmoid(sigmoid(LOGITS))),
     ],
     "cbam_parameters": [
-        dict(kernel_for_every_channel=lambda c, r, k: counted(maps=c)(c, r, k)),
-        dict(side_not_squared=lambda c, r, k: parameters(c, r, 0) + 2 * k, one_map=counted(maps=1)),
-        dict(one_layer=lambda c, r, k: (c + 1) * (c // r) + 2 * k * k, no_bias=counted(biases=0)),
-        dict(spatial_bias=lambda c, r, k: parameters(c, r, k) + 1),
-        dict(rounded_up=counted(lambda c, r: round(c / r)), two_networks=counted(networks=2)),
-        dict(hidden_is_reduction=counted(lambda c, r: r), not_rounded=counted(lambda c, r: c / r)),
-        dict(rounded_up=counted(lambda c, r: -(-c // r))),
-        dict(fixed=lambda c, r, k: parameters(c, 8, k)),
+        dict(side_not_squared=counted(maps=0) + 2 * SIDE, kernel_for_every_channel=counted(maps=C)),
+        dict(fixed=lambda c, r, k: parameters(c, 8, k), hidden_is_reduction=counted(REDUCTION)),
+        dict(one_layer=(C + 1) * 2 + 2 * SIDE**2, not_rounded=counted(C / REDUCTION)),
+        dict(two_networks=counted(networks=2), spatial_bias=counted() + 1, one_map=counted(maps=1)),
+        dict(no_bias=counted(biases=0), rounded_up=counted(3)),
     ],
     "reordered_kernel": [
-        dict(transposed_too=lambda k: k.swapaxes(0, 1)[:, :, ::-1], columns=lambda k: k[:, ::-1]),
-        dict(last_axes=lambda k: np.swapaxes(k, -1, -2), transposed=lambda k: np.swapaxes(k, 0, 1)),
-        dict(flipped=lambda k: np.flip(k, (0, 1)), unchanged=lambda k: k[..., ::-1]),
-        dict(flipped_too=lambda k: np.flip(k), rows=lambda k: k[::-1], all_axes=lambda k: k.T),
-        dict(unchanged=lambda k: k, negated=lambda k: -k),
+        dict(transposed_too=K.swapaxes(0, 1)[:, :, ::-1], transposed=K.swapaxes(0, 1), unchanged=K),
+        dict(last_axes=K.swapaxes(2, 3), flipped=np.flip(K, (0, 1)), unchanged=K[..., ::-1]),
+        dict(flipped_too=np.flip(K), columns=K[:, ::-1], all_axes=K.T, rows=K[::-1], negated=-K),
     ],
 }

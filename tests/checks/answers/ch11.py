@@ -1,10 +1,13 @@
 """Right and wrong answers to the exercises of chapter 11."""
 
 import numpy as np
+from checks.answers.shared import asked
+from damunet_book.checks import ch11
 
 
-def block_parameters(n, f):
-    return 9 * n * f + f + 9 * f * f + f + 8 * f
+def block_parameters_by_layer(channels_in, filters):
+    kernels = [(3, 3, channels_in, filters), (3, 3, filters, filters)]
+    return sum(np.prod(kernel) + filters + 4 * filters for kernel in kernels)
 
 
 def gates_where(wrong, place=1):
@@ -14,58 +17,37 @@ def gates_where(wrong, place=1):
     ]
 
 
-def misfed(rows, gating):
-    return [gate for source, gate in gating if rows[source] != rows[gate] + 1]
-
-
 CHANGED = {"conv4", "center", "gate1", "signal2", "gate2", "up2", "conv6"}
-
-
-def block_parameters_by_layer(channels_in, filters):
-    total = 0
-    for channels in (channels_in, filters):
-        total += 3 * 3 * channels * filters + filters
-        total += 4 * filters
-    return total
-
-
-def block_parameters_in_one(n, f):
-    return np.array([f * (9 * (n + f) + 10)])
-
-
-def misfed_as_set(rows, gating):
-    return {gate for source, gate in gating if rows[source] - rows[gate] != 1}
-
-
-def misfed_by_difference(rows, gating):
-    return (pair[1] for pair in gating if rows[pair[1]] != rows[pair[0]] - 1)
-
-
+N, F = asked(ch11.block_parameters)
+COUNT = 9 * N * F + F + 9 * F * F + F + 8 * F
 RIGHT = {
-    "block_parameters": [block_parameters, block_parameters_by_layer, block_parameters_in_one],
-    "misfed": [misfed, misfed_as_set, misfed_by_difference],
+    "block_parameters": [
+        lambda n, f: 9 * n * f + f + 9 * f * f + f + 8 * f,
+        lambda n, f: np.array([f * (9 * (n + f) + 10)]),
+        block_parameters_by_layer,
+    ],
+    "misfed": [
+        lambda rows, gating: [gate for source, gate in gating if rows[source] != rows[gate] + 1],
+        lambda rows, gating: {gate for source, gate in gating if rows[source] - rows[gate] != 1},
+        lambda rows, gating: (pair[1] for pair in gating if rows[pair[1]] != rows[pair[0]] - 1),
+    ],
     "changed_parts": [CHANGED, sorted(CHANGED), np.array(sorted(CHANGED))],
     "unused": [1_276_739, 1_276_739.0, np.array([1_276_739])],
     "rival_filters": [34, 34.0, np.float32(34)],
 }
 WRONG = {
     "block_parameters": [
-        dict(side_not_area=lambda n, f: 3 * n * f + f + 3 * f * f + f + 8 * f),
-        dict(half_norm=lambda n, f: block_parameters(n, f) - 4 * f, other=lambda n, f: 92_800),
-        dict(input_twice=lambda n, f: 2 * (9 * n * f + f) + 8 * f),
-        dict(no_bias=lambda n, f: block_parameters(n, f) - 2 * f),
-        dict(no_norm=lambda n, f: block_parameters(n, f) - 8 * f),
-        dict(one_convolution=lambda n, f: 9 * n * f + f + 4 * f),
+        dict(side_not_area=3 * N * F + F + 3 * F * F + F + 8 * F, other=lambda n, f: 92_800),
+        dict(input_twice=2 * (9 * N * F + F) + 8 * F, one_convolution=9 * N * F + F + 4 * F),
+        dict(half_norm=COUNT - 4 * F, no_bias=COUNT - 2 * F, no_norm=COUNT - 8 * F),
     ],
     "misfed": [
-        dict(fixed=lambda rows, gating: [gate for _, gate in gating if gate != "gate_a"]),
         dict(from_above=gates_where(lambda d: abs(d) != 1), inverted=gates_where(lambda d: d == 1)),
-        dict(wrong_shape=lambda rows, gating: len(gating), only_near=gates_where(lambda d: d <= 0)),
-        dict(wrong_shape=lambda rows, gating: "gate_b", direction=gates_where(lambda d: d != -1)),
-        dict(sources=gates_where(lambda d: d != 1, 0), only_same=gates_where(lambda d: d == 0)),
+        dict(direction=gates_where(lambda d: d != -1), sources=gates_where(lambda d: d != 1, 0)),
+        dict(only_near=gates_where(lambda d: d <= 0), only_same=gates_where(lambda d: d == 0)),
         dict(same_row=gates_where(lambda d: d != 0), only_far=gates_where(lambda d: d > 1)),
-        dict(other=lambda rows, gating: ["gate_d"], no_gate=gates_where(lambda d: False)),
-        dict(all=gates_where(lambda d: True)),
+        dict(fixed=["gate_b", "gate_c", "gate_d"], all=gates_where(lambda d: True), wrong_shape=4),
+        dict(wrong_shape="gate_b", other=["gate_d"], no_gate=[]),
     ],
     "changed_parts": [
         dict(behind_concatenation={"conv4", "center", "gate1"}, wrong_shape=[["conv4", "center"]]),

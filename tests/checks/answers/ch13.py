@@ -2,10 +2,11 @@
 
 import itertools
 import math
-from functools import partial
 
 import numpy as np
 import pandas as pd
+from checks.answers.shared import asked
+from damunet_book.checks import ch13
 from scipy import stats
 
 
@@ -20,6 +21,11 @@ def interval(first, second, factor=None, ddof=1, root=True):
     return d.mean() - reach, d.mean() + reach
 
 
+def interval_by_scipy(first, second):
+    d = np.subtract(second, first)
+    return list(stats.t.interval(0.95, len(d) - 1, d.mean(), stats.sem(d)))
+
+
 def best_of(scores, k):
     return np.mean([max(choice) for choice in itertools.combinations(scores, k)])
 
@@ -29,80 +35,60 @@ def chosen(pick, choices=itertools.combinations, average=np.mean):
     return lambda scores, k: average([pick(choice) for choice in choices(scores, k)])
 
 
-def paired_by_loop(first, second):
-    differences = []
-    for fold in range(100):
-        if fold in first and fold in second:
-            differences.append(second[fold] - first[fold])
-    return differences
-
-
-def paired_by_pandas(first, second):
-    return (pd.Series(second) - pd.Series(first)).dropna().sort_index()
-
-
-def interval_by_test(first, second):
-    return stats.ttest_rel(second, first).confidence_interval(0.95)
-
-
-def interval_by_scipy(first, second):
-    d = np.subtract(second, first)
-    return list(stats.t.interval(0.95, len(d) - 1, d.mean(), stats.sem(d)))
-
-
 def best_by_ranks(scores, k):
     """Each score times the number of choices in which it is the best."""
-    ordered = sorted(scores)
-    best = sum(score * math.comb(rank, k - 1) for rank, score in enumerate(ordered))
+    best = sum(score * math.comb(rank, k - 1) for rank, score in enumerate(sorted(scores)))
     return best / math.comb(len(scores), k)
 
 
+ONE, TWO = asked(ch13.paired)
+COMMON = paired(ONE, TWO)
+A, B = asked(ch13.interval)
+MEAN, LOW = (B - A).mean(), interval(A, B)[0]
+SCORES, _ = asked(ch13.best_of)
 RIGHT = {
-    "paired": [paired, paired_by_loop, paired_by_pandas],
-    "interval": [interval, interval_by_test, interval_by_scipy],
+    "paired": [
+        paired,
+        lambda a, b: [b[fold] - a[fold] for fold in range(100) if fold in a and fold in b],
+        lambda a, b: (pd.Series(b) - pd.Series(a)).dropna().sort_index(),
+    ],
+    "interval": [
+        interval,
+        lambda a, b: stats.ttest_rel(b, a).confidence_interval(0.95),
+        interval_by_scipy,
+    ],
     "best_of": [best_of, chosen(max, itertools.permutations), best_by_ranks],
     "pencil": [(2, 3.5**0.5, True), [2.0, 1.87, np.True_], (np.array([2.0]), 1.871, True)],
-    "reading": [{"c", "e"}, ["E", "C"], ("c)", "e)")],
+    "reading": [{"c", "e"}, ["E", "C"], np.array(["c)", "e)"])],
 }
 WRONG = {
     "paired": [
-        dict(
-            by_sorted_place=lambda a, b: [
-                b[y] - a[x] for x, y in zip(sorted(a), sorted(b), strict=True)
-            ]
-        ),
-        dict(difference_of_means=lambda a, b: np.mean([*b.values()]) - np.mean([*a.values()])),
-        dict(by_place=lambda a, b: [y - x for x, y in zip(a.values(), b.values(), strict=True)]),
+        dict(by_sorted_place=[0.04, 0.01, -0.13, 0.02]),
         dict(zero_lost=lambda a, b: [b[f] - a[f] for f in sorted(a) if a.get(f) and b.get(f)]),
-        dict(missing_as_zero=lambda a, b: [b.get(f, 0) - a.get(f, 0) for f in range(5)]),
         dict(zero_lost_second=lambda a, b: [b[f] - a[f] for f in sorted(a) if b.get(f)]),
         dict(zero_lost_first=lambda a, b: [b[f] - a[f] for f in sorted(b) if a.get(f)]),
+        dict(difference_of_means=np.mean([*TWO.values()]) - np.mean([*ONE.values()])),
+        dict(missing_as_zero=[TWO.get(f, 0) - ONE.get(f, 0) for f in range(5)]),
         dict(set_order=lambda a, b: [b[f] - a[f] for f in a.keys() & b.keys()]),
-        dict(order_of_second=lambda a, b: [b[f] - a[f] for f in b if f in a]),
-        dict(order_of_first=lambda a, b: [b[f] - a[f] for f in a if f in b]),
-        dict(missing_fold=lambda a, b: [b[fold] - a[fold] for fold in a]),
-        dict(sign=lambda a, b: [-v for v in paired(a, b)], mean=lambda a, b: np.mean(paired(a, b))),
-        dict(by_size=lambda a, b: sorted(paired(a, b))),
+        dict(missing_fold=lambda a, b: [b[fold] - a[fold] for fold in a], by_size=sorted(COMMON)),
+        dict(order_of_second=[TWO[f] - ONE[f] for f in TWO if f in ONE], sign=[-v for v in COMMON]),
+        dict(order_of_first=[TWO[f] - ONE[f] for f in ONE if f in TWO], mean=np.mean(COMMON)),
+        dict(by_place=np.subtract([*TWO.values()], [*ONE.values()])),
     ],
     "interval": [
-        dict(unpaired=lambda a, b: stats.ttest_ind(b, a, equal_var=False).confidence_interval()),
         dict(fixed_n=lambda a, b: interval(a, b, stats.t.ppf(0.975, 5) * (len(a) / 6) ** 0.5)),
-        dict(unpaired_pooled=lambda a, b: stats.ttest_ind(b, a).confidence_interval()),
-        dict(reach=lambda a, b: ((b - a).mean(), interval(a, b)[1] - (b - a).mean())),
-        dict(one_sided=lambda a, b: interval(a, b, stats.t.ppf(0.95, len(a) - 1))),
-        dict(reversed=lambda a, b: interval(a, b, stats.t.ppf(0.025, len(a) - 1))),
-        dict(degrees=lambda a, b: interval(a, b, stats.t.ppf(0.975, len(a)))),
-        dict(fixed_factor=partial(interval, factor=stats.t.ppf(0.975, 5))),
-        dict(five_folds=partial(interval, factor=stats.t.ppf(0.975, 4))),
-        dict(normal=partial(interval, factor=stats.norm.ppf(0.975))),
-        dict(five_folds_rounded=partial(interval, factor=2.776), sign=lambda a, b: interval(b, a)),
-        dict(without_root_n=partial(interval, root=False), population_sd=partial(interval, ddof=0)),
-        dict(reversed=lambda a, b: interval(a, b)[::-1], wrong_shape=lambda a, b: (b - a).mean()),
-        dict(normal=partial(interval, factor=1.96)),
+        dict(unpaired=stats.ttest_ind(B, A, equal_var=False).confidence_interval()),
+        dict(fixed_factor=lambda a, b: interval(a, b, stats.t.ppf(0.975, 5)), sign=interval(B, A)),
+        dict(unpaired_pooled=stats.ttest_ind(B, A).confidence_interval(), reach=(MEAN, MEAN - LOW)),
+        dict(five_folds=interval(A, B, stats.t.ppf(0.975, 4)), reversed=interval(A, B)[::-1]),
+        dict(one_sided=interval(A, B, stats.t.ppf(0.95, 5)), population_sd=interval(A, B, ddof=0)),
+        dict(degrees=interval(A, B, stats.t.ppf(0.975, 6)), normal=interval(A, B, 1.96)),
+        dict(normal=interval(A, B, stats.norm.ppf(0.975)), wrong_shape=MEAN),
+        dict(without_root_n=interval(A, B, root=False), five_folds_rounded=interval(A, B, 2.776)),
     ],
     "pencil": [
-        dict(mean_deviation=(2, float(np.mean(np.abs(np.array([3, -1, 2, 4, 2]) - 2))), True)),
-        dict(sign_lost=(2.4, float(np.std([3, 1, 2, 4, 2], ddof=1)), False), wrong_shape=2),
+        dict(mean_deviation=(2, 1.2, True), wrong_shape=2),
+        dict(sign_lost=(2.4, float(np.std([3, 1, 2, 4, 2], ddof=1)), False)),
         dict(not_a_bool=(2, 1.871, (-0.32, 4.32)), population_sd=(2, 2.8**0.5, True)),
         dict(wrong_shape=("two", 1.871, True), standard_error=(2, 0.84, True)),
         dict(conclusion=(2, 1.871, False), quoted=(2, 1.871, "False"), unit=(0.02, 0.0187, True)),
@@ -112,11 +98,9 @@ WRONG = {
     "best_of": [
         dict(with_replacement=chosen(max, lambda s, k: itertools.product(s, repeat=k))),
         dict(with_itself=chosen(max, itertools.combinations_with_replacement), worst=chosen(min)),
-        dict(top_k=lambda s, k: np.mean(sorted(s)[-k:]), median=chosen(max, average=np.median)),
-        dict(median_of_scores=lambda s, k: np.median(s), fixed_k=lambda s, k: best_of(s, 2)),
-        dict(first_k=lambda s, k: max(s[:k]), best_of_all=lambda s, k: max(s)),
-        dict(mean=lambda s, k: np.mean(s)),
-        dict(mean=chosen(np.median)),
+        dict(top_k=np.mean(sorted(SCORES)[-2:]), median=chosen(max, average=np.median)),
+        dict(median_of_scores=np.median(SCORES), fixed_k=best_of(SCORES, 2), mean=np.mean(SCORES)),
+        dict(first_k=max(SCORES[:2]), best_of_all=max(SCORES), mean=chosen(np.median)),
     ],
     "reading": [
         dict(does_not_follow={"c", "d", "e"}, wrong_shape="c, e", missing_c={"e"}, missing_e={"c"}),

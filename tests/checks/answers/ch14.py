@@ -1,16 +1,10 @@
 """Right and wrong answers to the exercises of chapter 14."""
 
 import numpy as np
+from checks.answers.shared import asked, best_column
+from damunet_book.checks import ch14
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-
-
-def is_cut(summit_a, summit_b, saddle, neck):
-    return saddle < neck * min(summit_a, summit_b)
-
-
-def is_cut_by_shares(summit_a, summit_b, saddle, neck):
-    return saddle / summit_a < neck and saddle / summit_b < neck
 
 
 def by_labels(regions, walls, cut):
@@ -21,16 +15,12 @@ def by_labels(regions, walls, cut):
     return len(set(label))
 
 
-def by_search(regions, walls, cut):
-    weak = [{a, b} for a, b, strength in walls if strength < cut]
-    left, cells = set(range(regions)), 0
-    while left:
-        cells, reached = cells + 1, [left.pop()]
-        for region in reached:
-            near = {n for pair in weak if region in pair for n in pair} & left
-            reached += near
-            left -= near
-    return cells
+def by_growing(regions, walls, cut):
+    cells = [{region} for region in range(regions)]
+    for pair in ({a, b} for a, b, strength in walls if strength < cut):
+        joined = [cell for cell in cells if cell & pair]
+        cells = [cell for cell in cells if not cell & pair] + [set.union(*joined)]
+    return len(cells)
 
 
 def by_scipy(regions, walls, cut):
@@ -40,34 +30,29 @@ def by_scipy(regions, walls, cut):
     return connected_components(coo_array((weak[weak], pairs), (regions, regions)))[0]
 
 
-def one_pass(regions, walls, cut):
-    label = list(range(regions))
-    for a, b, strength in walls:
-        if strength < cut:
-            label[b] = label[a]
-    return len(set(label))
-
-
-def reported(validation, test):
-    return test.mean(axis=0)[validation.mean(axis=0).argmax()]
-
-
 def reported_by_loop(validation, test):
     means = [sum(column) / len(column) for column in zip(*validation, strict=True)]
     chosen = means.index(max(means))
     return sum(row[chosen] for row in test) / len(test)
 
 
-def by_mean(a, b, saddle, neck):
-    return saddle < neck * (a + b) / 2
-
-
+REGIONS, WALLS, CUT = asked(ch14.count_cells)
+V, T = asked(ch14.reported)
+MEANS = T.mean(0)
 RIGHT = {
     "neck_numbers": [[5, 2, 0.4], (5.0, 2.0, 2 / 5), np.array([5, 2, 0.4])],
-    "is_cut": [is_cut, is_cut_by_shares, lambda a, b, s, n: int(s < n * a) * int(s < n * b)],
+    "is_cut": [
+        lambda a, b, saddle, neck: saddle < neck * min(a, b),
+        lambda a, b, saddle, neck: saddle / a < neck and saddle / b < neck,
+        lambda a, b, saddle, neck: int(saddle < neck * a) * int(saddle < neck * b),
+    ],
     "joined_wall": [0.6, np.mean([0.9, 0.7, 0.6, 0.4, 0.5, 0.5]), np.array([3.6 / 6])],
-    "count_cells": [by_labels, by_search, by_scipy],
-    "reported": [reported, reported_by_loop, lambda v, t: t[:, np.argmax(v.sum(0))].mean()],
+    "count_cells": [by_labels, by_growing, by_scipy],
+    "reported": [
+        lambda v, t: t.mean(axis=0)[best_column(v)],
+        lambda v, t: t[:, np.argmax(v.sum(0))].mean(),
+        reported_by_loop,
+    ],
 }
 WRONG = {
     "neck_numbers": [
@@ -76,26 +61,22 @@ WRONG = {
         dict(other=[5, 2, 0.5]),
     ],
     "is_cut": [
-        dict(larger=lambda a, b, s, n: s < n * max(a, b), mean=by_mean),
-        dict(first=lambda a, b, s, n: s < n * a, absolute=lambda a, b, s, n: s < n),
-        dict(reversed=lambda a, b, s, n: s > n * min(a, b)),
-        dict(at_equal=lambda a, b, s, n: s <= n * min(a, b)),
+        dict(at_equal=lambda a, b, s, n: s <= n * min(a, b), first=lambda a, b, s, n: s < n * a),
+        dict(reversed=lambda a, b, s, n: s > n * min(a, b), absolute=lambda a, b, s, n: s < n),
+        dict(larger=lambda a, b, s, n: s < n * max(a, b)),
+        dict(mean=lambda a, b, s, n: s < n * (a + b) / 2),
     ],
     "joined_wall": [
         dict(mean_of_means=0.65, weakest=0.4, stronger=0.8, weaker=0.5, total=3.6, other=0.55)
     ],
     "count_cells": [
-        dict(per_wall=lambda r, walls, cut: r - sum(s < cut for *_, s in walls)),
-        dict(at_equal=lambda r, walls, cut: by_labels(r, walls, cut + 1e-9), one_pass=one_pass),
-        dict(
-            strong=lambda r, walls, cut: by_labels(r, [(a, b, -s) for a, b, s in walls], 1e-9 - cut)
-        ),
-        dict(regions=lambda r, walls, cut: r),
+        dict(per_wall=REGIONS - sum(s < CUT for *_, s in WALLS), regions=REGIONS, one_pass=4),
+        dict(at_equal=by_labels(REGIONS, WALLS, CUT + 1e-9)),
+        dict(strong=by_labels(REGIONS, [(a, b, -s) for a, b, s in WALLS], 1e-9 - CUT)),
     ],
     "reported": [
-        dict(best_on_test=lambda v, t: t.mean(0).max(), best_each=lambda v, t: t.max(1).mean()),
-        dict(validation=lambda v, t: v.mean(0).max(), index=lambda v, t: v.mean(0).argmax()),
-        dict(one_slice=lambda v, t: t[:, v.max(0).argmax()].mean()),
-        dict(pooled=lambda v, t: t[:, np.concatenate([v, t]).mean(0).argmax()].mean()),
+        dict(best_on_test=MEANS.max(), best_each=T.max(1).mean(), validation=V.mean(0).max()),
+        dict(index=best_column(V), one_slice=MEANS[V.max(0).argmax()]),
+        dict(pooled=MEANS[best_column(np.concatenate([V, T]))]),
     ],
 }
