@@ -4,14 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from building import build_book
 
-from book.tools.new_chapter import start_chapter, with_chapter
+from book.tools.build import ROOT
+from book.tools.new_chapter import start_chapter
 
-ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv*", ".*_cache", "__pycache__", "_build", "build", "dist", "runs", "*.egg-info"
 )
@@ -38,15 +37,14 @@ def test_a_new_chapter_passes_everything_at_once(tmp_path):
     run("-m", "ruff", "check", *python)
     run("-m", "ruff", "format", "--check", *python[1:])
     suites = (files[0], "tests/checks", "tests/test_chapters.py", "tests/test_book.py")
-    report = run("-m", "pytest", "-q", "-n0", *suites, "-k", "98 and not colab")
-    assert ("passed" in report, "failed" in report) == (True, False)
+    run("-m", "pytest", "-q", "-n0", *suites, "-k", "98 and not colab")
 
     assert "file: chapters/98_a_new_idea\n" in (copy / toc).read_text(encoding="utf-8")
     # Alone behind a title: the other pages are built by the tests of the book.
     alone = "format: jb-book\nroot: book/intro\nchapters:\n- file: chapters/98_a_new_idea\n"
     (copy / toc).write_text(alone, encoding="utf-8")
     (copy / "book" / "intro.md").write_text("# A book\n", encoding="utf-8")
-    pages, _, _ = build_book(tmp_path / "built", copy)
+    pages = build_book(tmp_path / "built", copy)
     text = (pages / "chapters" / "98_a_new_idea.html").read_text(encoding="utf-8")
     assert [words in text for words in ("98. A new idea", "Last run on")] == [True, True]
 
@@ -58,25 +56,17 @@ def test_a_new_chapter_passes_everything_at_once(tmp_path):
         ("02", "Not a slug", "Title", "underscores"),
         ("02", "slug", " ", "title is"),
         ("01", "slug", "Title", "chapters/01_a.ipynb exists"),
-        ("00", "slug", "Title", "first chapter"),
+        ("00", "slug", "Title", "two digits"),
     ],
 )
 def test_what_cannot_be_made_is_named_and_nothing_is_written(tmp_path, number, slug, title, words):
-    (tmp_path / "_config.yml").write_text("  url: https://github.com/a/b\n", encoding="utf-8")
     (tmp_path / "_toc.yml").write_text("  - file: chapters/01_a\n", encoding="utf-8")
     for folder in ("chapters", "book/damunet_book/checks", "tests/checks/answers"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "chapters" / "01_a.ipynb").write_text("{}", encoding="utf-8")
 
-    def content():
-        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-
-    before = content()
+    before = set(tmp_path.rglob("*"))
     with pytest.raises(ValueError, match=words):
         start_chapter(number, slug, title, tmp_path)
-    assert content() == before
-
-
-def test_a_chapter_is_entered_in_the_order_of_the_numbers():
-    toc = "    - file: chapters/01_a\n  - caption: B\n    - file: chapters/03_c\n"
-    assert with_chapter(toc, "chapters/02_b").split("\n")[1] == "    - file: chapters/02_b"
+    assert set(tmp_path.rglob("*")) == before
+    assert (tmp_path / "_toc.yml").read_text(encoding="utf-8") == "  - file: chapters/01_a\n"

@@ -4,7 +4,7 @@
 
 The address that counts is `repository: url:` in `_config.yml`. This command replaces it, and the
 same owner and name in every other file that names them: README, badges, install cells of the
-chapters, CITATION.cff, pyproject.toml. Without an address it prints the one that is set.
+chapters, CITATION.cff, pyproject.toml.
 """
 
 import argparse
@@ -81,13 +81,9 @@ def set_address(address: str, root: Path = ROOT) -> list[Path]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("address", nargs="?", help="https://github.com/OWNER/NAME")
-    address = parser.parse_args().address
-    if address is None:
-        print(configured_address())
-        return
+    parser.add_argument("address", help="https://github.com/OWNER/NAME")
     try:
-        changed = set_address(address)
+        changed = set_address(parser.parse_args().address)
     except ValueError as error:
         parser.error(str(error))
     print(*(path.relative_to(ROOT) for path in changed), sep="\n")
