@@ -154,40 +154,36 @@ def test_one_changed_byte_is_found(monkeypatch, tmp_path):
     assert (check.status, str(damaged) in check.found) == ("failed", True)
 
 
-@pytest.mark.parametrize(
-    ("code", "errors", "said", "remedy"),
-    [
-        (-4, "", "AVX", "Colab"),
-        (-11, "Segmentation fault", "crashed (signal 11)", "--force-reinstall"),
-        (1, "Traceback ...\nModuleNotFoundError: No module named 'keras'", "'keras'", "reinstall"),
-        (1, "Traceback ...\nImportError: libcuda.so", "libcuda.so", "reinstall"),
-        (1, "", "no message", "Colab"),
-    ],
-)
-def test_ends_of_the_process_in_plain_words(code, errors, said, remedy):
-    found = preflight.explain_failure(code, errors)
-    assert said in found["error"]
-    assert remedy in found["remedy"]
+TRACE = "echo 'Traceback (most recent call last):' >&2; echo {} >&2; exit 1"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for Python")
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "said", "remedy"),
     [
-        ("echo 'Traceback (most recent call last):' >&2; echo 'OSError: bad' >&2; exit 1", "bad"),
-        ("kill -KILL $$", "for want of memory"),
-        ("sleep 20", "no end after 0.5 seconds"),
+        (TRACE.format("OSError: bad"), "OSError: bad", "Colab"),
+        (TRACE.format("ModuleNotFoundError: No module named keras"), "named keras", "reinstall"),
+        (TRACE.format("ImportError: libcuda.so"), "libcuda.so", "reinstall"),
+        (TRACE.format("MemoryError"), "for want of memory", "close other programs"),
+        ("exit 1", "no message", "Colab"),
+        ("kill -KILL $$", "for want of memory", "close other programs"),
+        ("kill -ILL $$", "AVX", "Colab"),
+        ("kill -SEGV $$", "crashed (signal 11)", "--force-reinstall"),
+        ("sleep 20", "no end after 0.5 seconds", "close other programs"),
     ],
 )
-def test_a_process_that_ends_badly_never_shows_a_trace(tmp_path, monkeypatch, script, said):
+def test_a_process_that_ends_badly_is_told_in_plain_words(
+    tmp_path, monkeypatch, script, said, remedy
+):
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o700)
     monkeypatch.setattr(preflight.sys, "executable", str(python))
-    check = preflight._network_checks(preflight.measure_in_a_process(limit=0.5))[-1]
-    assert (check.status, bool(check.remedy)) == ("failed", True)
+    measured = preflight.measure_in_a_process(limit=0.5 if "sleep" in script else 60)
+    (check,) = preflight._network_checks(measured)
+    assert (check.status, "Traceback" in str(check)) == ("failed", False)
     assert said in check.found
-    assert "Traceback" not in str(check)
+    assert remedy in check.remedy
 
 
 # --- minutes ----------------------------------------------------------------------------

@@ -41,8 +41,6 @@ PARTS = ("plain", "network")
 START_SECONDS = 2.0  # to start a kernel and fetch a chapter's outputs: waiting, not computing
 GIGABYTE = 2**30
 
-Status = Literal["ok", "note", "failed"]
-
 
 @dataclass(frozen=True)
 class Check:
@@ -61,7 +59,7 @@ class Check:
     """
 
     name: str
-    status: Status
+    status: Literal["ok", "note", "failed"]
     found: str
     remedy: str = ""
 

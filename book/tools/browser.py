@@ -4,10 +4,10 @@ The tests, the measurements and the printed book all look at the built pages thr
 Chromium with its driver, and selenium; `missing()` says which of them is not there.
 """
 
+import base64
 import importlib.util
 import json
 import shutil
-import tempfile
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +18,7 @@ OPTIONS = (
     "--headless=new",
     "--no-sandbox",
     "--disable-dev-shm-usage",
-    "--disable-gpu",
     "--hide-scrollbars",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-extensions",
     "--proxy-server=direct://",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
@@ -83,8 +78,7 @@ class Browser:
 
         options = webdriver.ChromeOptions()
         options.binary_location = next(filter(None, map(shutil.which, BROWSERS)))
-        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        for option in (*OPTIONS, f"--user-data-dir={self._profile.name}"):
+        for option in OPTIONS:
             options.add_argument(option)
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
         self.driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
@@ -98,7 +92,6 @@ class Browser:
 
     def __exit__(self, *_: object) -> None:
         self.driver.quit()
-        self._profile.cleanup()
 
     def command(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Send a command of the Chrome DevTools Protocol."""
@@ -110,13 +103,8 @@ class Browser:
 
     def resize(self, width: int, height: int) -> None:
         """Set the size of the page in pixels, as a phone has it if you like."""
-        self.command(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.command("Emulation.setDeviceMetricsOverride", **size)
         self.run(SETTLED)  # media queries answer with the next frame
 
     def prefer(self, scheme: str) -> None:
@@ -134,37 +122,19 @@ class Browser:
             if time.monotonic() > deadline:
                 return Visit([], [f"not ready after 30 s: {address}"], {})
             time.sleep(0.02)
-        broken = [f"broken image: {source}" for source in self.run(PICTURES)]
-        requests, faults = self._traffic(home)
-        return Visit(requests, [*faults, *broken, *self._complaints()], times)
-
-    def _traffic(self, home: str) -> tuple[list[str], list[str]]:
-        asked: dict[str, str] = {}
-        faults = []
-        for entry in self.driver.get_log("performance"):
-            event = json.loads(entry["message"])["message"]
-            details = event["params"]
-            if event["method"] == "Network.requestWillBeSent":
-                url = details["request"]["url"]
-                asked[details["requestId"]] = url
-                if not url.startswith(LOCAL_SCHEMES) and not (home and url.startswith(home)):
-                    faults.append(f"outside request: {url}")
-            elif event["method"] == "Network.loadingFailed" and not details.get("canceled"):
-                url = asked.get(details["requestId"], "?")
-                faults.append(f"did not load: {url} ({details['errorText']})")
-            elif event["method"] == "Network.responseReceived":
-                response = details["response"]
-                if response["status"] >= 400:
-                    faults.append(f"did not load: {response['url']} ({response['status']})")
-        return [url for url in asked.values() if not url.startswith("data:")], faults
-
-    def _complaints(self) -> list[str]:
-        entries = self.driver.get_log("browser")
-        return [f"console: {e['message']}" for e in entries if e["level"] == "SEVERE"]
+        messages = (
+            json.loads(log["message"])["message"] for log in self.driver.get_log("performance")
+        )
+        sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+        asked = [params["request"]["url"] for params in sent]
+        near = (*LOCAL_SCHEMES, home) if home else LOCAL_SCHEMES
+        faults = [f"outside request: {url}" for url in asked if not url.startswith(near)]
+        faults += [f"broken image: {source}" for source in self.run(PICTURES)]
+        complaints = [log for log in self.driver.get_log("browser") if log["level"] == "SEVERE"]
+        faults += [f"console: {log['message']}" for log in complaints]  # what did not load, too
+        return Visit([url for url in asked if not url.startswith("data:")], faults, times)
 
     def print_pdf(self) -> bytes:
         """The page as it is printed."""
-        import base64
-
         options = {"printBackground": True, "preferCSSPageSize": True, "generateTaggedPDF": True}
         return base64.b64decode(self.command("Page.printToPDF", **options)["data"])

@@ -99,15 +99,10 @@ def costs(speed: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     found = []
     for (filters, label), config in _rows().items():
         network = _network(config)
-        found.append(
-            {
-                "base_filters": filters,
-                "network": label,
-                "parameters": int(network.count_params()),
-                "gflop": round(convolution_flop(network) / 1e9, 2),
-                "seconds": seconds.get(str(filters), {}).get(label),
-            }
-        )
+        row = {"base_filters": filters, "network": label, "parameters": int(network.count_params())}
+        row["gflop"] = round(convolution_flop(network) / 1e9, 2)
+        row["seconds"] = seconds.get(str(filters), {}).get(label)
+        found.append(row)
     return found
 
 

@@ -26,11 +26,9 @@ FIXED = {
 
 def local_data() -> Path | None:
     """Folder with the real stack beside the checkout, unless DAMUNET_DATA names another."""
-    named = os.environ.get("DAMUNET_DATA")
     beside = ROOT.parent / "shared" / "data" / "isbi2012"
-    if named:
-        return Path(named)
-    return beside if beside.is_dir() else None
+    named = os.environ.get("DAMUNET_DATA") or (beside if beside.is_dir() else "")
+    return Path(named) if named else None
 
 
 def kernel_environment(real_data: bool = True) -> dict[str, str]:
