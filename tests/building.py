@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,8 +34,8 @@ def without_networks(folder: Path) -> dict[str, str]:
     return {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(folder)}
 
 
-def build_book(target: Path, root: Path = ROOT) -> tuple[Path, float, float]:
-    """Build into a folder; give that of the pages, wall-clock seconds and processor seconds.
+def build_book(target: Path, root: Path = ROOT) -> Path:
+    """Build into a folder; give that of the pages.
 
     Raises
     ------
@@ -45,14 +44,12 @@ def build_book(target: Path, root: Path = ROOT) -> tuple[Path, float, float]:
     """
     command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n", "--keep-going"]
     environment = without_networks(target / "without_networks")
-    began, before = time.monotonic(), os.times()
     done = subprocess.run(
         [*command, "--path-output", target, root], capture_output=True, text=True, env=environment
     )
-    wall, after = time.monotonic() - began, os.times()
     if done.returncode:
         raise RuntimeError(done.stdout[-3000:] + done.stderr[-6000:])
-    return target / "_build" / "html", wall, sum(after[2:4]) - sum(before[2:4])
+    return target / "_build" / "html"
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -1,6 +1,6 @@
 """Weight and loading time of every built page, and what the build costs.
 
-    python -m tests.benchmarks.pages [--html FOLDER] [--json FILE]
+    python -m tests.benchmarks.pages [--html FOLDER]
 
 Without --html the book is built first, with every network library refused. Each page is loaded
 from a server on this computer into an empty browser cache; the table gives
@@ -15,9 +15,9 @@ formulas 2 s, build 60 s. Times are the fastest of three loads: those of a busy 
 """
 
 import argparse
-import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -28,19 +28,10 @@ LIMITS = {"own": 1_000_000, "page": 4_000_000, "readable": 1000, "formulas": 200
 BUILD_LIMIT = 60
 
 
-def first_visit(browser: Browser, server: str, page: str) -> Visit:
-    """Load a page from a server as a reader does who was never there."""
-    browser.command("Network.clearBrowserCache")
-    return browser.visit(f"{server}{page}.html", server)
-
-
-def measure(html: Path, server: str, visits: list[Visit]) -> dict:
-    """Weights in bytes and times in milliseconds of a page that was loaded from a server."""
-    files = {
-        html / unquote(urlsplit(url).path).lstrip("/")
-        for url in visits[-1].requests
-        if url.startswith(server)
-    }
+def measure(html: Path, home: str, visits: list[Visit]) -> dict:
+    """Weights in bytes and times in milliseconds of a page; `home` is the address of the folder."""
+    own = [url.removeprefix(home) for url in visits[-1].requests if url.startswith(home)]
+    files = {html / unquote(urlsplit(url).path) for url in own}
     weights = {path: path.stat().st_size for path in files if path.is_file()}
     own = sum(
         size
@@ -69,31 +60,32 @@ def broken_limits(row: dict) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--html", type=Path, help="pages that are built already")
-    parser.add_argument("--json", type=Path, help="write the numbers there too")
     arguments = parser.parse_args()
     if reason := missing():
         sys.exit(f"Cannot measure: {reason}.")
     with tempfile.TemporaryDirectory() as folder:
         html, seconds = arguments.html, None
         if html is None:
-            html, seconds, _ = build_book(Path(folder))
+            began = time.monotonic()
+            html = build_book(Path(folder))
+            seconds = time.monotonic() - began
             print(f"built in {seconds:.0f} s without TensorFlow")
         names = sorted(p.relative_to(html).with_suffix("").as_posix() for p in html.rglob("*.html"))
         names = [name for name in names if not name.startswith("_static") and name != "index"]
         with serve(html) as server, Browser() as browser:
             browser.visit(f"{server}search.html", server)  # the browser's own start
-            rows = {
-                name: measure(html, server, [first_visit(browser, server, name) for _ in range(3)])
-                for name in names
-            }
+            rows = {}
+            for name in names:
+                visits = []
+                for _ in range(3):  # as a reader loads it who was never there
+                    browser.command("Network.clearBrowserCache")
+                    visits.append(browser.visit(f"{server}{name}.html", server))
+                rows[name] = measure(html, server, visits)
     print(f"{'':32}{'own kB':>8}{'page kB':>9}{'readable ms':>13}{'formulas ms':>13}")
     for name, row in rows.items():
         numbers = f"{row['own'] / 1e3:8.0f}{row['page'] / 1e3:9.0f}"
         numbers += f"{row['readable']:13.0f}{row['formulas']:13.0f}"
         print(f"{name:32}{numbers}  {' '.join(broken_limits(row))}")
-    if arguments.json:
-        text = json.dumps({"build_seconds": seconds, "pages": rows}, indent=1)
-        arguments.json.write_text(text + "\n", encoding="utf-8")
     slow = seconds is not None and seconds >= BUILD_LIMIT
     return 1 if slow or any(map(broken_limits, rows.values())) else 0
 
