@@ -47,7 +47,6 @@ def test_each_run_leaves_a_record_with_what_a_table_needs(swept):
         assert set(found["test"]) > set(found["baselines"]["all cell"])
         assert len(found["test_scores"]["v_rand"]) == len(found["test_slices"]) == 6
         assert all((found["package"], found["environment"]["backend"]))
-        assert "probabilities" not in found
         row = records.as_row(found, {})
         assert row["v_rand"] == found["test"]["v_rand"]
     assert (row["network"], row["steps"], row["base_filters"]) == ("U-Net", 2, 2)
