@@ -28,16 +28,13 @@ if "tensorflow" not in sys.modules:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
-def pretrained(name: str, url: str | None = None) -> "SegmentationNetwork":
+def pretrained(name: str) -> "SegmentationNetwork":
     """Give a trained network by its name: :func:`damunet_lite.weights.pretrained`.
 
     Parameters
     ----------
-    name : {"tiny", "unet", "att_unet", "datt_unet", "damu_net"}
-        ``"tiny"``, a DAMU-Net with 6 base filters, comes with the package; the weights of the
-        others, with 32, are downloaded once.
-    url : str, optional
-        Another place to download from.
+    name : {"tiny"}
+        A DAMU-Net with 6 base filters that comes with the package.
 
     Returns
     -------
@@ -48,8 +45,6 @@ def pretrained(name: str, url: str | None = None) -> "SegmentationNetwork":
     ------
     ValueError
         If no network has that name.
-    damunet_lite.weights.WeightsError
-        If its file cannot be had, or is not the published one.
 
     Examples
     --------
@@ -58,7 +53,7 @@ def pretrained(name: str, url: str | None = None) -> "SegmentationNetwork":
     """
     from damunet_lite import weights
 
-    return weights.pretrained(name, url)
+    return weights.pretrained(name)
 
 
 # A file names its classes, and Keras imports none of them by itself: not knowing one is an error.

@@ -6,52 +6,33 @@ The options of a training are the fields of :class:`damunet_lite.config.TrainCon
 """
 
 import argparse
-import contextlib
 import dataclasses
 import json
 import os
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from damunet_lite import __version__
-from damunet_lite.config import ATTENTIONS, NETWORK_OPTIONS, STACKS, TrainConfig
+from damunet_lite.config import NETWORK_OPTIONS, STACKS, TrainConfig
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 COLUMNS = ("v_rand", "v_info", "dice_membrane", "dice_cell", "accuracy")
-MODEL = "run folder, .keras or .npz file, or name of a pretrained network: tiny is in the package"
+MODEL = "run folder, .keras or .npz file, or tiny, the network in the package"
 
 # ------------------------------------------------------------------ the words of the command line
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m damunet_lite",
-        description="Train, score and use the four networks of the DAMU-Net book.",
-        epilog="`python -m damunet_lite COMMAND --help` explains each command.",
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (run, add_arguments) in COMMANDS.items():
-        summary, _, description = str(run.__doc__).partition("\n\n")
-        command = commands.add_parser(name, help=summary, description=description)
-        command.set_defaults(run=run)
-        add_arguments(command)
-    return parser
-
-
 def _data_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--part", choices=("train", "test"), default="train")
-    command.add_argument("--folder", type=Path, help="a local copy to verify and describe")
-    command.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
 def _own_images(command: argparse.ArgumentParser) -> None:
-    for name, text in (("images", "your own images"), ("masks", "their masks, of the same names")):
-        text += ": files, folders or patterns"
+    texts = {"images": "your own images", "masks": "their masks, of the same names"}
+    for name, text in texts.items():
         command.add_argument(f"--{name}", nargs="+", metavar="PATH", help=text)
     text = "what is bright in the masks; or labels: numbered cells"
     command.add_argument("--mask-is", choices=("membrane", "cell", "labels"), help=text)
@@ -66,8 +47,6 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
     text = f"train on from there, on the same kind of network: {MODEL}"
     command.add_argument("--from", dest="start", metavar="MODEL", help=text)
     only_given: dict[str, Any] = {"default": argparse.SUPPRESS}
-    text = "attention on the skip connections (default: none in unet, else gate)"
-    command.add_argument("--attention", choices=ATTENTIONS[1:], help=text, **only_given)
     text = "channels of level 1 (default: 32, or as in MODEL)"
     command.add_argument("--base-filters", type=int, help=text, **only_given)
     for field in dataclasses.fields(TrainConfig)[1:]:
@@ -91,7 +70,6 @@ def _evaluate_arguments(command: argparse.ArgumentParser) -> None:
     _own_images(command)
     text = "average over 8 flips and rotations (default: as in the run)"
     command.add_argument("--tta", action=argparse.BooleanOptionalAction, help=text)
-    command.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
 def _predict_arguments(command: argparse.ArgumentParser) -> None:
@@ -123,16 +101,12 @@ def _data(arguments: argparse.Namespace) -> None:
     """
     from damunet_lite import data
 
-    folder = data.fetch(arguments.part, arguments.folder)
+    folder = data.fetch(arguments.part)
     stack = data.isbi2012(arguments.part, folder)
-    found: dict[str, Any] = {"folder": str(folder), "verified": True, **data.describe(stack)}
-    if arguments.json:
-        print(json.dumps(found))
-        return
+    found = {"folder": f"{folder} (verified)", **data.describe(stack), "source": stack.source}
     for name, value in found.items():
-        known = "not known: the masks of this part are not public" if value is None else value
-        print(f"{name.replace('_', ' '):20}{known:.4f}" if isinstance(value, float) else known)
-    print(f"{'source':20}{stack.source}")
+        text = f"{value:.4f}" if isinstance(value, float) else value or "not public"
+        print(f"{name.replace('_', ' '):20}{text}")
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -144,12 +118,11 @@ def _train(arguments: argparse.Namespace) -> None:
     """
     given, training, stack = vars(arguments), _training(), _own_stack(arguments)
     start = _network(arguments.start) if arguments.start else None
-    options = {k: given[k] for k in ("attention", "base_filters") if k in given}
     settings = {k: given[k] for k in TrainConfig.__dataclass_fields__ if k in given}
     if start is not None:
-        options.setdefault("base_filters", start.weights[0].shape[-1])
-    if options:
-        settings["network_options"] = {**settings.get("network_options", {}), **options}
+        given.setdefault("base_filters", start.weights[0].shape[-1])
+    if "base_filters" in given:
+        settings.setdefault("network_options", {})["base_filters"] = given["base_filters"]
     if stack is not None:
         last = len(training.folds(len(stack))) - 1
         settings = {"data": stack.name, "fold": min(TrainConfig.fold, last), **settings}
@@ -158,94 +131,76 @@ def _train(arguments: argparse.Namespace) -> None:
     folder = training.train(config, stack, arguments.folder, not arguments.quiet, start)
     record = json.loads((folder / training.METRICS_FILE).read_text(encoding="utf-8"))
     _print_scores(record, f"{config.network}, fold {config.fold}")
-    print(f"\n{folder}: best.keras, metrics.json, history.csv, contact_sheet.png")
+    print(f"\n{folder}: best.keras, metrics.json, history.json, contact_sheet.png")
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     """Score a trained network on the test block of its run, or on your own images.
 
     Scores RUN/best.keras again: thresholds from the validation slices, scores of the test slices
-    beside the trivial baselines. With --images and --masks, any network on any labelled images;
-    unless they are those of the run, every one is scored, at a threshold of 0.5.
+    beside the trivial baselines. With --images and --masks, any network on any labelled images.
+    Unless the stack is the one of the run, every slice is scored, at a threshold of 0.5.
     """
-    training = _training()
-    stack, fold, tta, name = _own_stack(arguments), None, arguments.tta, arguments.model
-    if stack is None or (Path(arguments.model) / "config.json").is_file():
-        config, origin = training.runs.read_origin(arguments.model)
-        tta = config.tta if tta is None else tta
-        if stack is None and config.data not in STACKS:
+    training, stack, fold = _training(), _own_stack(arguments), None
+    name, tta, own = arguments.model, arguments.tta, stack is not None
+    if not own or (Path(name) / training.runs.CONFIG_FILE).is_file():
+        config, origin = training.runs.read_origin(name)
+        if not own and config.data not in STACKS:
             raise ValueError(f"--images is missing: this run learnt from {config.data!r}")
-        if stack is None or origin.get("stack") == training.runs.identity(stack):
-            stack = training.load_stack(config.data) if stack is None else stack
-            fold, name = (
-                training.folds(len(stack))[config.fold],
-                f"{config.network}, fold {config.fold}",
-            )
-    record = training.evaluate(_network(arguments.model), stack, fold, bool(tta))
-    if arguments.json:
-        print(json.dumps(record))
-    else:
-        _print_scores(record, name)
+        stack = stack if own else training.load_stack(config.data)
+        tta = config.tta if tta is None else tta
+        found = training.runs.identity(stack)
+        learnt = origin.get("stack", None if own else found)  # the first version did not keep it
+        if found == learnt:
+            fold = training.folds(len(stack))[config.fold]
+            name = f"{config.network}, fold {config.fold}"
+        else:
+            print(f"note: {found}: not what the run learnt from, {learnt}", file=sys.stderr)
+    _print_scores(training.evaluate(_network(arguments.model), stack, fold, bool(tta)), name)
 
 
 def _own_stack(arguments: argparse.Namespace) -> Any:
     """The stack of --images and --masks; None without them."""
-    from damunet_lite import _predict_files, data
+    from damunet_lite import data
 
-    if bool(arguments.images) != bool(arguments.masks):
-        missing = "masks" if arguments.images else "images"
+    images, masks = arguments.images, arguments.masks
+    if bool(images) != bool(masks):
+        missing = "masks" if images else "images"
         raise ValueError(f"--{missing} is missing, wanted both --images and --masks")
-    if not arguments.images:
-        return None
-    with _predict_files.notes():
-        return data.read_stack(arguments.images, arguments.masks, arguments.mask_is)
+    return data.read_stack(images, masks, arguments.mask_is) if images else None
 
 
 def _print_scores(record: dict[str, Any], name: str) -> None:
-    print(f"{'':24}{'V_rand':>8}{'V_info':>8}{'Dice':>8}{'Dice':>8}{'accu-':>8}")
-    print(f"{'':24}{'':8}{'':8}{'membr.':>8}{'cell':>8}{'racy':>8}")
     rows = {**record["baselines"], name: record["test"]}
     rows["the same, cut into cells"] = {
         key.removeprefix("cells_"): value for key, value in record["test"].items() if "cells" in key
     }
+    print(" " * 24 + "".join(f"  {column}" for column in COLUMNS))
     for row_name, row in rows.items():
-        print(f"{row_name:24}" + "".join(f"{row[key]:8.3f}" for key in COLUMNS if key in row))
-    slices, thresholds = record["test_slices"], record["thresholds"]
-    chosen = "chosen on validation slices" if "validation" in record else "not chosen on any slice"
-    print(
-        f"test slices {slices[0]} to {slices[-1]}; cell thresholds {chosen}: "
-        f"V_rand {thresholds['v_rand']:.1f}, V_info {thresholds['v_info']:.1f}; pixel scores at 0.5"
-    )
+        scores = [f"{row[column]:{len(column) + 2}.3f}" for column in COLUMNS if column in row]
+        print(f"{row_name:24}" + "".join(scores))
+    limits = ", ".join(f"{score} {limit:.1f}" for score, limit in record["thresholds"].items())
+    chosen = "best on validation slices" if "validation" in record else "chosen on no slice"
+    first, last = record["test_slices"][0], record["test_slices"][-1]
+    print(f"test slices {first} to {last}; pixel scores at 0.5, cell thresholds {limits}, {chosen}")
 
 
 def _training() -> Any:
-    """The training module, and with it Keras."""
-    with _held_back_stderr():
-        from damunet_lite import devices, training
-
-        devices.local_devices()  # the backend's start-up lines come with the first use
-    return training
-
-
-@contextlib.contextmanager
-def _held_back_stderr() -> Iterator[None]:
-    """Keep what libraries write to stderr while they load; show it only if loading fails.
+    """The training module, and with it Keras, without what libraries say while they load.
 
     TensorFlow's C++ side writes its first lines past every log level and past ``sys.stderr``.
     """
-    sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as log:
-        os.dup2(log.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            log.seek(0)
-            os.write(kept, log.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        from damunet_lite import devices, training
+
+        devices.local_devices()  # the backend's start-up lines come with the first use
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+    return training
 
 
 def _network(source: str) -> Any:
@@ -257,10 +212,7 @@ def _network(source: str) -> Any:
         return weights.load(source) if source.endswith(".npz") else training.load_network(source)
     if source in weights.NAMES:
         return weights.pretrained(source)
-    raise FileNotFoundError(
-        f"model is {source!r}, which is not there; wanted a run folder, a .keras or .npz file, "
-        f"or one of the names {', '.join(weights.NAMES)}"
-    )
+    raise FileNotFoundError(f"model is {source!r}, which is not there; wanted a {MODEL}")
 
 
 # ------------------------------------------------------------------ predict
@@ -286,9 +238,8 @@ def _predict(arguments: argparse.Namespace) -> None:
         rows += _predict_files.predict_file(network, arguments, *job)
     if arguments.cells:
         text = f"{len(jobs)} image{'s' * (len(jobs) > 1)}, {len(rows)} cells"
-        text += (
-            f", median area {np.median([r['area_px'] for r in rows]):.0f} pixels" if rows else ""
-        )
+        if rows:
+            text += f", median area {np.median([row['area_px'] for row in rows]):.0f} pixels"
         known = [row["area_um2"] for row in rows if row["area_um2"] is not None]
         print(text + (f", {np.median(known):.3g} um2" if known else ""))
 
@@ -321,9 +272,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["predict", "missing.keras", "missing.png"])
     1
     """
-    parsed = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(
+        prog="python -m damunet_lite",
+        description="Train, score and use the four networks of the DAMU-Net book.",
+        epilog="`python -m damunet_lite COMMAND --help` explains each command.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (run, add_arguments) in COMMANDS.items():
+        summary, _, description = str(run.__doc__).partition("\n\n")
+        command = commands.add_parser(name, help=summary, description=description)
+        command.set_defaults(run=run)
+        add_arguments(command)
+    parsed = parser.parse_args(arguments)
     try:
-        parsed.run(parsed)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_note  # type: ignore[assignment]
+            parsed.run(parsed)
     except KeyboardInterrupt:
         goes_on = "; the same command goes on from the last saved state"
         print(f"interrupted{goes_on if parsed.command == 'train' else ''}", file=sys.stderr)
@@ -334,6 +299,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _show_note(message, *where) -> None:
+    print(f"note: {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ on every Keras backend.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -29,11 +30,11 @@ def predict(
     overlap: float = 0.5,
     tta: bool = False,
     batch_size: int = 4,
-    multiple: int = tiling.MULTIPLE,
 ) -> np.ndarray:
     """Membrane probability of one image or a stack, of any height and width.
 
-    Borders are filled up by reflection and cut off again. With ``tile``, overlapping square
+    Borders are filled up by reflection, to the next multiple of 16 pixels or of what the network
+    asks for, and cut off again. With ``tile``, overlapping square
     tiles are predicted one batch at a time and averaged with Gaussian weights
     (:func:`~damunet_lite.tiling.gaussian_window`). With ``tta``, the result is the mean over the
     eight flips and rotations of the image, each turned back exactly, so it turns and flips with
@@ -48,7 +49,7 @@ def predict(
         ``[H, W]``, ``[N, H, W]`` or ``[N, H, W, 1]``; dtypes as for
         :func:`~damunet_lite.tiling.as_network_input`.
     tile : int, optional
-        Side of the tiles in pixels, a multiple of ``multiple``. None takes each image as one
+        Side of the tiles in pixels, such a multiple. None takes each image as one
         tile, or the model's own input size where that is fixed.
     overlap : float
         Smallest share that neighbouring tiles have in common, ``0 <= overlap < 1``.
@@ -56,8 +57,6 @@ def predict(
         Average over the eight symmetries of the square (eight times the work).
     batch_size : int
         Number of tiles in memory at once.
-    multiple : int
-        Sides of what the network sees are multiples of this.
 
     Returns
     -------
@@ -79,90 +78,55 @@ def predict(
     array([[1. , 0.8, 0.6],
            [0.4, 0.2, 0. ]], dtype=float32)
     """
-    stack = tiling.as_stack(image)
-    _arguments.integer("multiple", multiple, 1)
+    stack, network = tiling.as_stack(image), main_network(model)
+    multiple = math.lcm(tiling.MULTIPLE, getattr(network, "multiple", 1))
     _arguments.integer("batch_size", batch_size, 1)
     if tile is not None and (_arguments.integer("tile", tile, 1) % multiple):
         raise ValueError(f"tile is {tile}, wanted a multiple of {multiple}, or None")
-    network = main_network(model)
-    total = np.zeros(stack.shape, np.float32)
-    symmetries = range(tiling.N_DIHEDRAL if tta else 1)
-    for k in symmetries:
+    inputs, total = getattr(model, "inputs", None), np.zeros(stack.shape, np.float32)
+    own_size = inputs[0].shape[1:3] if inputs else (None, None)
+    symmetries = tiling.N_DIHEDRAL if tta else 1
+    for k in range(symmetries):
         # Adding into a view of the total turns each prediction back without a copy.
         turned, turned_total = tiling.dihedral(stack, k), tiling.dihedral(total, k)
-        size = _tile_size(model, turned.shape[1:], tile, multiple)
-        _add_prediction(
-            network, turned, turned_total, size, overlap, batch_size, weight=1 / len(symmetries)
-        )
-    np.clip(total, 0, 1, out=total)
-    return total.reshape(np.shape(image))
+        axes = [
+            tiling.TiledAxis(length, tile or own or tiling.padded_length(length, multiple), overlap)
+            for length, own in zip(turned.shape[1:], own_size, strict=True)
+        ]
+        _add_prediction(network, turned, turned_total, axes, batch_size)
+    total /= symmetries
+    return np.clip(total, 0, 1, out=total).reshape(np.shape(image))
 
 
-def _tile_size(
-    model: keras.Model, size: tuple[int, int], tile: int | None, multiple: int
-) -> tuple[int, int]:
-    """Height and width of what the network is given."""
-    if tile is not None:
-        return tile, tile
-    inputs = getattr(model, "inputs", None)
-    fixed = inputs[0].shape[1:3] if inputs else (None, None)
-    height, width = (
-        own or tiling.padded_length(length, multiple)
-        for own, length in zip(fixed, size, strict=True)
-    )
-    return height, width
-
-
-def _add_prediction(
-    network: keras.Model,
-    stack: np.ndarray,
-    total: np.ndarray,
-    size: tuple[int, int],
-    overlap: float,
-    batch_size: int,
-    weight: float,
-) -> None:
-    """Add ``weight`` times the prediction of ``stack`` [N, H, W] to ``total``."""
-    axes = [tiling.TiledAxis(n, t, overlap) for n, t in zip(stack.shape[1:], size, strict=True)]
+def _add_prediction(network, stack: np.ndarray, total: np.ndarray, axes, batch_size: int) -> None:
+    """Add the prediction of ``stack`` [N, H, W] to ``total``."""
     rows, columns = axes
-    jobs = itertools.product(range(len(stack)), range(len(rows.starts)), range(len(columns.starts)))
-    batch_size = min(batch_size, len(stack) * len(rows.starts) * len(columns.starts))
-    tiles = _tile_predictions(network, stack, jobs, axes, batch_size)
     height, width = total.shape[1:]
+    tiles = _tile_predictions(network, stack, rows, columns, batch_size)
     for (n, i), group in itertools.groupby(tiles, key=lambda item: item[0][:2]):
         # Sums in float64 within a row of tiles: many overlapping tiles lose no digits.
-        band = np.zeros((size[0], columns.padded))
+        band = np.zeros((rows.tile, columns.padded))
         for (_, _, j), prediction in group:
             start = columns.starts[j]
-            band[:, start : start + size[1]] += prediction * columns.weights[j]
-        band *= weight * rows.weights[i][:, None]
+            band[:, start : start + columns.tile] += prediction * columns.weights[j]
+        band *= rows.weights[i][:, None]
         start = rows.starts[i]
-        stop = min(start + size[0], height)
+        stop = min(start + rows.tile, height)
         total[n, start:stop] += band[: stop - start, :width].astype(np.float32)
 
 
-def _tile_predictions(
-    network: keras.Model,
-    stack: np.ndarray,
-    jobs: Iterable[tuple[int, int, int]],
-    axes: list[tiling.TiledAxis],
-    batch_size: int,
-) -> Iterator[tuple[tuple[int, int, int], np.ndarray]]:
-    """Pairs of job (image, tile row, tile column) and its float64 prediction [h, w]."""
-    rows, columns = axes
+def _tile_predictions(network, stack: np.ndarray, rows, columns, batch_size: int) -> Iterator:
+    """Pairs of place (image, tile row, tile column) and prediction, float64 [h, w], checked."""
+    counts = len(stack), len(rows.starts), len(columns.starts)
     # One shape for every batch, the last included, so that the network is traced once.
-    batch = np.zeros((batch_size, rows.tile, columns.tile, 1), np.float32)
-    jobs = iter(jobs)
-    while chunk := list(itertools.islice(jobs, batch_size)):
+    size = min(batch_size, math.prod(counts))
+    batch = np.zeros((size, rows.tile, columns.tile, 1), np.float32)
+    places = itertools.product(*map(range, counts))
+    while chunk := list(itertools.islice(places, size)):
         for slot, (n, i, j) in zip(batch, chunk, strict=False):
             slot[..., 0] = tiling.as_float32(stack[n][np.ix_(rows.pixels(i), columns.pixels(j))])
-        predictions = _answer(network, batch)[: len(chunk), ..., 0]
-        yield from zip(chunk, predictions.astype(np.float64), strict=True)
-
-
-def _answer(network: keras.Model, batch: np.ndarray) -> np.ndarray:
-    """Main output of the network for a batch [B, h, w, 1], checked."""
-    output = keras.ops.convert_to_numpy(main_output(network.predict_on_batch(batch)))
-    output = np.asarray(output, np.float32)
-    _arguments.same_shape("model's answer", output, "its input", batch)
-    return _arguments.probability("model's answer", output, rounding=_ROUNDING)
+        output = keras.ops.convert_to_numpy(main_output(network.predict_on_batch(batch)))
+        output = np.asarray(output, np.float32)
+        _arguments.same_shape("model's answer", output, "its input", batch)
+        output = _arguments.probability("model's answer", output, rounding=_ROUNDING)
+        yield from zip(chunk, output[..., 0].astype(np.float64), strict=False)

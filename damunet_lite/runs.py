@@ -1,17 +1,16 @@
 """The run folder: what a run leaves on disk, so that it can be read, repeated and gone on with.
 
 ``config.json`` says what the run was made from, ``last.npz`` holds all that it needs to go on,
-``best.keras`` the best network so far, ``history.csv`` a row for every evaluation;
+``best.keras`` the best network so far, ``history.json`` what every evaluation found;
 ``metrics.json`` and ``contact_sheet.png`` come at the end. Every file is the old one or the new
 one, never half of it.
 """
 
 import contextlib
-import csv
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import shorten
@@ -25,7 +24,7 @@ from damunet_lite.data import Stack
 from damunet_lite.supervision import SegmentationNetwork
 
 STATE_FILE, BEST_FILE, CONFIG_FILE = "last.npz", "best.keras", "config.json"
-HISTORY_FILE, METRICS_FILE, SHEET_FILE = "history.csv", "metrics.json", "contact_sheet.png"
+HISTORY_FILE, METRICS_FILE, SHEET_FILE = "history.json", "metrics.json", "contact_sheet.png"
 
 History = list[dict[str, float]]
 
@@ -79,13 +78,6 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def write_arrays(path: Path, arrays: dict[str, np.ndarray], compressed: bool = False) -> None:
-    """Write an ``.npz`` file, whole or not at all."""
-    save: Callable[..., None] = np.savez_compressed if compressed else np.savez
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        save(file, **arrays)
-
-
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read all arrays of an ``.npz`` file, and never run code from it.
 
@@ -95,7 +87,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         return dict(file)
 
 
-def assign(variables: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+def assign(name: str, variables: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Give variables the values of arrays of the same names and shapes: all of them, or none.
 
     Raises
@@ -108,7 +100,7 @@ def assign(variables: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     odd = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
     if odd:
         first = f"{odd[0]} has shape {found.get(odd[0])}, wanted {wanted.get(odd[0])}"
-        raise ValueError(f"{len(odd)} arrays differ; {first}")
+        raise ValueError(f"{name} does not fit the network: {len(odd)} arrays differ; {first}")
     for key, variable in variables.items():
         variable.assign(arrays[key])
 
@@ -126,16 +118,14 @@ def named(variables: Iterable[Any]) -> dict[str, Any]:
     return {f"{i:04d}/{variable.name}": variable for i, variable in enumerate(variables)}
 
 
+def values(variables: dict[str, Any]) -> dict[str, Any]:
+    """What variables hold, under the same names."""
+    return {name: keras.ops.convert_to_numpy(each.value) for name, each in variables.items()}
+
+
 def best(history: History) -> dict[str, float]:
     """The evaluation with the highest V_rand, the first of several."""
     return max(history, key=lambda row: row["v_rand"])
-
-
-def _save_state(folder: Path, network: SegmentationNetwork, history: History) -> None:
-    variables = _variables(network).items()
-    arrays = {key: keras.ops.convert_to_numpy(variable.value) for key, variable in variables}
-    arrays["progress"] = np.array(json.dumps({"history": history}))
-    write_arrays(folder / STATE_FILE, arrays)
 
 
 def load_state(folder: Path, network: SegmentationNetwork) -> History:
@@ -146,49 +136,31 @@ def load_state(folder: Path, network: SegmentationNetwork) -> History:
     try:
         arrays = read_arrays(path)
         history = json.loads(str(arrays.pop("progress")))["history"]
-    except Exception as error:
+        assign("state", _variables(network), arrays)
+    except Exception as error:  # of all the kinds that a damaged archive can raise
         raise RunError(f"{path} cannot be read ({error}); delete it to start anew") from error
-    try:
-        assign(_variables(network), arrays)
-    except ValueError as error:
-        raise RunError(f"{path} does not fit the network: {error}") from error
-    _name_best(folder, history)
+    _follow(folder, network, history)
     return history
 
 
-def _candidate(folder: Path, step: float) -> Path:
-    return folder / f".best-{step}.keras"
-
-
-def _name_best(folder: Path, history: History) -> None:
-    """Give the best network its name, once the state on disk knows of it.
-
-    A run that dies in between thus never has the network of one history and the score of another.
-    """
-    candidate = _candidate(folder, best(history)["step"])
-    with writing(folder / BEST_FILE):
-        if candidate.exists():
-            os.replace(candidate, folder / BEST_FILE)
-        for leftover in (*folder.glob(".best-*.keras"), *folder.glob(".*.partial*")):
-            leftover.unlink()
-
-
-def write_history(folder: Path, history: History) -> None:
-    path = folder / HISTORY_FILE
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, history[-1])  # older rows may have fewer columns
-        writer.writeheader()
-        writer.writerows(history)
-
-
 def save(folder: Path, network: SegmentationNetwork, history: History) -> None:
-    """Keep the network if it is the best so far, and what the run needs to go on from here."""
+    """Keep what the run needs to go on from here, and the network if it is the best so far."""
+    progress: dict[str, Any] = {"progress": np.array(json.dumps({"history": history}))}
+    with replacing(folder / STATE_FILE) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **values(_variables(network)), **progress)
+    _follow(folder, network, history)
+
+
+def _follow(folder: Path, network: SegmentationNetwork, history: History) -> None:
+    """Bring the other files up to the state: the network, if it is the best so far, and the curve.
+
+    This comes after the state, and once more when a state is loaded: wherever a run dies, it goes
+    on with the best network of the very history that it remembers.
+    """
     if best(history) is history[-1]:
-        with replacing(_candidate(folder, history[-1]["step"])) as temporary:
+        with replacing(folder / BEST_FILE) as temporary:
             network.save(temporary)
-    _save_state(folder, network, history)
-    _name_best(folder, history)
-    write_history(folder, history)
+    write_json(folder / HISTORY_FILE, history)
 
 
 # ------------------------------------------------------------------ what it was made from
@@ -196,9 +168,13 @@ def save(folder: Path, network: SegmentationNetwork, history: History) -> None:
 
 def identity(stack: Stack) -> str:
     """Name, shape and a digest of every pixel: what tells a stack from another one."""
-    digest = hashlib.sha256(stack.images.tobytes())
-    digest.update(np.asarray(stack.membranes).tobytes())
-    return f"{stack.name}, {stack.images.shape[:3]}, {digest.hexdigest()[:16]}"
+    digest = digest_of(stack.images, np.asarray(stack.membranes))
+    return f"{stack.name}, {stack.images.shape[:3]}, {digest}"
+
+
+def digest_of(*arrays: np.ndarray) -> str:
+    """Sixteen hexadecimal digits that differ when a single value does."""
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()[:16]
 
 
 def open_folder(folder: Path, config: TrainConfig, origin: dict[str, Any]) -> None:
@@ -207,7 +183,7 @@ def open_folder(folder: Path, config: TrainConfig, origin: dict[str, Any]) -> No
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     if path.exists():
-        check_same_config(path, config, origin["stack"])
+        check_same_config(path, config, stack=origin["stack"], start=origin["start"])
     elif any(not p.name.startswith(".") for p in folder.iterdir()):
         raise RunError(f"{folder} has files but no {CONFIG_FILE}; choose another run folder")
     else:
@@ -237,7 +213,7 @@ def read_origin(path: str | os.PathLike) -> tuple[TrainConfig, dict[str, Any]]:
         raise RunError(f"{path} cannot be read: {error!r}") from error
 
 
-def check_same_config(path: Path, config: TrainConfig, stack: str | None = None) -> None:
+def check_same_config(path: Path, config: TrainConfig, **others: str | None) -> None:
     """Raise unless the JSON file at ``path`` records this very configuration.
 
     Parameters
@@ -245,9 +221,9 @@ def check_same_config(path: Path, config: TrainConfig, stack: str | None = None)
     path : path
         ``config.json`` of a run folder, or a finished record.
     config : TrainConfig
-    stack : str, optional
-        The :func:`identity` of the stack, compared where the file has one; those of older versions
-        have none.
+    **others : str or None
+        ``stack`` and ``start``, what the run is made from besides: compared where the file has
+        them; those of older versions have none.
 
     Raises
     ------
@@ -261,9 +237,8 @@ def check_same_config(path: Path, config: TrainConfig, stack: str | None = None)
     damunet_lite.runs.RunError: runs is not a run folder: no-such.json is missing
     """
     recorded, record = read_origin(path)
-    found, wanted = asdict(recorded), json.loads(json.dumps(asdict(config)))
-    if stack is not None and "stack" in record:
-        found["stack"], wanted["stack"] = record["stack"], stack
+    found, wanted = asdict(recorded) | record, json.loads(json.dumps(asdict(config)))
+    wanted |= {key: value for key, value in others.items() if key in record}
     changed = sorted(key for key in wanted if wanted[key] != found[key])
     if changed:
         differences = ", ".join(f"{k}: {found[k]!r} -> {wanted[k]!r}" for k in changed)

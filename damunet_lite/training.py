@@ -8,7 +8,6 @@ deterministic operations, it ends with the same weights as a run left alone.
 import functools
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,7 @@ from damunet_lite.runs import METRICS_FILE, SHEET_FILE, History, RunError, load_
 from damunet_lite.supervision import SegmentationNetwork, head_weights
 from damunet_lite.synthetic import synthetic_stack
 
-NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = dict(models.PRESETS)
-NETWORKS["published_listing"] = models.published_listing
+NETWORKS = models.PRESETS | {"published_listing": models.published_listing}
 #: Thresholds on the probability of cell in steps of 0.05, for the finer of two readings.
 FINE_THRESHOLDS = np.arange(20) / 20
 LOSSES = {
@@ -113,10 +111,9 @@ def build(config: TrainConfig) -> SegmentationNetwork:
             if config.batch_size % count:
                 wanted = f"a multiple of the {count} devices"
                 raise ValueError(f"batch_size is {config.batch_size}, wanted {wanted}")
-            options = dict(config.network_options)
-            if count > 1 and keras.backend.backend() == "tensorflow":
-                options["synchronized_norm"] = True
-            network = NETWORKS[config.network](**options)
+            shared_norm = count > 1 and keras.backend.backend() == "tensorflow"
+            options: dict[str, Any] = {"synchronized_norm": True} if shared_norm else {}
+            network = NETWORKS[config.network](**config.network_options, **options)
             network.compile(
                 _optimizer(config),
                 _loss(config, network.heads),
@@ -124,8 +121,6 @@ def build(config: TrainConfig) -> SegmentationNetwork:
                 target_rule=config.target_rule,
                 jit_compile="auto" if config.jit is None else config.jit,
             )
-            # Here and not at the first step, so that its variables live on the same devices.
-            network.optimizer.build(network.trainable_variables)
     finally:
         keras.config.set_dtype_policy(previous)
     return network
@@ -137,12 +132,9 @@ def _precision(config: TrainConfig) -> str:
 
 
 def _optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
-    warmup = min(config.warmup, config.steps - 1)
+    peak, warmup = config.learning_rate, min(config.warmup, config.steps - 1)
     schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=config.learning_rate / 10 if warmup else config.learning_rate,
-        decay_steps=config.steps - warmup,
-        warmup_target=config.learning_rate if warmup else None,
-        warmup_steps=warmup,
+        peak / 10, config.steps - warmup, warmup_target=peak, warmup_steps=warmup
     )
     return keras.optimizers.Adam(schedule)
 
@@ -157,8 +149,8 @@ def _loss(config: TrainConfig, heads: tuple[str, ...]):
 
 def _prepare_process(config: TrainConfig) -> None:
     """Settings of the whole process: determinism, and memory that is kept between steps."""
-    wanted = config.deterministic
-    wanted = devices.accelerator() == "cpu" if wanted is None else wanted
+    on_cpu = devices.accelerator() == "cpu"
+    wanted = on_cpu if config.deterministic is None else config.deterministic
     if wanted and keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -169,11 +161,12 @@ def _prepare_process(config: TrainConfig) -> None:
 # ------------------------------------------------------------------ state on disk
 
 
-def _origin(config: TrainConfig, stack: Stack) -> dict[str, Any]:
-    """What a run was made from, and where."""
+def _origin(config: TrainConfig, stack: Stack, start: keras.Model | None) -> dict[str, Any]:
+    """What a run is made from, and where."""
     return {
         "config": asdict(config),
         "stack": runs.identity(stack),
+        "start": start and f"{start.name}, {runs.digest_of(*start.get_weights())}",
         "package": __version__,
         "environment": {**devices.describe(), "precision": _precision(config)},
     }
@@ -206,14 +199,14 @@ def train(
     Returns
     -------
     Path
-        The run folder with ``config.json``, ``history.csv``, ``best.keras`` (best validation
+        The run folder with ``config.json``, ``history.json``, ``best.keras`` (best validation
         V_rand), ``last.npz`` (full state), ``metrics.json`` and ``contact_sheet.png``.
 
     Raises
     ------
     RunError
-        If the folder cannot be written or belongs to another configuration or stack, or the loss
-        is no longer a number.
+        If the folder cannot be written or belongs to another configuration, stack or start, or the
+        loss is no longer a number.
     ValueError
         If the stack has no membranes, is smaller than a crop or has no such fold, `start` does not
         fit, or an option of network, loss or crops is out of range. No folder is made then.
@@ -226,39 +219,32 @@ def train(
     >>> with tempfile.TemporaryDirectory() as place:
     ...     folder = train(config, synthetic_stack(size=64), place, progress=False)
     ...     sorted(path.name for path in folder.iterdir())
-    ['best.keras', 'config.json', 'contact_sheet.png', 'history.csv', 'last.npz', 'metrics.json']
+    ['best.keras', 'config.json', 'contact_sheet.png', 'history.json', 'last.npz', 'metrics.json']
     """
     folder = Path(folder) if folder is not None else Path("runs") / config.name
-    fold = _fold(config, stack)
+    fold, origin = _fold(config, stack), _origin(config, stack, start)
     if (folder / METRICS_FILE).exists():
-        runs.open_folder(folder, config, _origin(config, stack))
+        runs.open_folder(folder, config, origin)
         return folder
     AugmentConfig(crop=config.crop, **config.augment)  # an error in it comes before the folder
     _prepare_process(config)
     network = build(config)
     if start is not None:
-        values = {k: keras.ops.convert_to_numpy(v) for k, v in runs.named(start.weights).items()}
-        try:
-            runs.assign(runs.named(network.weights), values)
-        except ValueError as error:
-            raise ValueError(f"start is no {config.network} with these options: {error}") from None
-    runs.open_folder(folder, config, _origin(config, stack))
+        runs.assign("start", runs.named(network.weights), runs.values(runs.named(start.weights)))
+    runs.open_folder(folder, config, origin)
     history = runs.load_state(folder, network)
     done = history[-1]["step"] if history else 0
     with tqdm(total=config.steps, initial=done, disable=not progress, desc=config.name) as bar:
         tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
-        while _goes_on(config, history):
+        while not history or _goes_on(config, history):
             row = _train_block(config, stack, fold, network, history, tick)
             runs.save(folder, network, history)
-            shown = ("loss", "v_rand", "dice_membrane")
-            bar.set_postfix({name: f"{row[name]:.3f}" for name in shown})
-    _finish(config, stack, fold, history, folder)
+            bar.set_postfix({name: row[name] for name in ("loss", "v_rand", "dice_membrane")})
+    _finish(config, stack, fold, history, folder, origin)
     return folder
 
 
 def _goes_on(config: TrainConfig, history: History) -> bool:
-    if not history:
-        return True
     step, best = history[-1]["step"], runs.best(history)["step"]
     impatient = config.patience and step - best >= config.patience * config.evaluate_every
     return step < config.steps and not impatient
@@ -274,9 +260,8 @@ def _fold(config: TrainConfig, stack: Stack) -> Fold:
 
 def _train_block(config, stack, fold, network, history: History, tick) -> dict[str, float]:
     """Take the steps up to the next evaluation, and add its row to the history."""
-    started = time.perf_counter()
+    started = time.perf_counter() - (history[-1]["seconds"] if history else 0)
     step = int(history[-1]["step"]) if history else 0
-    seconds = history[-1]["seconds"] if history else 0.0
     count = min(config.evaluate_every, config.steps - step)
     batches = CropBatches(stack, fold.train, config, step, count)
     logs = network.fit(batches, verbose=0, shuffle=False, callbacks=[tick]).history
@@ -287,7 +272,7 @@ def _train_block(config, stack, fold, network, history: History, tick) -> dict[s
     scores = metrics.score_stack(_truth(validation), _predict(network, validation, tta=False))
     row = {"step": step + count, "loss": loss}
     row["learning_rate"] = float(network.optimizer.learning_rate)
-    row["seconds"] = seconds + time.perf_counter() - started
+    row["seconds"] = time.perf_counter() - started
     history.append(row | _best_row(scores))
     return history[-1]
 
@@ -310,10 +295,9 @@ def _best_row(scores: metrics.StackScores) -> dict[str, float]:
 # ------------------------------------------------------------------ the final record
 
 
-def _finish(config, stack, fold, history: History, folder: Path) -> None:
+def _finish(config, stack, fold, history: History, folder: Path, origin: dict) -> None:
     network = load_network(folder)
-    record = {
-        **_origin(config, stack),
+    record = origin | {
         "parameters": network.count_params(),
         "best_step": runs.best(history)["step"],
         "training_seconds": round(history[-1]["seconds"], 1),
@@ -321,22 +305,17 @@ def _finish(config, stack, fold, history: History, folder: Path) -> None:
     }
     with runs.replacing(folder / SHEET_FILE) as temporary:
         record |= evaluate(network, stack, fold, config.tta, temporary)
-    runs.write_history(folder, history)
     write_json(folder / METRICS_FILE, record)
 
 
 def evaluate(
-    network: keras.Model,
-    stack: Stack,
-    fold: Fold | None,
-    tta: bool = True,
-    sheet: Path | None = None,
+    model: keras.Model, stack: Stack, fold: Fold | None, tta: bool = True, sheet: Path | None = None
 ) -> dict[str, Any]:
     """Score the test slices, with thresholds that are best on the validation slices.
 
     Parameters
     ----------
-    network : keras.Model
+    model : keras.Model
     stack : Stack
         With membranes.
     fold : Fold or None
@@ -371,14 +350,12 @@ def evaluate(
     truth, parts = _truth(stack), {"test": np.arange(len(stack))}
     if fold is not None:
         parts = {"validation": fold.validation, "test": fold.test}
-    maps = {name: _predict(network, stack[numbers], tta) for name, numbers in parts.items()}
-    pairs = {name: (truth[numbers], maps[name]) for name, numbers in parts.items()}
+    pairs = {name: (truth[k], _predict(model, stack[k], tta)) for name, k in parts.items()}
     record = _threshold_reading(pairs, metrics.THRESHOLDS)
     record["fine"] = _threshold_reading(pairs, FINE_THRESHOLDS)
     record["cells"] = {name: _cell_reading(*pair) for name, pair in pairs.items()}
-    means = {f"cells_{k}": float(np.mean(v)) for k, v in record["cells"]["test"].items()}
-    record["test"] |= means
-    record["baselines"] = metrics.trivial_baselines(truth[parts["test"]])
+    record["test"] |= {f"cells_{k}": float(np.mean(v)) for k, v in record["cells"]["test"].items()}
+    record["baselines"] = metrics.trivial_baselines(pairs["test"][0])
     if fold is not None:
         parts["training"] = fold.train
     record |= {f"{name}_slices": numbers.tolist() for name, numbers in parts.items()}
@@ -396,17 +373,15 @@ def _threshold_reading(pairs, grid: np.ndarray) -> dict[str, Any]:
     scores = {name: metrics.score_stack(truth, maps, grid) for name, (truth, maps) in pairs.items()}
     record: dict[str, Any] = {"thresholds": {"v_rand": 0.5, "v_info": 0.5}}
     if chosen := scores.get("validation"):
-        best = chosen.best_v_rand()[0], chosen.best_v_info()[0]
-        record["thresholds"] = dict(zip(("v_rand", "v_info"), best, strict=True))
-        record["validation"] = _best_row(chosen)
+        best = {"v_rand": chosen.best_v_rand()[0], "v_info": chosen.best_v_info()[0]}
+        record = {"thresholds": best, "validation": chosen.row(*best.values())}
     record["test"] = scores["test"].row(*record["thresholds"].values())
     return record | {f"{name}_scores": scores[name].to_dict() for name in scores}
 
 
 def _cell_reading(truth: np.ndarray, maps: np.ndarray) -> dict[str, list[float]]:
     """Scores of the cells that every slice is cut into, a list for each score."""
-    rows = [
-        score_cells(metrics.label_cells(true == 0), segment_cells(probability))
-        for true, probability in zip(truth[..., 0], maps[..., 0], strict=True)
-    ]
+    true = [metrics.label_cells(plane == 0) for plane in truth[..., 0]]
+    found = [segment_cells(plane) for plane in maps[..., 0]]
+    rows = [score_cells(*pair) for pair in zip(true, found, strict=True)]
     return {name: [row[name] for row in rows] for name in rows[0]}

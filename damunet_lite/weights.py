@@ -1,9 +1,8 @@
-"""Trained networks in one line: float16 weights in a file, checked, with a record of their origin.
+"""Trained networks in one line: float16 weights in a file, with a record of their origin.
 
-:func:`pretrained` gives a network by its name. ``"tiny"`` lies in the package; the four full-size
-networks are downloaded once, each checked against its SHA-256. :func:`export` makes such a file
-from a run folder and :func:`load` reads it. The files hold numbers and a JSON text alone, so
-reading one never runs code from it.
+:func:`pretrained` gives the network that lies in the package, ``"tiny"``. :func:`export` makes
+such a file from a run folder of yours and :func:`load` reads it. The files hold numbers and a JSON
+text alone, so reading one never runs code from it.
 """
 
 import json
@@ -12,25 +11,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from damunet_lite import __version__, _arguments, data, runs, training
 from damunet_lite.supervision import SegmentationNetwork
 
-NAMES = ("tiny", "unet", "att_unet", "datt_unet", "damu_net")
-"""Networks that :func:`pretrained` knows: the one in the package, and the four of the article."""
-
-WEIGHTS_URL: str | None = None
-"""Address of the folder with the full-size files; None as long as none is public."""
-
-CHECKSUM_FILE = Path(__file__).with_name("weights_sha256.txt")
+#: Networks that :func:`pretrained` knows.
+NAMES = ("tiny",)
 TINY_FILE = Path(__file__).with_name("tiny.npz")
+#: Name of the model card, a JSON text, among the arrays of a file.
 CARD_KEY = "record"
-"""Name of the model card, a JSON text, among the arrays of a file."""
 
 _TERMS = {"isbi2012": f"For non-commercial work only. Trained on the {data.ISBI_SOURCE}."}
-_TERMS |= {"synthetic": "Trained on drawn images; the terms of the package hold."}
 _FROM_METRICS = """
     parameters best_step training_seconds thresholds validation test baselines training_slices
     validation_slices test_slices
@@ -41,17 +33,13 @@ class WeightsError(RuntimeError):
     """Weights cannot be had or do not fit; the message says what is wrong and what to do."""
 
 
-def pretrained(name: str, url: str | None = None) -> SegmentationNetwork:
-    """Give a trained network by its name, downloading its weights at first use.
+def pretrained(name: str) -> SegmentationNetwork:
+    """Give a trained network by its name.
 
     Parameters
     ----------
-    name : {"tiny", "unet", "att_unet", "datt_unet", "damu_net"}
-        ``"tiny"`` is a DAMU-Net with 6 base filters that comes with the package; the others have
-        32 base filters and are downloaded into the cache (``DAMUNET_CACHE`` names another).
-    url : str, optional
-        Folder on the web that holds the files, another copy; the environment variable
-        ``DAMUNET_WEIGHTS_URL`` does the same.
+    name : {"tiny"}
+        A DAMU-Net with 6 base filters that comes with the package.
 
     Returns
     -------
@@ -64,29 +52,26 @@ def pretrained(name: str, url: str | None = None) -> SegmentationNetwork:
     ------
     ValueError
         If no network has that name.
-    WeightsError
-        If its file cannot be had, or is not the published one.
 
     Examples
     --------
     >>> pretrained("tiny").heads
     ('main', 'side2', 'side4', 'side8')
-    >>> pretrained("small")  # doctest: +ELLIPSIS
+    >>> pretrained("small")
     Traceback (most recent call last):
-    ValueError: name is 'small', wanted one of ('tiny', 'unet', ...)
+    ValueError: name is 'small', wanted one of ('tiny',)
     """
-    return load(_file(name, url))
+    _arguments.choice("name", name, NAMES)
+    return load(TINY_FILE)
 
 
-def model_card(name: str | os.PathLike, url: str | None = None) -> dict[str, Any]:
+def model_card(name: str | os.PathLike) -> dict[str, Any]:
     """What is known of a network: data, slices, recipe, scores, terms.
 
     Parameters
     ----------
     name : str or path
         A name that :func:`pretrained` knows, or a file that :func:`export` wrote.
-    url : str, optional
-        As for :func:`pretrained`.
 
     Returns
     -------
@@ -97,8 +82,8 @@ def model_card(name: str | os.PathLike, url: str | None = None) -> dict[str, Any
 
     Raises
     ------
-    ValueError, WeightsError
-        As for :func:`pretrained` and :func:`load`.
+    WeightsError
+        As for :func:`load`.
 
     References
     ----------
@@ -112,8 +97,7 @@ def model_card(name: str | os.PathLike, url: str | None = None) -> dict[str, Any
     >>> "non-commercial" in card["terms"]
     True
     """
-    path = _file(name, url) if name in NAMES else Path(name)
-    return _read(path)[0]
+    return _read(TINY_FILE if name in NAMES else Path(name))[0]
 
 
 def load(path: str | os.PathLike) -> SegmentationNetwork:
@@ -143,14 +127,14 @@ def load(path: str | os.PathLike) -> SegmentationNetwork:
     card, arrays = _read(Path(path))
     try:
         network = training.NETWORKS[card["network"]](**card["options"])
-        runs.assign(runs.named(network.weights), arrays)
+        runs.assign("file", runs.named(network.weights), arrays)
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{path} does not fit a network of this package ({error})"
         raise WeightsError(f"{reason}; was it written by another version of it?") from error
     return network
 
 
-def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = False) -> Path:
+def export(run: str | os.PathLike, path: str | os.PathLike) -> Path:
     """Write the best network of a finished run as a small file, float16 and compressed.
 
     A full-size network takes less than 20 MB instead of 100, because the optimiser's state stays
@@ -163,8 +147,6 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
         Run folder of :func:`damunet_lite.training.train`, finished.
     path : path
         File to write; ``.npz`` is added if missing.
-    overwrite : bool
-        Replace an older file of that name, once the new one is complete.
 
     Returns
     -------
@@ -176,7 +158,7 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
     damunet_lite.runs.RunError
         If the folder is no finished run, or the file cannot be written.
     FileExistsError
-        If the file is there already and may not be replaced.
+        If the file is there already.
     WeightsError
         If a weight is too large for float16, or is no number.
 
@@ -188,17 +170,17 @@ def export(run: str | os.PathLike, path: str | os.PathLike, overwrite: bool = Fa
     """
     run, path = Path(run), Path(path)
     path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} is there already; overwrite=True replaces it")
-    card = _card_of(run)
-    arrays = {}
-    for key, variable in runs.named(training.load_network(run).weights).items():
-        values = keras.ops.convert_to_numpy(variable.value).astype(np.float32)
+    if path.exists():
+        raise FileExistsError(f"{path} is there already; delete it or choose another name")
+    card, arrays = _card_of(run), runs.values(runs.named(training.load_network(run).weights))
+    for key, values in arrays.items():
         with np.errstate(over="ignore"):
             arrays[key] = values.astype(np.float16)
         if not np.isfinite(arrays[key]).all():
             raise WeightsError(f"{run}: {key} has values that float16 cannot hold")
-    runs.write_arrays(path, {**arrays, CARD_KEY: np.array(json.dumps(card))}, compressed=True)
+    arrays[CARD_KEY] = np.array(json.dumps(card))
+    with runs.replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **arrays)
     return path
 
 
@@ -207,18 +189,12 @@ def _card_of(run: Path) -> dict[str, Any]:
     config, path = runs.read_config(run), run / runs.METRICS_FILE
     if not path.is_file():
         raise runs.RunError(f"{run} is not finished: {path.name} is missing; train it to its end")
-    try:
-        finished = json.loads(path.read_text(encoding="utf-8"))
-        if "training_slices" not in finished:  # the first version: all its stacks had 30 slices
-            fold = data.folds()[config.fold]
-            finished["training_slices"] = fold.train.tolist()
-            finished["validation_slices"] = fold.validation.tolist()
-        copied = {key: finished[key] for key in _FROM_METRICS}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise runs.RunError(f"{path} cannot be read: {error!r}") from error
+    finished = json.loads(path.read_text(encoding="utf-8"))
     terms = _TERMS.get(config.data, f"Trained on {config.data!r}; the terms of its images hold.")
     card = {"network": config.network, "options": config.network_options, "storage": "float16"}
-    return {**card, "terms": terms, "config": asdict(config), "package": __version__, **copied}
+    card |= {"terms": terms, "config": asdict(config), "package": __version__}
+    # the first version named no slices but those of the test
+    return card | {key: finished[key] for key in _FROM_METRICS if key in finished}
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -230,32 +206,3 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     except Exception as error:  # of all the kinds that a damaged archive can raise
         reason = f"{path}: cannot be read ({type(error).__name__})"
         raise WeightsError(f"{reason}; get the file again, or export it once more") from error
-
-
-# --- files by name -----------------------------------------------------------------------
-
-
-def _file(name: str | os.PathLike, url: str | None) -> Path:
-    _arguments.choice("name", name, NAMES)
-    if name == "tiny":
-        return TINY_FILE
-    return _fetch(f"{name}.npz", url or os.environ.get("DAMUNET_WEIGHTS_URL") or WEIGHTS_URL)
-
-
-def _fetch(file: str, url: str | None) -> Path:
-    """The checked file in the cache, downloaded if it is not there or is damaged."""
-    name, registry = file.removesuffix(".npz"), data.checksums(CHECKSUM_FILE)
-    if file not in registry:
-        raise WeightsError(
-            f"{name}: no weights have been published yet. Train it (python -m damunet_lite train "
-            f"{name}), then weights.export(run_folder, '{file}') and weights.load('{file}'); or "
-            "take pretrained('tiny'), which is in the package"
-        )
-    cache, url = data._cache_folder().parent / "weights", url or "no address: none is public yet"
-    said = {"what": f"{name}: its weights", "variable": "DAMUNET_WEIGHTS_URL"}
-    said["otherwise"] = "take pretrained('tiny'), which is in the package"
-    try:
-        data.download([file], cache, url, registry, **said)
-    except data.DataError as error:
-        raise WeightsError(str(error)) from None
-    return cache / file

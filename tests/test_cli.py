@@ -20,6 +20,7 @@ from damunet_lite.synthetic import synthetic_stack
 
 SMALL = "train unet --data synthetic --base-filters 2 --steps 4 --crop 32 --batch-size 2"
 SMALL += " --evaluate-every 2 --no-tta --quiet --folder"
+RUN = "unet,", "fold"
 GREY = np.random.default_rng(0).integers(0, 256, (37, 50), np.uint8)
 
 
@@ -38,11 +39,6 @@ def run_folder(tmp_path_factory):
     return folder
 
 
-def command(*words):
-    program = [sys.executable, "-m", "damunet_lite", *map(str, words)]
-    return subprocess.run(program, capture_output=True, text=True)
-
-
 def save(pixels, path, **options):
     Image.fromarray(pixels).save(path, **options)
     return str(path)
@@ -55,37 +51,19 @@ def content(folder):
 # --- words ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [["--help"], ["predict", "--help"], ["train", "--help"]])
-def test_help_loads_nothing_that_takes_time(words):
+def test_help_loads_nothing_that_takes_time():
     script = (
         "import sys; from damunet_lite.__main__ import main\n"
-        f"try: main({words})\nexcept SystemExit as end: assert end.code == 0\n"
+        "for words in ([], ['predict'], ['train']):\n"
+        "    try: main([*words, '--help'])\n"
+        "    except SystemExit as end: assert end.code == 0\n"
         "slow = {'keras', 'tensorflow', 'skimage', 'scipy', 'pandas', 'matplotlib', 'tifffile'}\n"
         "assert not slow & set(sys.modules), slow & set(sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    if words == ["--help"]:
-        for name in ("data", "train", "evaluate", "predict"):
-            assert f"\n    {name} " in result.stdout
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        [],
-        ["bogus"],
-        ["train"],
-        ["train", "no_net"],
-        ["predict", "x"],
-        ["train", "unet", "--steps", "x"],
-    ],
-)
-def test_wrong_arguments_exit_with_2(words, capsys):
-    with pytest.raises(SystemExit) as end:
-        main(words)
-    assert end.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    for name in ("data", "train", "evaluate", "predict"):
+        assert f"\n    {name} " in result.stdout
 
 
 def test_help_of_train_says_every_setting_and_the_default_that_holds(capsys):
@@ -114,79 +92,63 @@ def test_every_setting_can_be_given(monkeypatch, tmp_path):
             text = json.dumps(value) if isinstance(value, dict) else str(value)
             words += [option] if isinstance(value, bool) else [option, text]
     asked = []
-
-    def stops(*arguments, **options):
-        asked.append((*arguments, *options.values()))
-        raise ValueError("far enough")
-
-    monkeypatch.setattr(training, "train", stops)
-    assert main([*words, "--folder", str(tmp_path), "--quiet"]) == 1
-    stack = training.load_stack("synthetic")
-    assert asked.pop() == (config, stack, tmp_path, False, None)
-    words = ["--data", "synthetic", "--attention", "both", "--base-filters", "8"]
-    assert main(["train", "unet", *words]) == 1
-    options = {"attention": "both", "base_filters": 8}
-    assert asked.pop() == (TrainConfig("unet", options, data="synthetic"), stack, None, True, None)
+    monkeypatch.setattr(training, "train", lambda *given: asked.append(given) or tmp_path)
+    assert main([*words, "--folder", str(tmp_path), "--quiet"]) == 1  # no metrics there
+    words = ["--network-options", '{"attention": "both"}', "--base-filters", "8"]
+    assert main(["train", "unet", "--data", "synthetic", *words]) == 1
+    stack, options = training.load_stack("synthetic"), {"attention": "both", "base_filters": 8}
+    assert asked == [
+        (config, stack, tmp_path, False, None),
+        (TrainConfig("unet", options, data="synthetic"), stack, None, True, None),
+    ]
 
 
 # --- train and evaluate -----------------------------------------------------------------------
 
 
-def test_a_run_writes_its_six_files_and_prints_the_baselines(run_folder, capsys):
-    names = "best.keras config.json contact_sheet.png history.csv last.npz metrics.json"
+def printed_rows(capsys):
+    """Rows of the score table by their first words, and the lines that are none."""
+    words = [line.split() for line in capsys.readouterr().out.splitlines()]
+    return {tuple(row[:2]): row[-5:] for row in words if len(row) > 6}, words
+
+
+def test_a_run_writes_its_six_files_and_prints_its_scores_and_evaluate_does_again(
+    run_folder, capsys, monkeypatch
+):
+    names = "best.keras config.json contact_sheet.png history.json last.npz metrics.json"
     assert sorted(path.name for path in run_folder.iterdir()) == names.split()
     assert main([*SMALL.split(), str(run_folder)]) == 0  # finished: nothing to do
-    printed = capsys.readouterr().out
     record = json.loads((run_folder / "metrics.json").read_text())
-    for name, row in (("all cell", record["baselines"]["all cell"]), ("unet,", record["test"])):
-        line = next(line for line in printed.splitlines() if line.startswith(name))
-        columns = ("v_rand", "v_info", "dice_membrane", "dice_cell", "accuracy")
-        assert line.split()[-5:] == [f"{row[column]:.3f}" for column in columns]
-
-
-def test_another_configuration_in_the_same_folder_is_refused(run_folder, capsys):
-    before = content(run_folder)
-    assert main([*SMALL.split(), str(run_folder), "--seed", "1"]) == 1
-    message = capsys.readouterr().err
-    assert message.startswith("error: ")
-    assert "seed: 0 -> 1" in message
-    assert before == content(run_folder)
-
-
-def test_evaluate_repeats_the_scores_of_the_run(run_folder, capsys):
-    assert main(["evaluate", str(run_folder), "--json"]) == 0
-    again = json.loads(capsys.readouterr().out)
-    recorded = json.loads((run_folder / "metrics.json").read_text())
-    assert again["test"] == pytest.approx(recorded["test"], abs=1e-6)
-    assert again["thresholds"] == recorded["thresholds"]
-    assert main(["evaluate", str(run_folder), "--tta", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["test_scores"] != again["test_scores"]
+    rows, words = printed_rows(capsys)
+    columns = ("v_rand", "v_info", "dice_membrane", "dice_cell", "accuracy")
+    assert words[0] == list(columns)
+    for start, row in ((("all", "cell"), record["baselines"]["all cell"]), (RUN, record["test"])):
+        assert rows[start] == [f"{row[column]:.3f}" for column in columns]
+    cells = [f"{record['test'][f'cells_{name}']:.3f}" for name in columns[:2]]
+    assert ["the", "same,", "cut", "into", "cells", *cells] in words
+    limits = [f"{name} {limit:.1f}" for name, limit in record["thresholds"].items()]
+    said = f"test slices 24 to 29; pixel scores at 0.5, cell thresholds {', '.join(limits)}"
+    assert f"{said}, best on validation slices".split() in words
+    assert main(["evaluate", str(run_folder)]) == 0
+    assert printed_rows(capsys)[0] == rows
+    assert main(["evaluate", str(run_folder), "--tta"]) == 0
+    assert printed_rows(capsys)[0][RUN] != rows[RUN]
+    other = synthetic_stack(n=30, size=64, seed=1)
+    monkeypatch.setattr(training, "load_stack", lambda name: other)
+    assert main(["evaluate", str(run_folder)]) == 0
+    out, err = capsys.readouterr()
+    assert err.startswith(f"note: {runs.identity(other)}: not what the run learnt from, synthetic,")
+    assert "test slices 0 to 29; " in out
+    origin = json.loads((run_folder / "config.json").read_text())
+    del origin["stack"]  # as in the first version
+    (run_folder / "config.json").write_text(json.dumps(origin))
+    assert main(["evaluate", str(run_folder)]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "test slices 24 to 29; " in out
 
 
 # --- predict --------------------------------------------------------------------------------
-
-
-def test_predict_writes_a_probability_image_and_never_overwrites(run_folder, tmp_path, capsys):
-    words = ["predict", str(run_folder), save(GREY, tmp_path / "mine.png")]
-    assert main(words) == 0
-    written = tmp_path / "mine_membrane.png"
-    with Image.open(written) as result:
-        assert (result.size, result.mode) == ((50, 37), "L")
-    before = written.read_bytes()
-    assert main(words) == 1
-    assert "--force" in capsys.readouterr().err
-    assert written.read_bytes() == before
-    assert main([*words, "--force"]) == 0
-
-
-def test_predict_takes_a_pretrained_network_by_name_or_file(tmp_path, capsys):
-    picture, results = save(GREY, tmp_path / "mine.png"), []
-    for source in ("tiny", str(weights.TINY_FILE)):
-        assert main(["predict", source, picture, "--force"]) == 0
-        results.append((tmp_path / "mine_membrane.png").read_bytes())
-    assert results[0] == results[1]
-    assert main(["predict", "unet", picture, "--force"]) == 1
-    assert "no weights have been published" in capsys.readouterr().err
 
 
 def test_predict_looks_at_every_image_before_it_writes_the_first(run_folder, tmp_path, capsys):
@@ -198,6 +160,7 @@ def test_predict_looks_at_every_image_before_it_writes_the_first(run_folder, tmp
         ([save(GREY, tmp_path / "same_cells.png"), good], "note: 1 results passed over"),
         ([str(tmp_path / "*_cells.png")], "IMAGE is nothing but results, wanted images"),
         ([str(tmp_path / "no*.png")], "no*.png leads to no image, wanted a file, a folder or a"),
+        ([str(tmp_path / "none.png")], "none.png does not exist, wanted a file, a folder or a pa"),
         ([good, "--pixel-nm", "0"], "--pixel-nm is 0.0, wanted a finite number > 0"),
         ([good, "--out", "x.png"], "--out is the file x.png, wanted a folder"),
         ([good, "--out", good], "good.png, wanted a folder"),
@@ -254,6 +217,10 @@ def test_cells_of_pictures_and_stacks_by_hand(kind, darkness, tmp_path, monkeypa
         assert images.read_info("results/mine_cells.tif").pixel_nm == 50
         said = "1 image, 4 cells, median area 300 pixels, 0.75 um2\n"
     assert capsys.readouterr().out.endswith(said)
+    before = content(Path("results"))
+    assert main(["predict", "any", "m*.tif", "--cells", "--out", "results"]) == 1
+    assert "would be overwritten; add --force or --out" in capsys.readouterr().err
+    assert content(Path("results")) == before
     with Image.open("results/mine_cells.png") as overlay:
         assert overlay.size == (30, 20)
         assert overlay.getpixel((0, 0)) != overlay.getpixel((29, 0))
@@ -281,11 +248,9 @@ def test_what_the_notes_name_is_mended_by_their_options(darkness, tmp_path, caps
         save(pixels, tmp_path / name)
         for name, pixels in (("dark.tif", tissue * 16), ("inverted.tif", 65535 - tissue * 257))
     )
+    nothing_but_membrane = "100.0% of the answer is membrane, where tissue has 10% to 40%, and 0.0%"
     for words, said in (
-        (
-            [dark],
-            [f"{dark} is dark: 98 %", "100.0% of the answer is membrane, where tissue has 10"],
-        ),
+        ([dark], [f"{dark} is dark: 98 %", nothing_but_membrane]),
         ([inverted], [f"{inverted}: 93.3% of the answer is membrane"]),
         ([inverted, "--invert"], ["6.7% of the answer"]),
         ([dark, "--stretch", "--cells"], [f"{dark} is dark", "6.7% of the answer"]),
@@ -295,6 +260,23 @@ def test_what_the_notes_name_is_mended_by_their_options(darkness, tmp_path, caps
         notes = capsys.readouterr().err.splitlines()
         assert len(notes) == len(said)
         assert all(part in note for part, note in zip(said, notes, strict=True)), notes
+
+
+@pytest.mark.parametrize(("undecided", "noted"), [(7, True), (6, False)])
+def test_an_answer_that_cannot_decide_is_noted(undecided, noted, darkness, tmp_path, capsys):
+    """Four pixels of 20 are membrane: six others may lie between 0.2 and 0.8."""
+    answer = np.repeat([230, 100, 20], [4, undecided, 16 - undecided]).reshape(4, 5)
+    assert main(["predict", "any", save(255 - answer.astype(np.uint8), tmp_path / "a.png")]) == 0
+    assert (f"and {undecided / 20:.1%} is undecided" in capsys.readouterr().err) == noted
+
+
+def test_slices_that_the_network_knows_get_no_note_and_inverted_ones_do(tmp_path, capsys):
+    drawn = synthetic_stack(n=2, size=128, seed=0).images[..., 0]
+    stack = tmp_path / "drawn.tif"
+    for model, planes, noted in (("tiny", drawn, False), (weights.TINY_FILE, 1 - drawn, True)):
+        images.write_image(stack, np.round(255 * planes).astype(np.uint8))
+        assert main(["predict", str(model), str(stack), "--force"]) == 0
+        assert ("(else --invert)" in capsys.readouterr().err) == noted
 
 
 def test_too_large_an_image_is_read_in_tiles_and_a_full_memory_names_the_option(
@@ -344,18 +326,26 @@ def test_own_images_train_evaluate_and_go_on_from_a_network(tmp_path, monkeypatc
     assert 0 < np.abs(moved).max() < 2e-3
     recorded = json.loads(Path("run/metrics.json").read_text())
     assert [recorded[f"{part}_slices"] for part in ("validation", "test")] == [[3], [4]]
-    capsys.readouterr()
-    assert main(f"evaluate run --json {own}".split()) == 0
-    assert json.loads(capsys.readouterr().out)["test"] == pytest.approx(recorded["test"], abs=1e-6)
-    assert main(f"evaluate tiny --json {own}".split()) == 0
-    everything = json.loads(capsys.readouterr().out)
-    assert everything["test_slices"] == [0, 1, 2, 3, 4]
-    assert everything["thresholds"] == {"v_rand": 0.5, "v_info": 0.5}
+    origin = json.loads(Path("run/config.json").read_text())
+    assert re.fullmatch(r"damu_net, \w{16}", origin["start"])
+    trained = printed_rows(capsys)[0]["damu_net,", "fold"]
+    assert main(f"evaluate run {own}".split()) == 0
+    assert printed_rows(capsys)[0]["damu_net,", "fold"] == trained
+    assert main(f"evaluate tiny {own}".split()) == 0
+    out, err = capsys.readouterr()
+    assert "test slices 0 to 4; pixel scores at 0.5, cell thresholds v_rand 0.5, v_info 0.5" in out
+    assert err == ""
+    os.remove("masks/0.png")
+    os.remove("images/0.png")
+    assert main(f"evaluate run {own}".split()) == 0
+    out, err = capsys.readouterr()
+    assert "test slices 0 to 3; " in out
+    assert "not what the run learnt from, own images (images), (5, 48, 48)" in err
     for words, said in (
         ("evaluate run", "--images is missing: this run learnt from 'own images (images)'"),
         ("train unet --images images", "--masks is missing, wanted both --images and --masks"),
         ("train unet --images images --masks masks", "say mask_is='cell'"),
-        (f"train unet --from tiny {own} --crop 32", "start is no unet with these opti"),
+        (f"train unet --from tiny {own} --crop 32", "start does not fit the network"),
     ):
         assert main(words.split()) == 1
         assert said in capsys.readouterr().err
@@ -368,13 +358,12 @@ def test_own_images_train_evaluate_and_go_on_from_a_network(tmp_path, monkeypatc
     ("words", "said"),
     [
         ("predict tinny mine.png", "model is 'tinny', which is not there; wanted a run folder"),
+        ("predict tiny gone.png", "gone.png does not exist"),
         ("predict text.keras mine.png", "text.keras cannot be loaded as a Keras model"),
         ("predict text.npz mine.png", "text.npz: cannot be read"),
-        ("predict started mine.png", "started holds no network; wanted a .keras file or a fin"),
         ("evaluate file", "file is not a run folder: config.json is missing"),
-        ("evaluate started", "started holds no network"),
+        ("evaluate started", "started holds no network; wanted a .keras file or a finished run"),
         ("train unet --network-options [2]", "network_options is [2], wanted a dict"),
-        ("train unet --crop 100", "crop is 100, wanted a multiple of 16"),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_is_written(
@@ -407,23 +396,20 @@ def test_an_interruption_promises_to_go_on_only_where_it_does(monkeypatch, capsy
     assert "goes on" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("words", "said"), [("evaluate", "not a run folder"), ("data --folder", "")]
-)
-def test_errors_are_one_line_without_a_trace_or_start_up_noise(words, said, tmp_path):
-    result = command(*words.split(), tmp_path / "nothing")
+def test_an_error_is_one_line_without_a_trace_or_start_up_noise(tmp_path):
+    program = [sys.executable, "-m", "damunet_lite", "evaluate", str(tmp_path / "nothing")]
+    result = subprocess.run(program, capture_output=True, text=True)
     assert result.returncode == 1
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
-    assert f"{tmp_path}" in result.stderr
-    assert said in result.stderr
+    said = f"error: {tmp_path / 'nothing'} is not a run folder: config.json is missing\n"
+    assert result.stderr == said
 
 
-def test_data_as_json(capsys):
+def test_data_says_what_it_found(capsys):
     if "DAMUNET_DATA" not in os.environ:
         pytest.skip("the real stack is not here (DAMUNET_DATA)")
-    assert main(["data", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["slices"] == 30
-    assert found["verified"] is True
-    assert found["membrane_fraction"] == pytest.approx(0.2196, abs=1e-4)
+    for part, shown in (("train", "0.2196"), ("test", "not public")):
+        assert main(["data", "--part", part]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].endswith("(verified)")
+        rows = {line[:20].strip(): line[20:] for line in lines}
+        assert (rows["slices"], rows["membrane fraction"]) == ("30", shown)

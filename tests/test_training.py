@@ -3,16 +3,10 @@
 import contextlib
 import errno
 import json
-import math
 import os
-import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -29,14 +23,13 @@ CONFIG = TrainConfig("datt_unet", OPTIONS, "focal_tversky", data="synthetic", fo
 CONFIG = replace(CONFIG, batch_size=2, crop=32, warmup=2, evaluate_every=2, tta=False)
 CONFIG = replace(CONFIG, precision="float32")
 TWO_HEADS = replace(CONFIG, network_options={**OPTIONS, "depth": 2})
-FILES = {"best.keras", "config.json", "contact_sheet.png", "history.json", "last.npz"}
-FILES |= {"metrics.json"}
+FILES = "best.keras config.json contact_sheet.png history.json last.npz metrics.json"
 STACK = synthetic_stack(n=12, size=48, seed=0)
 FOLD = data.folds(12)[1]
 
 
-def train(config, folder, stack=STACK):
-    return training.train(config, stack, folder)
+def train(config, folder, stack=STACK, start=None):
+    return training.train(config, stack, folder, start=start)
 
 
 @pytest.fixture(autouse=True)
@@ -62,8 +55,9 @@ def record_of(folder):
 
 
 def state(folder):
-    with np.load(folder / "last.npz") as arrays:
-        return {key: arrays[key] for key in arrays.files if key != "progress"}
+    arrays = runs.read_arrays(folder / "last.npz")
+    del arrays["progress"]
+    return arrays
 
 
 def history(folder):
@@ -73,11 +67,6 @@ def history(folder):
 
 def weights(path):
     return training.load_network(path).get_weights()
-
-
-def saved_step(folder):
-    arrays = runs.read_arrays(folder / "last.npz")
-    return json.loads(str(arrays["progress"]))["history"][-1]["step"]
 
 
 def assert_equal_arrays(found, expected):
@@ -91,27 +80,26 @@ def content(folder):
 
 def assert_same_run(folder, reference):
     """Bit for bit the same state, scores and best network."""
-    assert {path.name for path in folder.iterdir()} == FILES
+    assert sorted(path.name for path in folder.iterdir()) == FILES.split()
     assert history(folder) == history(reference)
-    found, expected = state(folder), state(reference)
-    assert found.keys() == expected.keys()
-    for key in expected:
-        np.testing.assert_array_equal(found[key], expected[key], err_msg=key)
+    assert state(folder).keys() == state(reference).keys()
+    assert_equal_arrays(state(folder).values(), state(reference).values())
     assert_equal_arrays(weights(folder), weights(reference))
-    ends = [record_of(f) for f in (folder, reference)]
-    for key in ends[1].keys() - {"history", "training_seconds"}:
-        assert ends[0][key] == ends[1][key], key
+    here, there = (
+        {**record_of(f), "history": 0, "training_seconds": 0} for f in (folder, reference)
+    )
+    assert here == there
 
 
 # --- a run left alone -----------------------------------------------------------------------
 
 
-def test_folder_of_a_run(finished):
-    folder, _ = finished
-    assert {path.name for path in folder.iterdir()} == FILES
-    rows = history(folder)
+def test_folder_of_a_run(finished, monkeypatch):
+    folder, caught = finished
+    assert [w for w in caught if issubclass(w.category, UserWarning | RuntimeWarning)] == []
+    assert sorted(path.name for path in folder.iterdir()) == FILES.split()
+    rows, record = history(folder), record_of(folder)
     assert [row["step"] for row in rows] == [2, 4, 6]
-    record = record_of(folder)
     assert record["best_step"] == max(rows, key=lambda row: row["v_rand"])["step"]
     slices = [record[f"{part}_slices"] for part in ("training", "validation", "test")]
     assert slices == [[0, 1, 2], [3, 4, 5], [6, 7, 8, 9, 10, 11]]
@@ -121,6 +109,10 @@ def test_folder_of_a_run(finished):
     assert runs.read_config(folder) == CONFIG
     assert origin["start"] is None
     assert {"python", "keras", "numpy", "device", "backend"} <= set(origin["environment"])
+    before = content(folder)
+    monkeypatch.setattr(training, "build", lambda config: pytest.fail("built again"))
+    assert train(CONFIG, folder) == folder
+    assert content(folder) == before
 
 
 def test_best_network_has_the_score_it_is_said_to_have(finished):
@@ -143,29 +135,12 @@ def test_final_scores_average_flips_and_rotations_where_that_is_wanted(finished,
     assert again.items() <= alone.items()
 
 
-def test_no_warning_on_the_way(finished):
-    kinds = (UserWarning, RuntimeWarning)
-    assert [str(w.message) for w in finished[1] if issubclass(w.category, kinds)] == []
-
-
-def test_finished_run_is_left_as_it_is(finished, monkeypatch):
-    folder, _ = finished
-    before = content(folder)
-    monkeypatch.setattr(training, "build", lambda config: pytest.fail("built again"))
-    assert train(CONFIG, folder) == folder
-    assert content(folder) == before
-
-
 def test_learning_rate(finished):
     # Up in a straight line from a tenth for `warmup` steps, then half a cosine down to 0.
     optimizer = training._optimizer(replace(CONFIG, steps=20, warmup=4, learning_rate=0.01))
-    for step in range(21):
-        if step < 4:
-            expected = 0.001 + 0.009 * step / 4
-        else:
-            expected = 0.005 * (1 + math.cos(math.pi * (step - 4) / 16))
+    for step, rate in ((0, 0.001), (3, 0.00775), (4, 0.01), (12, 0.005), (16, 0.00146447), (20, 0)):
         optimizer.iterations.assign(step)
-        assert float(optimizer.learning_rate) == pytest.approx(expected, abs=1e-7), step
+        assert float(optimizer.learning_rate) == pytest.approx(rate, abs=1e-7), step
     rates = [row["learning_rate"] for row in history(finished[0])]
     assert rates == pytest.approx([0.001, 0.0005, 0], abs=1e-8)
     flat = training._optimizer(replace(CONFIG, steps=4, warmup=0))
@@ -173,42 +148,6 @@ def test_learning_rate(finished):
 
 
 # --- killed at any moment -------------------------------------------------------------------
-
-SCRIPT = """
-import json, sys
-from damunet_lite import synthetic, training
-config = training.TrainConfig.from_dict(json.loads(sys.argv[2]))
-training.train(config, synthetic.synthetic_stack(n=12, size=48, seed=0), sys.argv[1], False)
-"""
-
-
-def start(folder, config):
-    arguments = [str(folder), json.dumps(asdict(config))]
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments], stderr=subprocess.PIPE)
-
-
-@pytest.mark.slow
-def test_killed_run_ends_as_if_left_alone(tmp_path):
-    config = replace(CONFIG, steps=24)
-    reference, folder = tmp_path / "reference", tmp_path / "killed"
-    train(config, reference)
-
-    process = start(folder, config)
-    deadline = time.monotonic() + 400
-    while not (folder / "last.npz").exists() and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    delay = random.uniform(0, 1)
-    time.sleep(delay)
-    process.kill()
-    _, errors = process.communicate()
-    print(f"killed {delay:.3f} s after the first state, at step {saved_step(folder)}")
-    assert process.returncode == -signal.SIGKILL or (folder / "metrics.json").exists(), errors
-
-    process = start(folder, config)
-    _, errors = process.communicate(timeout=500)
-    assert process.returncode == 0, errors.decode()[-3000:]
-    assert_same_run(folder, reference)
 
 
 class Died(BaseException):
@@ -254,9 +193,10 @@ def test_run_that_died_between_two_files_goes_on(where, name, call, finished, tm
 
 
 def scored(patch, *v_rand):
-    """Let the evaluations of a run have these scores, the final ones 0."""
-    values = iter(v_rand)
-    patch.setattr(training, "_best_row", lambda scores: row(next(values, 0)))
+    """Let the evaluations of a run have these scores."""
+    values, others = iter(v_rand), ("v_info", "dice_membrane", "dice_cell", "accuracy")
+    row = dict.fromkeys(others, 0.5)
+    patch.setattr(training, "_best_row", lambda scores: {"v_rand": next(values), **row})
 
 
 def test_best_network_of_a_forgotten_history_is_not_taken(tmp_path, monkeypatch):
@@ -288,11 +228,6 @@ def test_last_network_is_the_best_though_the_run_died_before_it_was_written(tmp_
     assert any((a != b).any() for a, b in zip(second, last, strict=True))
 
 
-def row(v_rand):
-    others = ("v_info", "dice_membrane", "dice_cell", "accuracy")
-    return {"v_rand": v_rand, **dict.fromkeys(others, 0.5)}
-
-
 def test_run_in_float16_is_saved_whole_and_ends_without_a_word_of_its_optimiser(tmp_path):
     """Its optimiser wraps another one, which Keras cannot fill from the file."""
     config = replace(CONFIG, steps=1, precision="mixed_float16")
@@ -316,70 +251,61 @@ def test_folder_of_another_run_or_stack(done, finished, tmp_path):
     if not done:
         (folder / "metrics.json").unlink()
     before, masks = content(folder), 1 - STACK.membranes
-    for changes, stack, words in (
-        ({"seed": 3}, STACK, r"\(seed: 0 -> 3\); choose another folder"),
-        ({"steps": 8, "loss": "dice"}, STACK, "loss: 'focal_tversky' -> 'dice', steps: 6 -> 8"),
-        ({"network_options": {"base_filters": 3}}, STACK, "network_options: .*'base_filters': 2"),
-        ({}, synthetic_stack(n=12, size=48, seed=1), r"stack: 'synthetic, \(12, 48, 48\), \w{16}'"),
-        ({}, data.Stack(STACK.images, masks, STACK.name), "stack: "),
+    for changes, stack, start, words in (
+        ({"seed": 3}, STACK, None, r"\(seed: 0 -> 3\); choose another folder"),
+        ({"steps": 8, "loss": "dice"}, STACK, None, "loss: 'focal_tversky' -> 'dice', steps: 6"),
+        ({"network_options": {"base_filters": 3}}, STACK, None, "network_options: .*filters': 2"),
+        ({}, data.Stack(STACK.images, masks, STACK.name), None, r"\(stack: 'synthetic, \(12, 48, "),
+        ({}, data.Stack(masks, STACK.membranes, STACK.name), None, "stack: "),
+        ({}, STACK, build(CONFIG), r"\(start: None -> 'datt_unet, \w{16}'\)"),
     ):
         with pytest.raises(RunError, match=words):
-            train(replace(CONFIG, **changes), folder, stack)
-    with pytest.raises(RunError, match=r"\(start: None -> 'datt_unet, \w{16}'\)"):
-        training.train(CONFIG, STACK, folder, start=build(CONFIG))
+            train(replace(CONFIG, **changes), folder, stack, start)
     assert content(folder) == before
 
 
 def test_run_from_a_network_says_from_which_and_goes_on_with_that_alone(tmp_path):
     first, other = (build(replace(CONFIG, seed=seed)) for seed in (7, 8))
     config, folder = replace(CONFIG, steps=1, learning_rate=1e-9), tmp_path / "run"
-    training.train(config, STACK, folder, start=first)
+    train(config, folder, start=first)
     for found, given in zip(weights(folder), first.get_weights(), strict=True):
         if given.dtype == np.float32 and given.ndim == 4:
             np.testing.assert_allclose(found, given, atol=1e-6)
     before = content(folder)
-    training.train(config, STACK, folder, start=first)
+    train(config, folder, start=first)
     for start in (other, None):
         with pytest.raises(RunError, match=r"\(start: 'datt_unet, \w{16}' -> "):
-            training.train(config, STACK, folder, start=start)
+            train(config, folder, start=start)
     assert content(folder) == before
     with pytest.raises(ValueError, match=r"start does not fit the network: \d+ arrays differ; "):
-        training.train(TWO_HEADS, STACK, tmp_path / "deeper", start=first)
+        train(TWO_HEADS, tmp_path / "deeper", start=first)
     assert not (tmp_path / "deeper").exists()
 
 
-def test_folder_with_other_files(tmp_path):
+def test_folder_that_is_no_run_folder_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(RunError, match=r"has files but no config.json; choose another"):
-        train(CONFIG, tmp_path)
+    for folder, words in (
+        (tmp_path, "has files but no config.json; choose another"),
+        (tmp_path / "thesis.tex", "cannot write .*choose a folder"),
+        (tmp_path / "thesis.tex/below", "cannot write .*choose a folder"),
+    ):
+        with pytest.raises(RunError, match=words):
+            runs.open_folder(folder, CONFIG, {})
+        with pytest.raises(RunError, match="is not a run folder: config.json is missing"):
+            runs.read_config(folder)
     assert content(tmp_path) == {"thesis.tex": b"precious"}
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"config": 3}', '{"config": []}', "\0"])
-def test_folder_with_an_unreadable_configuration(tmp_path, text):
-    (tmp_path / "config.json").write_text(text)
-    with pytest.raises(RunError, match="config.json cannot be read"):
-        runs.read_config(tmp_path)
-    with pytest.raises(RunError, match="config.json cannot be read"):
-        runs.check_same_config(tmp_path / "config.json", CONFIG)
-    assert (tmp_path / "config.json").read_text() == text
-
-
-@pytest.mark.parametrize("name", ["file", "file/below"])
-def test_folder_that_is_a_file(tmp_path, name):
-    (tmp_path / "file").write_text("precious")
-    with pytest.raises(RunError, match="cannot write .*choose a folder"):
-        train(CONFIG, tmp_path / name)
-    with pytest.raises(RunError, match="is not a run folder: config.json is missing"):
-        runs.read_config(tmp_path / name)
-    assert (tmp_path / "file").read_text() == "precious"
+    for text in ("{", "[]", "{}", '{"config": 3}'):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(RunError, match="config.json cannot be read"):
+            runs.open_folder(tmp_path, CONFIG, {"stack": "", "start": None})
+        assert (tmp_path / "config.json").read_text() == text
 
 
 def test_nothing_is_made_for_a_run_that_cannot_start(tmp_path):
     for wrong, words in (
         ({"crop": 64}, "crop is 64, wanted at most the image, 48 x 48"),
         ({"fold": 2}, "fold is 2, wanted an integer, 0 to 1"),
-        ({"devices": 99}, "devices is 99, wanted at most"),
+        ({"devices": 99}, "devices is 99, wanted an integer, 0 to "),
         ({"augment": {"noise": -1}}, "noise"),
         ({"loss_options": {"fn_weight": -1}}, "fn_weight is -1, wanted"),
         ({"network_options": {"depth": 0}}, "depth is 0, wanted"),
@@ -393,55 +319,30 @@ def test_nothing_is_made_for_a_run_that_cannot_start(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-# --- a full disk ----------------------------------------------------------------------------
+def test_full_disk(finished, tmp_path, monkeypatch):
+    folder, savez, calls = tmp_path / "run", np.savez, []
 
-
-def full(*arguments, **options):
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def full_after_some_bytes(file, **arrays):
-    file.write(b"half of a state")
-    full()
-
-
-@pytest.mark.parametrize(
-    ("target", "name", "failing"),
-    [
-        (np, "savez", full_after_some_bytes),
-        (keras.Model, "save", full),
-        (runs.Path, "write_text", full),
-    ],
-    ids=["state", "best network", "history"],
-)
-def test_full_disk(target, name, failing, finished, tmp_path, monkeypatch):
-    folder = tmp_path / "run"
-    original = getattr(target, name)
-    calls = []
-
-    def fails_the_second_time(*arguments, **options):
-        calls.append(name)
-        return (failing if len(calls) == 2 else original)(*arguments, **options)
+    def full_the_second_time(file, **arrays):
+        calls.append(file)
+        if len(calls) == 1:
+            return savez(file, **arrays)
+        file.write(b"half of a state")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(target, name, fails_the_second_time)
-        if name == "save":
-            scored(patch, 0.1, 0.2)
-        with pytest.raises(RunError, match=r"cannot write .*: No space left on device.*goes on"):
+        patch.setattr(np, "savez", full_the_second_time)
+        with pytest.raises(RunError, match=r"cannot write .*last.npz: No space left .*goes on"):
             train(CONFIG, folder)
-    assert len(calls) == 2
-    assert saved_step(folder) == {"savez": 2, "save": 4, "write_text": 2}[name]
-    assert weights(folder)
+    assert history(folder)[-1]["step"] == 2
     assert not list(folder.glob(".*partial*"))
-    if name != "save":
-        train(CONFIG, folder)
-        assert_same_run(folder, finished[0])
+    train(CONFIG, folder)
+    assert_same_run(folder, finished[0])
 
 
 # --- damaged files --------------------------------------------------------------------------
 
 
-def test_damaged_state(finished, tmp_path):
+def test_damaged_state_and_that_of_another_network(finished, tmp_path):
     whole, network = (finished[0] / "last.npz").read_bytes(), build(CONFIG)
     middle = len(whole) // 2
     hole = whole[:middle] + bytes(200) + whole[middle + 200 :]
@@ -451,133 +352,75 @@ def test_damaged_state(finished, tmp_path):
             runs.load_state(tmp_path, network)
     (tmp_path / "last.npz").write_bytes(whole)
     assert runs.load_state(tmp_path, network)[-1]["step"] == 6
-    (tmp_path / "last.npz").unlink()
-    assert runs.load_state(tmp_path, network) == []
-
-
-def test_state_of_another_network(finished, tmp_path):
-    shutil.copy(finished[0] / "last.npz", tmp_path)
     for options in ({"depth": 2}, {"base_filters": 3}):
         network = build(replace(CONFIG, network_options=OPTIONS | options))
         before = network.get_weights()
-        with pytest.raises(
-            RunError, match=r"read \(state does not fit the network: \d+ arrays diff"
-        ):
+        with pytest.raises(RunError, match=r"state does not fit the network: \d+ arrays differ; "):
             runs.load_state(tmp_path, network)
         assert_equal_arrays(network.get_weights(), before)
 
 
 def test_damaged_network(finished, tmp_path):
     whole = (finished[0] / "best.keras").read_bytes()
-    for damage in (b"", whole[:100], whole[: len(whole) // 2], b"text"):
+    for damage in (b"", whole[: len(whole) // 2], b"text"):
         (tmp_path / "best.keras").write_bytes(damage)
         with pytest.raises(RunError, match=r"best.keras cannot be loaded as a Keras model"):
             training.load_network(tmp_path)
-    with pytest.raises(RunError, match="no.keras holds no network"):
-        training.load_network(tmp_path / "no.keras")
 
 
 # --- steps ----------------------------------------------------------------------------------
 
 
-def test_batches_depend_on_the_step_alone():
-    indices = np.array([0, 1, 2])
-    whole = CropBatches(STACK, indices, CONFIG, first=0, count=6)
-    rest = CropBatches(STACK, indices, CONFIG, first=4, count=2)
+def test_batches_depend_on_seed_and_step_alone():
+    whole = CropBatches(STACK, FOLD.train, CONFIG, first=0, count=6)
+    rest = CropBatches(STACK, FOLD.train, CONFIG, first=4, count=2)
+    other = CropBatches(STACK, FOLD.train, replace(CONFIG, seed=1), first=0, count=1)
     assert (len(whole), len(rest)) == (6, 2)
     backwards = [whole[i] for i in reversed(range(6))][::-1]
-    for i in range(6):
-        assert_equal_arrays(whole[i], backwards[i])
-    for i in range(2):
-        assert_equal_arrays(whole[4 + i], rest[i])
-    images = [whole[i][0].tobytes() for i in range(6)]
-    assert len(set(images)) == 6
-    other = CropBatches(STACK, indices, replace(CONFIG, seed=1), first=0, count=1)
-    assert not np.array_equal(other[0][0], whole[0][0])
-
-
-def test_batches_come_from_the_training_slices_alone():
-    numbers = np.arange(12, dtype="float32")[:, None, None, None] / 20
-    images = np.broadcast_to(numbers, STACK.images.shape)
-    numbered = data.Stack(images, STACK.membranes, "numbered")
-    grey = {"brightness": 0.0, "contrast": 0.0, "gamma": 0.0, "noise": 0.0}
-    config = replace(CONFIG, augment=grey)
-    batches = CropBatches(numbered, FOLD.train, config, 0, 20)
-    seen = {int(round(20 * float(image.mean()))) for i in range(20) for image in batches[i][0]}
-    assert seen == set(FOLD.train.tolist())
-
-
-def spoiled(patch, at, spoil):
-    """Let the batch of one step pass through a function."""
-    original = training.sample_batch
-
-    def sample(stack, indices, batch_size, seed, step, config):
-        batch = original(stack, indices, batch_size, seed, step, config)
-        return spoil(*batch) if step == at else batch
-
-    patch.setattr(training, "sample_batch", sample)
+    for i, again in [*enumerate(backwards), (4, rest[0]), (5, rest[1])]:
+        assert_equal_arrays(whole[i], again)
+    assert len({images.tobytes() for images, _ in [*backwards, other[0]]}) == 7
 
 
 def test_loss_that_is_no_number(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        spoiled(patch, 3, lambda images, masks: (images * np.nan, masks))
-        with pytest.raises(RunError, match=r"loss became nan before step 4; try a smaller learn"):
-            train(CONFIG, tmp_path / "run")
+    original = training.sample_batch
+
+    def spoiled(stack, indices, batch_size, seed, step, config):
+        assert indices.tolist() == FOLD.train.tolist()
+        images, masks = original(stack, indices, batch_size, seed, step, config)
+        return images * (np.nan if step == 3 else 1), masks
+
+    monkeypatch.setattr(training, "sample_batch", spoiled)
+    with pytest.raises(RunError, match=r"loss became nan before step 4; try a smaller learn"):
+        train(CONFIG, tmp_path / "run")
     # What was saved before is sound, and goes on.
-    assert saved_step(tmp_path / "run") == 2
+    assert history(tmp_path / "run")[-1]["step"] == 2
     assert all(np.isfinite(w).all() for w in weights(tmp_path / "run"))
 
 
-def test_patience(tmp_path, monkeypatch):
-    scored(monkeypatch, 0.5, 0.6, 0.4, 0.6, 0.9)
-    config = replace(CONFIG, steps=10, evaluate_every=1, patience=2)
-    folder = train(config, tmp_path / "run")
+def test_patience_and_a_short_last_block(tmp_path, monkeypatch):
+    scored(monkeypatch, 0.5, 0.6, 0.4, 0.6, 0.7, 0.7)
+    folder = train(replace(CONFIG, steps=10, evaluate_every=1, patience=2), tmp_path / "run")
     # Best at step 2; steps 3 and 4 bring nothing better, 5 is never taken.
-    assert [r["step"] for r in history(folder)] == [1, 2, 3, 4]
+    assert [row["step"] for row in history(folder)] == [1, 2, 3, 4]
     assert record_of(folder)["best_step"] == 2
-
-
-def test_short_last_block(tmp_path):
-    folder = train(replace(CONFIG, steps=5, evaluate_every=3), tmp_path / "run")
-    assert [r["step"] for r in history(folder)] == [3, 5]
+    folder = train(replace(CONFIG, steps=5, evaluate_every=3), tmp_path / "short")
+    assert [row["step"] for row in history(folder)] == [3, 5]
 
 
 # --- final scores ---------------------------------------------------------------------------
 
 
-def noisy_masks(changed=None):
-    """A stack that is its own answer, but for noise; the masks of some slices may be others.
-
-    Its best thresholds of the two scores differ, on the validation slices and on the test slices.
-    """
+def noisy_masks():
+    """A stack that is its own answer, but for noise: the best thresholds of the scores differ."""
     noise = np.random.default_rng(0).normal(0, 0.25, STACK.membranes.shape)
     images = np.clip(0.1 + 0.5 * STACK.membranes + noise, 0, 1).astype("float32")
-    masks = STACK.membranes.copy()
-    if changed is not None:
-        masks[changed] = np.roll(masks[changed], 7, axis=1)[:, ::-1]
-    return data.Stack(images, masks, "noisy masks")
+    return data.Stack(images, STACK.membranes, "noisy masks")
 
 
-@pytest.fixture(scope="module")
-def unchanged():
-    image = keras.Input((None, None, 1))
-    return keras.Model(image, keras.layers.Activation("linear")(image))
-
-
-def test_thresholds_are_chosen_on_validation_slices(unchanged):
-    record = evaluate(unchanged, noisy_masks(), FOLD, tta=False)
-    other = evaluate(unchanged, noisy_masks(FOLD.test), FOLD, tta=False)
-    assert other["thresholds"] == record["thresholds"]
-    assert other["validation"] == record["validation"]
-    assert other["test"] != record["test"]
-    moved = evaluate(unchanged, noisy_masks(FOLD.validation), FOLD, tta=False)
-    assert moved["validation"] != record["validation"]
-    assert moved["test_scores"] == record["test_scores"]
-    assert evaluate(unchanged, noisy_masks(FOLD.train), FOLD, tta=False) == record
-
-
-def test_each_score_is_that_at_its_own_threshold(unchanged):
-    stack = noisy_masks()
+def test_each_score_is_that_at_its_own_threshold_chosen_on_validation_slices():
+    stack, image = noisy_masks(), keras.Input((None, None, 1))
+    unchanged = keras.Model(image, keras.layers.Activation("linear")(image))
     record = evaluate(unchanged, stack, FOLD, tta=False)
     for thresholds, part in ((metrics.THRESHOLDS, record), (np.arange(20) / 20, record["fine"])):
         test, chosen = (
