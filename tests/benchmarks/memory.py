@@ -3,10 +3,10 @@
     python -m tests.benchmarks.memory tiny
     python -m tests.benchmarks.memory damu_net --side 2048
 
-The image is noise of eight bits, the tiles are those of ``python -m damunet_lite predict``. Measured
-with TensorFlow 2.21 on two processor cores: 8192 x 8192 takes 0.80 GB with the tiny network, 0.67 of
-them libraries, and about 1 GB with a DAMU-Net of full width. Cells are another matter: segmenting so
-large a map takes 8 GB.
+The image is noise of eight bits, the tiles are those of ``python -m damunet_lite predict``.
+Measured with TensorFlow 2.21 on two processor cores: 8192 x 8192 takes 0.80 GB with the tiny
+network, 0.67 of them libraries, and about 1 GB with a DAMU-Net of full width. Cells are another
+matter: segmenting so large a map takes 8 GB.
 """
 
 import argparse
