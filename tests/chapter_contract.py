@@ -18,6 +18,7 @@ LINE_LENGTH = 88  # characters that a page of 1280 pixels shows without scrollin
 EXEMPT_SHARE, EXERCISES, QUESTIONS = 0.1, 4, 5
 WORDS_A_MINUTE = 180
 FIGURE, LIVE_FIGURE = 30, 200  # as long as so many words
+APPENDIX = "# Appendix: "  # without exercises and quiz
 CLOSING = ("Key claims", "What did not work", "Where next")
 # A decimal number; not a section ("Exercise 4.1"), a version ("2.4.6"), part of a DOI or a name.
 NUMBER = re.compile(r"(?<![\w./-])\d*\.\d+(?![\w/-]|\.\d)")
@@ -48,11 +49,11 @@ def contract_faults(notebook: Mapping[str, Any], number: int) -> list[str]:
         Empty if all is well.
     """
     cells = notebook["cells"]
+    appendix = cells[0]["source"].startswith(APPENDIX)
     return [
         *_opening(notebook, number),
         *_sizes(cells),
-        *_exercises(cells, number),
-        *_quiz(cells),
+        *(() if appendix else (*_exercises(cells, number), *_quiz(cells))),
         *_closing(cells),
         *_outputs(cells),
         *_portable(cells),
@@ -163,7 +164,7 @@ def _lines(cell) -> int:
 
 def _opening(notebook, number: int) -> Iterator[str]:
     text = notebook["cells"][0]["source"]
-    if not text.startswith(f"# {number}. "):
+    if not text.startswith((f"# {number}. ", APPENDIX)):
         yield f"the title does not begin with '# {number}. '"
     paragraphs = re.split(r"\n\s*\n", text)
     if len(paragraphs) < 2 or len(paragraphs[1].split("\n")) > 8:
@@ -180,7 +181,9 @@ def _opening(notebook, number: int) -> Iterator[str]:
     told_of, measured = told.get("minutes_read", 0), reading_minutes(notebook)
     if abs(told_of - measured) > 5:
         yield f"minutes_read is {told_of}, but reading takes {measured} minutes"
-    times = f"{told_of} minutes to read and {exercise_minutes(notebook)} for the exercises"
+    times = f"{told_of} minutes to read"
+    if not text.startswith(APPENDIX):
+        times += f" and {exercise_minutes(notebook)} for the exercises"
     if times not in " ".join(text.split()):
         yield f"the opening does not say '{times}'"
     if told.get("chapter") != number:

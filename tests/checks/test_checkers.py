@@ -8,18 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damunet_book import checks
 
 
 def constantly(value):
     return lambda *arguments: value
 
 
-CHAPTERS = sorted(path.stem for path in Path(__file__).with_name("answers").glob("ch*.py"))
+CHAPTERS = sorted(path.stem for path in Path(checks.__file__).parent.glob("ch*.py"))
 CHECKERS, RIGHT, WRONG = {}, [], []
 for chapter in CHAPTERS:
-    checks = importlib.import_module(f"damunet_book.checks.{chapter}")
+    checkers = importlib.import_module(f"damunet_book.checks.{chapter}")
     answers = importlib.import_module(f"checks.answers.{chapter}")
-    for name, checker in inspect.getmembers(checks, lambda member: hasattr(member, "messages")):
+    for name, checker in inspect.getmembers(checkers, lambda member: hasattr(member, "messages")):
         where = f"{chapter}.{name}"
         CHECKERS[where] = checker
         RIGHT += [(where, answer) for answer in answers.RIGHT[name]]
