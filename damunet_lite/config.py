@@ -91,7 +91,7 @@ class TrainConfig:
     jit : bool, optional
         XLA compilation; None chooses by device.
     devices : int
-        Number of local devices to train on; 0 takes all.
+        Number of local devices to train on; 0 takes all, on PyTorch one.
     deterministic : bool, optional
         Deterministic TensorFlow operations; None means on a CPU only, where they cost nothing.
     tta : bool
@@ -148,12 +148,9 @@ class TrainConfig:
         """Folder name of the run: network, fold, seed, and a digest of all that is not default."""
         name = f"{self.network}-fold{self.fold}-seed{self.seed}"
         default = dataclasses.asdict(TrainConfig(self.network, fold=self.fold, seed=self.seed))
-        values = dataclasses.asdict(self).items()
-        others = {field: value for field, value in values if value != default[field]}
-        if not others:
-            return name
+        others = {k: v for k, v in dataclasses.asdict(self).items() if v != default[k]}
         digest = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
-        return f"{name}-{digest[:8]}"
+        return f"{name}-{digest[:8]}" if others else name
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
@@ -175,30 +172,22 @@ class TrainConfig:
 
 def _checked(field: dataclasses.Field, value: Any) -> Any:
     """The value of a field in Python's own types, which JSON can hold."""
-    name, kind = field.name, field.type
+    name, kind, limits = field.name, field.type, field.metadata
     if value is None and field.default is None:
         return None
-    if kind in (bool, bool | None):
-        return _arguments.choice(name, value, (True, False))
-    if kind in (int, int | None):
-        return _arguments.integer(name, value, field.metadata["least"])
+    if "least" in limits:
+        return _arguments.integer(name, value, limits["least"])
+    if "choices" in limits or kind in (bool, bool | None):
+        return _arguments.choice(name, value, limits.get("choices", (True, False)))
     if kind is float:
-        _arguments.above_0(name, value)
-        return _plain(value)
-    if "choices" in field.metadata:
-        return _arguments.choice(name, value, field.metadata["choices"])
-    if kind is str and isinstance(value, str) and value:
+        return _arguments.above_0(name, value)
+    if not isinstance(value, str if kind is str else dict):
+        raise ValueError(f"{name} is {value!r}, wanted {'a name' if kind is str else 'a dict'}")
+    if isinstance(value, str):
         return value
-    if kind is not str and isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    raise ValueError(f"{name} is {value!r}, wanted {'a name' if kind is str else 'a dict'}")
+    return {k: v.item() if hasattr(v, "item") else v for k, v in value.items()}
 
 
 def _check_keys(name: str, values: Iterable[str], known: Sequence[str]) -> None:
     if unknown := sorted(set(values) - set(known)):
         raise ValueError(f"{name} has the keys {unknown}, wanted some of {sorted(known)}")
-
-
-def _plain(value: Any) -> Any:
-    """A NumPy number as Python's own, anything else as it is."""
-    return value.item() if hasattr(value, "item") else value

@@ -10,14 +10,12 @@ Cardona et al. (2010), PLoS Biology 8(10), doi:10.1371/journal.pbio.1000502.
 Arganda-Carreras et al. (2015), Frontiers in Neuroanatomy 9:142, doi:10.3389/fnana.2015.00142.
 """
 
-import logging
 import math
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import shorten
@@ -31,8 +29,8 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from damunet_lite import _arguments
-from damunet_lite import images as image_files
-from damunet_lite.images import FilePath
+from damunet_lite import images as files
+from damunet_lite.images import FilePath, ImageNote
 
 Part = Literal["train", "test"]
 
@@ -119,12 +117,9 @@ class Stack:
     def __getitem__(self, index: slice | int | np.ndarray | list[int]) -> "Stack":
         """Select slices; a single number gives a stack of one slice."""
         if not isinstance(index, slice):
-            index = np.atleast_1d(np.asarray(index, None if np.size(index) else int))
-            _arguments.dtype("index", index, "iu", "a slice or whole numbers")
-            _arguments.shape("index", index, "[N]")
-        chosen: dict[str, Any] = {
-            k: v[index] for k, v in vars(self).items() if isinstance(v, np.ndarray)
-        }
+            index = np.atleast_1d(np.arange(len(self))[index])
+        arrays = {k: v for k, v in vars(self).items() if isinstance(v, np.ndarray)}
+        chosen: dict[str, Any] = {name: array[index] for name, array in arrays.items()}
         return replace(self, **chosen)
 
 
@@ -175,56 +170,51 @@ def read_stack(
     Examples
     --------
     >>> import tempfile
+    >>> from damunet_lite.images import write_image
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for i in (10, 2):
-    ...         image_files.write_image(f"{folder}/img{i}.tif", np.full((8, 8), 10 * i, np.uint8))
+    ...         write_image(f"{folder}/img{i}.tif", np.full((8, 8), 10 * i, np.uint8))
     ...     stack = read_stack(folder)
     >>> (255 * stack.images[:, 0, 0, 0]).round().tolist()
     [20.0, 100.0]
     """
     _arguments.choice("mask_is", mask_is, (None, "membrane", "cell", "labels"))
-    partners = [] if masks is None else image_files.find(masks)
-    paths = [path for path in image_files.find(images) if path not in partners]
-    parts = [[_slices(image_files.read_image(path)) for path in paths]]
-    if masks is not None:
-        partners = _partners(paths, partners)
-        if mask_is == "labels":
-            truths = [image_files.read_labels(mask) for mask in partners]
-        else:
-            truths = [image_files.read_mask(mask, mask_is) for mask in partners]
-        parts.append([*map(_slices, truths)])
-        for path, mask, image, truth in zip(paths, partners, *parts, strict=True):
-            if image.shape != truth.shape:
-                shapes = f"has shape {truth.shape}, wanted {image.shape}"
-                raise DataError(f"{mask} {shapes} like {path}")
-    size = np.min([image.shape[1:] for image in parts[0]], axis=0)
-    if any((image.shape[1:] != size).any() for image in parts[0]):
-        text = f"differ in size: cut to {size[0]} x {size[1]} pixels around their middle"
-        warnings.warn(f"images {text}", image_files.ImageNote, stacklevel=2)
-    greys, *masked = [np.concatenate([_middle(one, size) for one in part]) for part in parts]
+    partners = [] if masks is None else files.find(masks)
+    paths = [path for path in files.find(images) if path not in partners]
+    pictures = [files.read_image(path) for path in paths]
+    size = np.min([picture.shape[-2:] for picture in pictures], axis=0)
+    if any((picture.shape[-2:] != size).any() for picture in pictures):
+        text = f"images differ in size: cut to {size[0]} x {size[1]} pixels around their middle"
+        warnings.warn(text, ImageNote, stacklevel=2)
     labels = membranes = None
-    if masked:
-        truth = masked[0]
-        if mask_is == "labels":
-            walled = np.stack([draw_lines(plane) for plane in truth])
+    if masks is not None:
+        numbered, truths = mask_is == "labels", []
+        for path, mask, picture in zip(paths, _partners(paths, partners), pictures, strict=True):
+            truth = files.read_labels(mask) if numbered else files.read_mask(mask, mask_is)
+            if truth.shape != picture.shape:
+                shapes = f"has shape {truth.shape}, wanted {picture.shape}"
+                raise DataError(f"{mask} {shapes} like {path}")
+            truths.append(_middle(truth, size))
+        membranes = np.concatenate(truths)
+        if numbered:
+            walled = np.stack([draw_lines(plane) for plane in membranes])
             labels = skimage.segmentation.relabel_sequential(walled)[0].astype(np.int32)
-            truth = (labels == 0).astype(np.float32)
-        if truth.mean() > 0.5:
-            text = f"{truth.mean():.0%} of the pixels are membrane: is mask_is {mask_is!r} right?"
-            warnings.warn(text, image_files.ImageNote, stacklevel=2)
-        membranes = truth[..., None]
-    side = image_files.read_info(paths[0]).pixel_nm or math.nan
+            membranes = (labels == 0).astype(np.float32)
+        if (share := membranes.mean()) > 0.5:
+            text = f"{share:.0%} of the pixels are membrane: is mask_is {mask_is!r} right?"
+            warnings.warn(text, ImageNote, stacklevel=2)
+        membranes = membranes[..., None]
+    side = files.read_info(paths[0]).pixel_nm or math.nan
+    greys = np.concatenate([_middle(picture, size) for picture in pictures])
     name = f"own images ({paths[0].resolve().parent.name})"
     return Stack(greys[..., None], membranes, name, labels, (math.nan, side, side))
 
 
-def _slices(image):
-    return image if image.ndim == 3 else image[None]
-
-
-def _middle(slices, size):
-    top, left = (np.array(slices.shape[1:]) - size) // 2
-    return slices[:, top : top + size[0], left : left + size[1]]
+def _middle(picture, size):
+    """Slices of a picture, [N, H, W], cut to a size."""
+    top, left = (np.array(picture.shape[-2:]) - size) // 2
+    cut = picture[..., top : top + size[0], left : left + size[1]]
+    return cut.reshape(-1, *size)
 
 
 def _partners(paths: list[Path], masks: list[Path]) -> list[Path]:
@@ -236,9 +226,8 @@ def _partners(paths: list[Path], masks: list[Path]) -> list[Path]:
         longer = re.compile(re.escape(path.stem) + r"[^0-9A-Za-z]")
         fits = [path.stem] if path.stem in left else [*filter(longer.match, left)]
         if len(fits) != 1:
-            number = f"{len(fits)} masks" if fits else "no mask"
-            name = path.stem
-            raise DataError(f"{path} has {number}, wanted one called {name}.* or {name}_*.*")
+            wanted = f"wanted one called {path.stem}.* or {path.stem}_*.*"
+            raise DataError(f"{path} has {len(fits)} masks, {wanted}")
         found.append(left.pop(fits[0]))
     if left:
         raise DataError(f"{next(iter(left.values()))} is the mask of no image that was given")
@@ -321,21 +310,17 @@ def isbi2012(part: Part = "train", folder: str | os.PathLike | None = None) -> S
     ValueError: part is 'validation', wanted one of ('train', 'test')
     """
     root, names = fetch(part, folder), _part_files(part)
-    masks = [name for name in names if "/label/" in name]
-    images = _read_greys(root, [name for name in names if name not in masks]) / np.float32(255)
-    membranes = (_read_greys(root, masks) == 0).astype(np.float32) if masks else None
+    pictures = np.stack([np.asarray(Image.open(root / name)) for name in names])[..., None]
+    masks = np.array(["/label/" in name for name in names])
+    images = pictures[~masks] / np.float32(255)
+    membranes = (pictures[masks] == 0).astype(np.float32) if masks.any() else None
     return Stack(images, membranes, f"isbi2012 {part}", source=ISBI_SOURCE)
 
 
-def _read_greys(folder: Path, names: list[str]) -> np.ndarray:
-    """Files whose checksums are right, uint8 [N, H, W, 1]; masks hold 0 and 255 alone."""
-    return np.stack([np.asarray(Image.open(folder / name)) for name in names])[..., None]
-
-
-def fetch(
-    part: Part = "train", folder: str | os.PathLike | None = None, url: str | None = None
-) -> Path:
+def fetch(part: Part = "train", folder: FilePath | None = None) -> Path:
     """Find the checked files of one part on this computer, downloading them if need be.
+
+    The environment variable ``DAMUNET_DATA_URL`` names another copy of them on the web.
 
     Parameters
     ----------
@@ -343,9 +328,6 @@ def fetch(
         Which stack.
     folder : path, optional
         As for :func:`isbi2012`.
-    url : str, optional
-        Where to download from, another copy of the same files; the environment variable
-        ``DAMUNET_DATA_URL`` does the same.
 
     Returns
     -------
@@ -365,20 +347,15 @@ def fetch(
     damunet_lite.data.DataError: /nowhere/train/image/0.png: No such file or directory; ...
     """
     named = folder or os.environ.get("DAMUNET_DATA")
-    if named:
-        root = Path(named).expanduser()
-        verify(root, part)
-        return root
-    cache = _cache_folder()
+    root = Path(named).expanduser() if named else _cache_folder()
     try:
-        verify(cache, part)
+        verify(root, part)
     except DataError:
         # Missing or damaged: the cache is ours to fill again, a folder of the user's is not.
-        url = url or os.environ.get("DAMUNET_DATA_URL") or ISBI_URL
-        said = {"what": f"ISBI 2012 {part} stack", "variable": "DAMUNET_DATA_URL"}
-        said["otherwise"] = "copy the files to a folder and name it with DAMUNET_DATA"
-        download(_part_files(part), cache, url, _registry(), **said)
-    return cache
+        if named:
+            raise
+        _download(part, root)
+    return root
 
 
 def verify(folder: str | os.PathLike, part: Part) -> None:
@@ -403,83 +380,55 @@ def verify(folder: str | os.PathLike, part: Part) -> None:
         ...
     damunet_lite.data.DataError: /nowhere/test/0.png: No such file or directory; wanted a copy ...
     """
-    registry = _registry()
-    for path, wanted in ((Path(folder, name), registry[name]) for name in _part_files(part)):
+    for name, digest in _part_files(part).items():
+        path, found = Path(folder, name), "not the published file, by its SHA-256"
         try:
-            digest = pooch.file_hash(str(path))
-            found = f"not the published file (SHA-256 {digest[:12]}..., not {wanted[:12]}...)"
+            if pooch.file_hash(str(path)) == digest:
+                continue
         except OSError as error:
-            digest, found = "", str(error.strerror)
-        if digest != wanted:
-            raise DataError(
-                f"{path}: {found}; wanted a copy of the ISBI 2012 files (train/image, train/label "
-                "and test), for which `folder` and DAMUNET_DATA are; with DAMUNET_DATA unset they "
-                "are downloaded. Images of your own are read by data.read_stack, and by --images "
-                "on the command line"
-            )
+            found = str(error.strerror)
+        raise DataError(
+            f"{path}: {found}; wanted a copy of the ISBI 2012 files (train/image, train/label, "
+            "test), which `folder` and DAMUNET_DATA are for; with DAMUNET_DATA unset they are "
+            "downloaded. Images of your own are read by data.read_stack and by --images"
+        )
 
 
-def _registry() -> dict[str, str]:
-    return checksums(REGISTRY_FILE)
-
-
-def checksums(path: Path) -> dict[str, str]:
-    """File name -> SHA-256, from a list that sha256sum has written."""
-    lines = path.read_text(encoding="ascii").splitlines()
-    return {name: digest for digest, name in (s.split() for s in lines if not s.startswith("#"))}
-
-
-def _part_files(part: Part) -> list[str]:
-    """Names of one part's files in the order of their slices."""
+def _part_files(part: Part) -> dict[str, str]:
+    """Names of one part's files in the order of their slices, each with its SHA-256."""
     _arguments.choice("part", part, ("train", "test"))
-    names = [name for name in _registry() if name.startswith(part + "/")]
-    return sorted(names, key=lambda name: (Path(name).parent, int(Path(name).stem)))
+    lines = map(str.split, REGISTRY_FILE.read_text(encoding="ascii").splitlines())
+    return {name: digest for digest, name in lines if name.startswith(part + "/")}
 
 
 def _cache_folder() -> Path:
-    return Path(os.environ.get("DAMUNET_CACHE") or pooch.os_cache("damunet_lite"), "isbi2012")
+    folder = Path(os.environ.get("DAMUNET_CACHE") or pooch.os_cache("damunet_lite"))
+    return folder.expanduser() / "isbi2012"
 
 
-def download(
-    names: list[str], cache: Path, url: str, registry: dict[str, str], **said: str
-) -> None:
-    """Fetch what the cache lacks; each file is checked before it takes its place.
-
-    Raises
-    ------
-    DataError
-        Saying `what` could not be had, and `otherwise` what else can be done.
-    """
-    where, folders = url.rstrip("/") + "/", {(cache / name).parent for name in names}
-    remote = pooch.create(cache, where, registry=registry, retry_if_failed=DOWNLOAD_RETRIES)
+def _download(part: Part, cache: Path) -> None:
+    """Fetch what the cache lacks; each file is checked before it takes its place."""
+    registry, what = _part_files(part), f"ISBI 2012 {part} stack"
+    url = (os.environ.get("DAMUNET_DATA_URL") or ISBI_URL).rstrip("/") + "/"
+    remote = pooch.create(cache, url, registry=registry, retry_if_failed=DOWNLOAD_RETRIES)
+    pooch.get_logger().disabled = True  # its line for each file: the bar says it already
     try:
-        for folder in folders:  # made beforehand: pooch's threads would race to make them
-            folder.mkdir(parents=True, exist_ok=True)
-        with _quiet_pooch(), ThreadPoolExecutor(6) as pool:
-            jobs = pool.map(remote.fetch, names)
-            list(tqdm(jobs, said["what"], len(names), unit="file", disable=len(names) == 1))
+        for name in registry:  # beforehand: pooch's threads would race to make the folders
+            (cache / name).parent.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(6) as pool:
+            list(tqdm(pool.map(remote.fetch, registry), what, len(registry), unit="file"))
     except (OSError, ValueError) as error:
         # requests' errors are OSError; pooch reports a wrong hash as ValueError.
         # The message says it all; the chain of errors behind it is screens of sockets.
         raise DataError(
-            f"{said['what']} could not be downloaded from {url} to {cache} "
-            f"({type(error).__name__}: {shorten(str(error), 300)}); what arrived whole is kept. "
-            f"Check the network, the address ({said['variable']} names another) and that the cache "
-            f"can be written (DAMUNET_CACHE names another), or {said['otherwise']}"
+            f"{what} could not be downloaded from {url} to {cache} ({type(error).__name__}: "
+            f"{shorten(str(error), 300)}); what arrived whole is kept. Check the network, the "
+            "address (DAMUNET_DATA_URL names another) and that the cache can be written "
+            "(DAMUNET_CACHE names another), or copy the files to a folder and name it with "
+            "DAMUNET_DATA"
         ) from None
-
-
-@contextmanager
-def _quiet_pooch() -> Iterator[None]:
-    """Silence pooch's line per file: the progress bar says it already."""
-    # A filter of its own for each call: two downloads at once do not leave the logger silent. Not
-    # setLevel: this logger stands outside logging's tree and keeps what it once cached.
-    logger, silent = pooch.get_logger(), logging.Filter("nobody")
-    logger.addFilter(silent)
-    try:
-        yield
     finally:
-        logger.removeFilter(silent)
+        pooch.get_logger().disabled = False
 
 
 # --- folds -----------------------------------------------------------------------------
@@ -536,16 +485,28 @@ def folds(n: int = 30, block: int | None = None, validation: int | None = None) 
     Raises
     ------
     ValueError
-        If `block` does not divide `n`, nothing would be left for training, or there is no
-        room for the validation slices on either side of a test block.
+        If `block` does not divide `n`, nothing would be left for training, or `n` is less than
+        a test block with its validation slices on either side.
 
     Examples
     --------
     >>> first, *_, last = folds()
     >>> first.test.tolist(), first.validation.tolist(), len(first.train)
     ([0, 1, 2, 3, 4, 5], [6, 7, 8], 21)
-    >>> last.test.tolist(), last.validation.tolist()
-    ([24, 25, 26, 27, 28, 29], [21, 22, 23])
+    >>> last.test.tolist(), last.validation.tolist(), last.train.tolist() == [*range(21)]
+    ([24, 25, 26, 27, 28, 29], [21, 22, 23], True)
+
+    Other numbers of slices, with those of folds, test slices and validation slices:
+
+    >>> for n in (3, 6, 12, 13, 20, 25):
+    ...     fold, *others = folds(n)
+    ...     print(n, 1 + len(others), len(fold.test), len(fold.validation))
+    3 3 1 1
+    6 6 1 1
+    12 2 6 3
+    13 13 1 1
+    20 5 4 2
+    25 5 5 2
     """
     _arguments.integer("n", n, 3)
     if block is None:
@@ -554,16 +515,14 @@ def folds(n: int = 30, block: int | None = None, validation: int | None = None) 
     _arguments.integer("block", block, 1)
     validation = max(block // 2, 1) if validation is None else validation
     _arguments.integer("validation", validation, 0)
-    if n % block or block + validation >= n:
-        wanted = f"a divisor of n = {n} that leaves slices beside {validation} for validation"
-        raise ValueError(f"block is {block}, wanted {wanted}")
+    # so that there is room for the validation slices on one side of every block at least
+    if n % block or block + max(2 * validation, 1) > n:
+        wanted = f"a divisor of n = {n} that leaves room for {validation} validation slices"
+        raise ValueError(f"block is {block}, wanted {wanted} beside every block")
     result = []
     for index, test in enumerate(np.arange(n).reshape(-1, block)):
-        held = test[-1] + 1 + np.arange(validation)
-        if validation and held[-1] >= n:
-            held = test[0] - validation + np.arange(validation)
-            if held[0] < 0:
-                raise ValueError(f"validation is {validation}, wanted room beside block {index}")
+        first = test[-1] + 1 if test[-1] + validation < n else test[0] - validation
+        held = first + np.arange(validation)
         train = np.setdiff1d(np.arange(n), np.concatenate([test, held]))
         result.append(Fold(index, train, held, test))
     return result
@@ -586,10 +545,22 @@ def describe(stack: Stack) -> dict[str, float | int | str | None]:
 
     Examples
     --------
-    >>> images = np.zeros((2, 64, 48, 1), np.float32)
-    >>> summary = describe(Stack(images, membranes=images, name="black"))
-    >>> summary["slices"], summary["height"], summary["width"], summary["cells_per_slice"]
-    (2, 64, 48, 1.0)
+    >>> images = np.zeros((1, 4, 4, 1), np.float32)
+    >>> images[:, :2] = 1  # half white, half black
+    >>> wall = np.zeros((1, 4, 4, 1), np.float32)
+    >>> wall[:, :, 1] = 1  # one cell left of it, one right of it
+    >>> for name, value in describe(Stack(images, wall, "wall")).items():
+    ...     print(f"{name}: {value}")
+    name: wall
+    slices: 1
+    height: 4
+    width: 4
+    grey_mean: 0.5
+    grey_sd: 0.5
+    membrane_fraction: 0.25
+    cells_per_slice: 2.0
+    >>> print(describe(Stack(images, None, "no truth"))["cells_per_slice"])
+    None
     """
     n, height, width, _ = stack.images.shape
     masks = [] if stack.membranes is None else stack.membranes[..., 0]

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import keras
 
+from damunet_lite import _arguments
+
 
 def accelerator() -> str:
     """Kind of device Keras computes on: "cpu", "gpu" or "tpu".
@@ -40,12 +42,8 @@ def local_devices() -> list[str]:
     if keras.backend.backend() == "torch":
         import torch
 
-        kinds = ["gpu"] * torch.cuda.device_count() + ["cpu"]
-    else:
-        names = keras.distribution.list_devices()
-        kinds = [name.partition(":")[0].lower().replace("cuda", "gpu") for name in names]
-    fastest = next(kind for kind in ("tpu", "gpu", "cpu") if kind in kinds)
-    return [f"{fastest}:{i}" for i in range(kinds.count(fastest))]
+        return [f"gpu:{i}" for i in range(torch.cuda.device_count())] or ["cpu:0"]
+    return [name.lower().replace("cuda", "gpu") for name in keras.distribution.list_devices()]
 
 
 def prefers_jit() -> bool:
@@ -83,9 +81,8 @@ def preferred_precision() -> str:
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    with contextlib.suppress(OSError):
-        return bool(re.search("avx512_bf16|amx_bf16", Path("/proc/cpuinfo").read_text()))
-    return False
+    told = Path("/proc/cpuinfo")  # by Linux alone
+    return told.exists() and bool(re.search("avx512_bf16|amx_bf16", told.read_text()))
 
 
 def _gpu_compute_capability() -> int | None:
@@ -131,7 +128,7 @@ def distributed(count: int = 1) -> Iterator[int]:
     Parameters
     ----------
     count : int
-        Number of devices; 0 takes all there are.
+        Number of devices; 0 takes all there are, on PyTorch one.
 
     Yields
     ------
@@ -150,11 +147,8 @@ def distributed(count: int = 1) -> Iterator[int]:
     1
     """
     names, backend = local_devices(), keras.backend.backend()
-    count = count or len(names)
-    if count > len(names):
-        raise ValueError(f"devices is {count}, wanted at most the {len(names)} here: {names}")
-    if count > 1 and backend not in ("jax", "tensorflow"):
-        raise ValueError(f"devices is {count}, wanted 1 on the {backend} backend")
+    usable = len(names) if backend in ("jax", "tensorflow") else 1
+    count = _arguments.integer("devices", count, 0, usable) or usable
     with contextlib.ExitStack() as stack:
         if backend == "jax":
             # It has to outlive this context, for fit; None forgets the devices of an earlier run.
@@ -178,12 +172,10 @@ def undistributed() -> Iterator[None]:
     >>> with undistributed():
     ...     pass
     """
-    previous = keras.distribution.distribution()
-    keras.distribution.set_distribution(None)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(keras.distribution.set_distribution, keras.distribution.distribution())
+        keras.distribution.set_distribution(None)
         yield
-    finally:
-        keras.distribution.set_distribution(previous)
 
 
 def describe() -> dict[str, str]:

@@ -109,15 +109,15 @@ def find(sources: FilePath | Iterable[FilePath]) -> list[Path]:
     """
     found: list[Path] = []
     for source in [sources] if isinstance(sources, FilePath) else sources:
-        source = os.fspath(source)
-        here, inside = os.path.exists(source), os.path.join(glob.escape(source), "*")
-        pattern = inside if os.path.isdir(source) else glob.escape(source) if here else source
-        paths = [Path(name) for name in glob.glob(pattern, recursive=True)]
-        if pattern == inside:
-            paths = [path for path in paths if path.suffix.lower() in SUFFIXES]
+        path = Path(source)
+        paths = [path] if path.exists() else [*map(Path, glob.glob(str(path), recursive=True))]
+        if path.is_dir():
+            paths = [one for one in path.glob("[!.]*") if one.suffix.lower() in SUFFIXES]
         if not paths:
             wanted = f"wanted a file, a folder or a pattern; images end in {', '.join(SUFFIXES)}"
-            raise ImageError(f"{source} leads to no image, {wanted}")
+            missing = not path.exists() and not glob.has_magic(str(path))
+            said = "does not exist" if missing else "leads to no image"
+            raise ImageError(f"{path} {said}, {wanted}")
         found += sorted(paths, key=_in_natural_order)
     return list(dict.fromkeys(found))
 
@@ -263,10 +263,8 @@ def read_mask(path: FilePath, mask_is: str | None = None) -> np.ndarray:
     pixels, _ = _read(path)
     low, *others = np.unique(pixels)
     if len(others) > 1:
-        span = f"{len(others) + 1} values from {low} to {others[-1]}"
-        raise ImageError(
-            f"{path} holds {span}, wanted a mask of two (or numbered labels; JPEG blurs)"
-        )
+        text = f"{path} holds {len(others) + 1} values from {low} to {others[-1]}, wanted a mask"
+        raise ImageError(f"{text} of two (or numbered labels; JPEG blurs)")
     bright = pixels > (low if others else 0)
     if mask_is is None:
         likely = "cell" if bright.mean() > 0.5 else "membrane"
@@ -330,8 +328,7 @@ def _read(path, as_numbers=False):
                 values, sides = _decode(file, most, as_numbers)
                 return _one_channel(values), sides
         except Exception as error:
-            reason = f"damaged, cut off, no image, or packed in an unknown way? {error!r}"
-            reason = getattr(error, "strerror", None) or reason
+            reason = getattr(error, "strerror", None) or f"damaged, or no image? {error!r}"
             said = str(error) if isinstance(error, ImageError) else f"cannot be read: {reason}"
             raise ImageError(f"{path} {' '.join(said.split()):.300}") from error
         finally:
@@ -347,8 +344,7 @@ def _raise_what_is_logged(record):
 
 def _decode(file, most, as_numbers):
     """Values [N, H, W, channels], and sides."""
-    start = file.read(6)
-    file.seek(0)
+    start = file.peek(6)[:6]
     if start[:2] in (b"II", b"MM"):
         return _decode_tiff(file, most, as_numbers)
     if start != b"\x93NUMPY":
@@ -448,28 +444,26 @@ def _one_channel(values):
     if values.dtype.kind not in "biuf":
         raise ImageError(f"holds {values.dtype}, wanted grey values")
     channels = values.shape[-1]
-    if channels in (2, 4):
-        if np.ptp(values[..., -1]):
-            raise ImageError(f"has {channels} channels, one of transparency (alpha); save one")
-        values = values[..., :-1]
-    if channels > 4 or np.any(values[..., 1:] != values[..., :1]):
+    if channels in (2, 4) and np.ptp(values[..., -1]):
+        raise ImageError(f"has {channels} channels, one of transparency (alpha); save one")
+    colours = values[..., :-1] if channels in (2, 4) else values
+    if channels > 4 or np.any(colours[..., 1:] != colours[..., :1]):
         raise ImageError(f"has {channels} channels that differ (colour?); save one as grey")
     return values[0, ..., 0] if len(values) == 1 else values[..., 0]
 
 
 def _grey_scale(path, pixels):
     """Grey values in [0, 1], float32."""
-    low, high = pixels.min().item(), pixels.max().item()
-    whole = pixels.dtype.kind in "iu"
-    if not whole or pixels.dtype.itemsize > 2:
-        most = 65535 if whole else 1
-        if not (low >= -_arguments.ROUNDING and high <= most + _arguments.ROUNDING):
-            text = f"{path} has values from {low} to {high}, wanted 0 to {most}"
-            raise ImageError(f"{text}; divide floats by their full scale (255?), or save 16 bit")
-        return np.clip(pixels / most, 0, 1).astype(np.float32)
-    least, most = np.iinfo(pixels.dtype).min, np.iinfo(pixels.dtype).max
+    whole, low, high = pixels.dtype.kind in "iu", pixels.min().item(), pixels.max().item()
+    least, most = 0, 65535 if whole else 1
+    if whole and pixels.dtype.itemsize <= 2:
+        least, most = np.iinfo(pixels.dtype).min, np.iinfo(pixels.dtype).max
+    if not least - _arguments.ROUNDING <= low <= high <= most + _arguments.ROUNDING:
+        text = f"{path} has values from {low} to {high}, wanted 0 to {most}"
+        raise ImageError(f"{text}; divide floats by their full scale (255?), or save 16 bit")
     image = np.subtract(pixels, least, dtype=np.float32)
-    return np.divide(image, most - least, out=image)
+    image /= most - least
+    return np.clip(image, 0, 1, out=image)
 
 
 # ---------------------------------------------------------------- writing

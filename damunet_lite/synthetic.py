@@ -44,6 +44,11 @@ def spline_basis(length: int, spacing: float) -> np.ndarray:
     (100, 7)
     >>> bool(np.allclose((basis**2).sum(axis=1), 1))
     True
+
+    On a knot cubic B-splines are 1/6, 4/6 and 1/6, whose squares have the sum 18/36:
+
+    >>> (spline_basis(50, 16)[16, :5] * np.sqrt(18)).round(3)
+    array([0., 1., 4., 1., 0.])
     """
     position = np.arange(length) / spacing
     knots: np.ndarray = np.arange(int(position[-1]) + 4) - 1
@@ -57,11 +62,10 @@ def spline_basis(length: int, spacing: float) -> np.ndarray:
 
 def _smooth_noise(rng, shape, spacing):
     """Random field [n, size, size] of unit standard deviation, smooth along z and in plane."""
-    depth, side = spacing
-    along, rows, columns = map(spline_basis, shape, (depth, side, side))
-    knots = (along.shape[1], rows.shape[1], columns.shape[1])
+    along, across = map(spline_basis, shape, spacing)
+    knots = (along.shape[1], across.shape[1], across.shape[1])
     coarse = np.tensordot(along, rng.standard_normal(knots, dtype=np.float32), axes=1)
-    return rows @ coarse @ columns.T
+    return across @ coarse @ across.T
 
 
 def synthetic_stack(n: int = 30, size: int = 256, seed: int = 0) -> Stack:
@@ -104,6 +108,14 @@ def synthetic_stack(n: int = 30, size: int = 256, seed: int = 0) -> Stack:
     >>> stack = synthetic_stack(n=2, size=64, seed=3)
     >>> bool(np.array_equal(stack.labels == 0, stack.membranes[..., 0] == 1))
     True
+    >>> synthetic_stack(n=1, size=32, seed=0).images.shape
+    (1, 32, 32, 1)
+    >>> synthetic_stack(n=0)
+    Traceback (most recent call last):
+    ValueError: n is 0, wanted an integer >= 1
+    >>> synthetic_stack(size=16)
+    Traceback (most recent call last):
+    ValueError: size is 16, wanted an integer >= 32
     """
     for name, value, least in (("n", n, 1), ("size", size, 32), ("seed", seed, 0)):
         _arguments.integer(name, value, least)
@@ -135,13 +147,10 @@ def _draw_cells(rng, n, size):
     weights = np.clip(rng.lognormal(5.0, 1.4, count), 0, 3500)
     weights = weights + along @ rng.normal(0, 200, (knots, count))
     owners = np.empty((n, size, size), np.int32)
-    y, x = np.mgrid[:size, :size].astype(np.float32)
-    y, x = (
-        axis
-        + 10 * _smooth_noise(rng, owners.shape, (8, 48))
-        + 1.6 * _smooth_noise(rng, owners.shape, (4, 12))
-        for axis in (y, x)
-    )
+    y, x = np.mgrid[:n, :size, :size][1:].astype(np.float32)
+    for axis in (y, x):
+        axis += 10 * _smooth_noise(rng, owners.shape, (8, 48))
+        axis += 1.6 * _smooth_noise(rng, owners.shape, (4, 12))
     for z, row in np.ndindex(n, size):
         # |p - q|^2 - weight without |p|^2, which no comparison between points q needs.
         plane = np.concatenate([-2 * points[z].T, [(points[z] ** 2).sum(1) - weights[z]]])
@@ -221,13 +230,12 @@ def _place_mitochondria(rng, labels):
         z = int(rng.integers(len(labels)))
         room = _distance(labels[z] == 0)
         places = np.argwhere(room > 11)
-        if not len(places):
-            continue
-        y, x = places[rng.integers(len(places))]
-        body = {"z": z, "y": y, "x": x, "number": labels[z, y, x]}
-        body |= {"radius": min(0.9 * room[y, x], rng.uniform(11, 18))}
-        body |= {"stretch": rng.uniform(1.0, 2.2), "angle": rng.uniform(0, np.pi)}
-        bodies.append(body | {"half_depth": rng.uniform(3, 8), "slope": rng.normal(0, 1)})
+        if len(places):
+            y, x = places[rng.integers(len(places))]
+            radius, stretch, angle, depth = rng.uniform((11, 1, 0, 3), (18, 2.2, np.pi, 8))
+            body = {"z": z, "y": y, "x": x, "slope": rng.normal(), "number": labels[z, y, x]}
+            body |= {"radius": min(0.9 * room[y, x], radius), "stretch": stretch}
+            bodies.append(body | {"angle": angle, "half_depth": depth})
     return bodies
 
 

@@ -45,8 +45,12 @@ def tile_starts(length: int, tile: int, overlap: float = 0.5) -> list[int]:
     [0, 128, 256]
     >>> tile_starts(600, 256, overlap=0.5)
     [0, 115, 229, 344]
-    >>> tile_starts(100, 256)
-    [0]
+    >>> tile_starts(513, 256, overlap=0)
+    [0, 128, 257]
+    >>> tile_starts(20, 10, overlap=0.9) == list(range(11))
+    True
+    >>> tile_starts(256, 256), tile_starts(100, 256)
+    ([0], [0])
     """
     _arguments.integer("length", length, 1)
     _arguments.integer("tile", tile, 1)
@@ -109,8 +113,8 @@ def padded_length(length: int, multiple: int = MULTIPLE) -> int:
 
     Examples
     --------
-    >>> padded_length(70), padded_length(64)
-    (80, 64)
+    >>> padded_length(70), padded_length(64), padded_length(1)
+    (80, 64, 16)
     """
     return -(-length // multiple) * multiple
 
@@ -144,15 +148,15 @@ class TiledAxis:
     >>> axis = TiledAxis(length=6, tile=4, overlap=0.5)
     >>> axis.starts, [w.round(2).tolist() for w in axis.weights]
     ([0, 2], [[1.0, 1.0, 0.98, 0.02], [0.02, 0.98, 1.0, 1.0]])
-    >>> TiledAxis(length=5, tile=8, overlap=0.5).source
-    array([0, 1, 2, 3, 4, 3, 2, 1])
+    >>> axis = TiledAxis(length=3, tile=8, overlap=0.5)
+    >>> axis.source, axis.padded, axis.starts
+    (array([0, 1, 2, 1, 0, 1, 2, 1]), 8, [0])
     """
 
     def __init__(self, length: int, tile: int, overlap: float):
-        self.tile = tile
-        self.padded = max(length, tile)
-        self.source = np.pad(np.arange(length), (0, self.padded - length), mode="reflect")
         self.starts = tile_starts(length, tile, overlap)
+        self.tile, self.padded = tile, max(length, tile)
+        self.source = np.pad(np.arange(length), (0, self.padded - length), mode="reflect")
         window = gaussian_window(tile)
         summed = np.zeros(self.padded)
         for start in self.starts:
@@ -224,8 +228,6 @@ def as_stack(image: np.ndarray) -> np.ndarray:
     """
     image = _arguments.dtype("image", image, ("f", *_FULL_SCALE), "uint8, uint16 or floats")
     wanted = "[H, W], [N, H, W] or [N, H, W, 1]"
-    if image.size == 0:
-        raise ValueError(f"image has shape {image.shape}, wanted at least one pixel")
     if image.ndim == 3 and image.shape[-1] == 1:
         wanted += ": image[..., 0] for one image, image[None] for a stack of one"
         raise ValueError(f"image has shape {image.shape}, wanted {wanted}")
@@ -290,9 +292,8 @@ def dihedral(image: np.ndarray, k: int) -> np.ndarray:
            [1, 3]])
     """
     _arguments.integer("k", k, 0, N_DIHEDRAL - 1)
-    if k & 4:
-        image = np.swapaxes(image, -1, -2)
-    return _flip(image, k)
+    image = np.swapaxes(image, -1, -2) if k & 4 else image
+    return image[..., :: 1 - 2 * (k & 1), :: 1 - (k & 2)]  # in steps of 1 or -1
 
 
 def undo_dihedral(image: np.ndarray, k: int) -> np.ndarray:
@@ -321,12 +322,5 @@ def undo_dihedral(image: np.ndarray, k: int) -> np.ndarray:
     array([[1, 2],
            [3, 4]])
     """
-    _arguments.integer("k", k, 0, N_DIHEDRAL - 1)
-    image = _flip(image, k)
-    return np.swapaxes(image, -1, -2) if k & 4 else image
-
-
-def _flip(image: np.ndarray, k: int) -> np.ndarray:
-    rows = slice(None, None, -1) if k & 1 else slice(None)
-    columns = slice(None, None, -1) if k & 2 else slice(None)
-    return image[..., rows, columns]
+    # Two of them are quarter turns, which undo each other; the others undo themselves.
+    return dihedral(image, {5: 6, 6: 5}.get(k, k))

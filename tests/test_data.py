@@ -2,14 +2,13 @@
 
 import hashlib
 import os
-import shutil
 import threading
 import warnings
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pooch
@@ -19,9 +18,9 @@ from PIL import Image
 
 from damunet_lite import data, images, synthetic
 from damunet_lite.data import DataError, Stack, folds, isbi2012
+from damunet_lite.images import write_image
 
 TRAIN, TEST = 12, 2
-OTHER = r"image/7.png: not the published file \(SHA-256"
 NOBODY = "http://127.0.0.1:1/"
 
 
@@ -57,42 +56,22 @@ def published(tmp_path, monkeypatch):
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves the server's folder; its `faults` map a path to what goes wrong there."""
+    """Serves a folder, and keeps what it was asked for."""
 
-    def do_GET(self):
-        name = self.path.lstrip("/")
-        self.server.asked[name] += 1
-        fault = self.server.faults.get(name)
-        if fault == "missing":
-            return self.send_error(404)
-        body = (self.server.folder / name).read_bytes()
-        faulty = {"half": body[: len(body) // 2], "wrong bytes": bytes([body[0] ^ 1]) + body[1:]}
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(faulty.get(fault, body))
+    asked: ClassVar[list[str]] = []
 
     def log_message(self, *args):
-        pass
-
-
-@contextmanager
-def serving(folder):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.folder, server.faults, server.asked = folder, {}, Counter()
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAMUNET_DATA_URL", f"http://127.0.0.1:{server.server_address[1]}/")
-        yield server
-    server.shutdown()
-    server.server_close()
+        self.asked.append(self.path.lstrip("/"))
 
 
 @pytest.fixture
-def server(published):
-    with serving(published) as running:
-        yield running
+def served(published, monkeypatch):
+    Handler.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=published)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("DAMUNET_DATA_URL", f"http://127.0.0.1:{server.server_address[1]}/")
+        yield published
+        server.shutdown()
 
 
 def cache_holds(tmp_path: Path) -> set[str]:
@@ -123,68 +102,49 @@ def test_environment_names_the_folder_and_argument_overrides_it(published, monke
     assert data.fetch("test", published) == published
     monkeypatch.setenv("DAMUNET_DATA", str(published))
     assert data.fetch("test") == published
-    with pytest.raises(ValueError, match="part is 'validation', wanted one of"):
-        isbi2012("validation")
 
 
 def test_package_registry_names_each_file_once():
-    registry = data._registry()
-    assert len(set(registry.values())) == 90
+    registry = data._part_files("train") | data._part_files("test")
     assert all(len(digest) == 64 and int(digest, 16) for digest in registry.values())
     kinds = ("train/image", "train/label", "test")
-    assert set(registry) == {f"{kind}/{i}.png" for kind in kinds for i in range(30)}
+    assert list(registry) == [f"{kind}/{i}.png" for kind in kinds for i in range(30)]
+    assert len(set(registry.values())) == 90
 
 
 # --- faults in a folder that the user names --------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (shutil.rmtree, "train/image/0.png: No such file"),
-        (lambda folder: (folder / "train/label/7.png").unlink(), "label/7.png: No such file"),
-        (lambda folder: (folder / "test/1.png").replace(folder / "train/image/7.png"), OTHER),
-        (lambda folder: os.truncate(folder / "train/image/7.png", 50), OTHER),
-    ],
-)
-def test_a_fault_in_a_named_folder_is_reported_and_nothing_is_touched(
-    published, tmp_path, damage, message
-):
-    damage(published)
+def test_a_fault_in_a_named_folder_is_reported_and_nothing_is_touched(published, tmp_path):
+    (published / "test/1.png").replace(published / "train/image/7.png")
     before = sorted(published.rglob("*"))
-    with pytest.raises(DataError, match=message + ".*DAMUNET_DATA unset"):
+    # images of one's own, perhaps: what the folder is for is said, and never to delete it
+    said = "image/7.png: not the published file.*a copy of the ISBI.*data.read_stack"
+    with pytest.raises(DataError, match=said) as told:
         isbi2012("train", published)
+    assert "delete" not in str(told.value)
     assert sorted(published.rglob("*")) == before
     assert cache_holds(tmp_path) == set()
-
-
-def test_a_folder_of_ones_own_images_is_not_to_be_deleted(tmp_path, monkeypatch):
-    monkeypatch.setenv("DAMUNET_DATA", str(tmp_path))
-    with pytest.raises(
-        DataError, match="wanted a copy of the ISBI.*own are read by data.read_st"
-    ) as told:
-        isbi2012("train")
-    assert "delete" not in str(told.value)
 
 
 # --- downloading -----------------------------------------------------------------------------
 
 
-def test_download_fills_the_cache_once_and_heals_it(server, published, tmp_path):
+def test_download_fills_the_cache_once_and_heals_it(served, tmp_path):
     with ThreadPoolExecutor(2) as pool:  # two at once do not disturb each other
         fresh, second = pool.map(isbi2012, ["train", "train"])
-    np.testing.assert_array_equal(fresh.images, isbi2012("train", published).images)
+    np.testing.assert_array_equal(fresh.images, isbi2012("train", served).images)
     np.testing.assert_array_equal(fresh.membranes, second.membranes)
     assert len(cache_holds(tmp_path)) == 2 * TRAIN
-    server.asked.clear()
+    Handler.asked.clear()
     isbi2012("train")
-    assert not server.asked
+    assert not Handler.asked
     (tmp_path / "cache/isbi2012/train/image/3.png").write_bytes(b"")
     np.testing.assert_allclose(isbi2012("train").images[3, 0, 0, 0], 3 / 255, rtol=1e-6)
-    assert list(server.asked) == ["train/image/3.png"]
+    assert Handler.asked == ["train/image/3.png"]
 
 
-def test_download_shows_one_bar_and_not_a_line_a_file(server, capfd, monkeypatch):
+def test_download_shows_one_bar_and_not_a_line_a_file(served, capfd, monkeypatch):
     logger, lines = pooch.get_logger(), []
     monkeypatch.setattr(logger, "callHandlers", lines.append)
     data.fetch("train")
@@ -197,17 +157,19 @@ def test_download_shows_one_bar_and_not_a_line_a_file(server, capfd, monkeypatch
     assert len(lines) == 1
 
 
-@pytest.mark.parametrize("fault", ["missing", "wrong bytes", "half"])
-def test_one_bad_file_is_not_kept_and_the_others_are_not_asked_for_again(server, tmp_path, fault):
-    server.faults["train/label/11.png"] = fault
+@pytest.mark.parametrize("fault", ["missing", "half"])
+def test_one_bad_file_is_not_kept_and_the_others_are_not_asked_for_again(served, tmp_path, fault):
+    bad = served / "train/label/11.png"
+    whole = bad.read_bytes()
+    bad.unlink() if fault == "missing" else os.truncate(bad, 50)
     with pytest.raises(DataError, match="train stack.*what arrived whole is kept.*DAMUNET_DATA"):
         isbi2012("train")
     kept, wanted = cache_holds(tmp_path), set(data._part_files("train"))
     assert kept <= wanted - {"train/label/11.png"}
-    server.faults.clear()
-    server.asked.clear()
+    bad.write_bytes(whole)
+    Handler.asked.clear()
     assert len(isbi2012("train")) == TRAIN
-    assert set(server.asked) == wanted - kept
+    assert set(Handler.asked) == wanted - kept
 
 
 def test_what_stands_in_the_way_of_a_download_is_named(published, tmp_path, monkeypatch):
@@ -224,22 +186,19 @@ def test_what_stands_in_the_way_of_a_download_is_named(published, tmp_path, monk
 # --- the real files --------------------------------------------------------------------------
 
 
-def test_real_stack_from_a_local_server_and_for_the_book_without_a_warning(monkeypatch):
+def test_real_stack_for_the_book_without_a_warning(monkeypatch):
     folder = Path(__file__).resolve().parents[2] / "shared" / "data" / "isbi2012"
     if not (folder / "train").is_dir():
         pytest.skip("the ISBI 2012 stack is not beside the checkout")
-    with serving(folder):
-        stack = isbi2012("train")
-    assert stack.images.shape == (30, 512, 512, 1)
+    monkeypatch.setenv("DAMUNET_DATA", str(folder))
+    with warnings.catch_warnings(action="error"):
+        stack = load_stack()
+    assert (stack.name, stack.images.shape) == ("isbi2012 train", (30, 512, 512, 1))
     direct = np.asarray(Image.open(folder / "train/image/17.png"))
     np.testing.assert_array_equal(np.round(stack.images[17, ..., 0] * 255), direct)
     # 78.04 % of the training stack's pixels are cell interior.
     assert round(1 - data.describe(stack)["membrane_fraction"], 4) == 0.7804
-    assert len(isbi2012("test", folder)) == 30
-    monkeypatch.setenv("DAMUNET_DATA", str(folder))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert load_stack().name == "isbi2012 train"
+    assert len(isbi2012("test")) == 30
 
 
 def test_the_book_falls_back_to_a_drawn_stack_with_one_warning(monkeypatch):
@@ -258,19 +217,13 @@ def test_the_book_falls_back_to_a_drawn_stack_with_one_warning(monkeypatch):
 @pytest.fixture
 def own(tmp_path):
     """Images 2 and 10 with masks of the cells, of 4 x 5 pixels; column i of mask i is a wall."""
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
     for i in (10, 2):
         write_image(tmp_path / f"images/img{i}.tif", np.full((4, 5), i, np.uint8), pixel_nm=8)
         cell = np.arange(5) != i % 8
         write_image(tmp_path / f"masks/img{i}_mask.tif", np.tile(cell, (4, 1)))
     return tmp_path
-
-
-def write_image(path, pixels, **options):
-    path.parent.mkdir(exist_ok=True)
-    (images.write_labels if pixels.dtype == np.int32 else images.write_image)(
-        path, pixels, **options
-    )
-    return path
 
 
 def test_own_images_are_paired_by_name_in_natural_order(own, monkeypatch):
@@ -291,8 +244,9 @@ def test_own_images_are_paired_by_name_in_natural_order(own, monkeypatch):
 
 def test_labels_get_walls_where_they_touch_and_slices_follow_each_other(tmp_path):
     labels = np.array([[7, 7, 0, 9, 9], [7, 7, 7, 9, 9]], np.int32)
-    planes = write_image(tmp_path / "a/stack.tif", np.zeros((2, 2, 5), np.uint8))
-    mask = write_image(tmp_path / "b/other.tif", np.stack([labels, labels[::-1]]))
+    planes, mask = tmp_path / "stack.tif", tmp_path / "other.tif"
+    write_image(planes, np.zeros((2, 2, 5), np.uint8))
+    images.write_labels(mask, np.stack([labels, labels[::-1]]))
     stack = data.read_stack(planes, mask, "labels")  # one and one: whatever they are called
     assert stack.labels[0].tolist() == [[1, 1, 0, 2, 2], [1, 1, 0, 2, 2]]
     np.testing.assert_array_equal(stack.membranes[..., 0], stack.labels == 0)
@@ -311,14 +265,10 @@ def test_images_of_different_sizes_are_cut_around_their_middle_with_a_note(own):
     [
         (None, None, r"img2_mask.tif is a mask of what\? 80% of it are bright, most likely cell"),
         (None, "cells", r"mask_is is 'cells', wanted one of .*'labels'"),
-        ("images/img3.tif", "cell", "img3.tif has no mask, wanted one called img3.* or img3_"),
+        ("images/img3.tif", "cell", "img3.tif has 0 masks, wanted one called img3.* or img3_"),
         ("masks/img3.tif", "cell", "img3.tif is the mask of no image"),
         ("masks/img2_b.tif", "cell", "img2.tif has 2 masks, wanted one"),
-        (
-            "masks/img2.tif",
-            "cell",
-            r"img2.tif has shape \(1, 6, 8\), wanted \(1, 4, 5\) like .*img2.tif",
-        ),
+        ("masks/img2.tif", "cell", r"2.tif has shape \(6, 8\), wanted \(4, 5\) like .*img2.tif"),
         ("masks/img2.tif", "labels", "holds values|wanted"),
     ],
 )
@@ -341,17 +291,15 @@ ARRAYS = {"images": IMAGES, "membranes": MEMBRANES, "labels": LABELS}
 
 def test_selecting_slices_keeps_everything_together():
     stack = Stack(**ARRAYS, name="small", voxel_nm=(40, 8, 8), source="here")
-    for index, wanted in [(slice(1, 3), [1, 2]), (np.array([2, 0]), [2, 0]), (-1, [2]), ([], [])]:
+    for index, wanted in [(slice(1, 3), [1, 2]), ([2, 0], [2, 0]), (-1, [2]), ([], [])]:
         part = stack[index]
         assert len(part) == len(wanted)
         for key, array in ARRAYS.items():
             np.testing.assert_array_equal(getattr(part, key), array[wanted])
         assert (part.voxel_nm, part.source, part.name) == ((40, 8, 8), "here", "small")
-    for wrong in (np.array([0.5]), np.array([True, False, True]), "1"):
-        with pytest.raises(ValueError, match="index has dtype .*, wanted a slice or whole numbers"):
+    for wrong in (np.array([0.5]), "1", 3):
+        with pytest.raises(IndexError):
             stack[wrong]
-    with pytest.raises(IndexError):
-        stack[3]
 
 
 def full(value, *shape):
@@ -362,16 +310,12 @@ def full(value, *shape):
     ("name", "array", "message"),
     [
         ("images", np.zeros((3, 4, 5, 1)), "images has dtype float64, wanted float32"),
-        ("images", [[0.0]], "images has dtype float64"),
         ("images", full(0, 3, 4, 5), r"images has shape \(3, 4, 5\), wanted .N, H, W, 1"),
-        ("images", full(0, 3, 4, 5, 2), "wanted .N, H, W, 1."),
         ("images", full(255), r"images has values from 255.0 to 255.0, wanted \[0, 1\]"),
         ("images", full(np.nan), "from nan to nan"),
-        ("images", full(1 + 2e-6), r"from 1\.000002"),
         ("membranes", full(0, 3, 5, 4, 1), "membranes has shape"),
         ("membranes", np.zeros((3, 4, 5, 1), int), "membranes has dtype int64, wanted float32"),
         ("membranes", full(0.5), r"membranes holds 0.5 \(60 such"),
-        ("membranes", full(1 + 2e-6), r"holds 1\.000002.*only 0 and 1"),
         ("labels", np.zeros((3, 4, 5)), "labels has dtype float64, wanted int32"),
         ("labels", LABELS[..., 1:], r"labels has shape \(3, 4, 4\), wanted \(3, 4, 5\)"),
         ("labels", -LABELS, "labels holds -1"),
@@ -390,21 +334,11 @@ def test_what_rounding_pushes_out_of_its_limits_is_put_back():
     assert stack.images.max() == 1
 
 
-def test_describe_counts_by_hand():
-    membranes, images = full(0, 1, 4, 4, 1), full(0, 1, 4, 4, 1)
-    membranes[0, :, 1] = 1  # a wall: one cell left, one right of it, 4 of 16 pixels
-    images[0, :2] = 1  # half white, half black: mean 0.5, standard deviation 0.5
-    sizes = {"name": "wall", "slices": 1, "height": 4, "width": 4}
-    shares = {"grey_mean": 0.5, "grey_sd": 0.5, "membrane_fraction": 0.25, "cells_per_slice": 2.0}
-    assert data.describe(Stack(images, membranes, "wall")) == sizes | shares
-    assert data.describe(Stack(images, None, "test"))["membrane_fraction"] is None
-
-
 # --- folds -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("n", "block", "validation"), [(30, 6, 3), (30, 6, 0), (12, 3, 2), (8, 2, 4)]
+    ("n", "block", "validation"), [(30, 6, 3), (30, 6, 0), (12, 3, 2), (10, 2, 4)]
 )
 def test_no_slice_is_in_two_parts_and_parts_are_contiguous(n, block, validation):
     parts = folds(n, block, validation)
@@ -419,31 +353,14 @@ def test_no_slice_is_in_two_parts_and_parts_are_contiguous(n, block, validation)
     np.testing.assert_array_equal(np.concatenate([fold.test for fold in parts]), np.arange(n))
 
 
-def test_default_folds_by_hand():
-    wanted_validation = [[6, 7, 8], [12, 13, 14], [18, 19, 20], [24, 25, 26], [21, 22, 23]]
-    assert [fold.validation.tolist() for fold in folds()] == wanted_validation
-    assert folds()[4].train.tolist() == list(range(21))
-    assert folds()[1].train.tolist() == [*range(6), *range(15, 30)]
-
-
-@pytest.mark.parametrize(
-    ("n", "block", "validation"),
-    [(30, 6, 3), (12, 6, 3), (25, 5, 2), (20, 4, 2), (6, 1, 1), (13, 1, 1), (4, 1, 1), (3, 1, 1)],
-)
-def test_blocks_of_any_number_of_images(n, block, validation):
-    parts = folds(n)
-    sizes = {(len(fold.test), len(fold.validation)) for fold in parts}
-    assert (len(parts), sizes) == (n // block, {(block, validation)})
-
-
 def test_folds_refuse_what_cannot_be_split():
     for arguments, message in (
         ((2,), "n is 2, wanted an integer >= 3"),
-        ((30, 7, 3), "block is 7, wanted a divisor of n = 30"),
-        ((30, 0, 3), "block is 0, wanted an integer >= 1"),
+        ((30, 7), "block is 7, wanted a divisor of n = 30"),
+        ((30, 0), "block is 0, wanted an integer >= 1"),
         ((30, 6, -1), "validation is -1"),
-        ((30, 6, 24), "block is 6.*leaves slices beside 24"),
-        ((30, 6, 20), "validation is 20, wanted room beside block 1"),
+        ((30, 6, 13), "leaves room for 13 validation slices"),
+        ((30, 30, 0), "block is 30"),
     ):
         with pytest.raises(ValueError, match=message):
             folds(*arguments)

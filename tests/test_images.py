@@ -18,8 +18,6 @@ GREY = (128 + 60 * np.sin(ROWS / 3) + 60 * np.cos(COLUMNS / 4)).astype(np.uint8)
 STACK = np.stack([GREY, GREY[::-1], GREY[:, ::-1], 255 - GREY, GREY // 2 + 60])
 WIDE = GREY.astype(np.uint16) * 257
 EQUAL, COLOUR = np.dstack([GREY] * 3), np.dstack([GREY, GREY, 255 - GREY])
-
-
 OPAQUE = np.dstack([GREY, GREY | 255])
 
 
@@ -100,37 +98,31 @@ def saved(tmp_path, kind):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(
-    ("kind", "wanted"),
-    [(kind, GREY) for kind in PICTURES.values()] + [(kind, STACK) for kind in STACKS.values()],
-    ids=[*PICTURES, *STACKS],
-)
-def test_one_picture_in_every_kind_of_file(tmp_path, kind, wanted):
-    path = saved(tmp_path, kind)
-    image = images.read_image(path)
-    assert image.dtype == np.float32
-    assert image.shape == wanted.shape
-    lossy = path.suffix == ".jpg" or kind is PICTURES["JPEG inside"]
-    np.testing.assert_allclose(image, wanted / 255, atol=0.06 if lossy else 0.001)
+@pytest.mark.parametrize("name", PICTURES | STACKS)
+def test_one_picture_in_every_kind_of_file(tmp_path, name):
+    path = saved(tmp_path, (PICTURES | STACKS)[name])
+    image, wanted = images.read_image(path), STACK if name in STACKS else GREY
+    assert (image.dtype, image.shape) == (np.float32, wanted.shape)
+    np.testing.assert_allclose(image, wanted / 255, atol=0.06 if "JPEG" in name else 0.001)
     info = images.read_info(path)
     assert (info.shape, info.slices) == (wanted.shape, wanted.shape[0] if wanted.ndim == 3 else 1)
     assert info.pixel_nm is None
 
 
-FIFTHS = [
-    np.array([[0, 51, 255]], np.uint8),
-    np.array([[0, 13107, 65535]], np.uint16),
-    np.array([[-128, -77, 127]], np.int8),
-    np.array([[-32768, -19661, 32767]], np.int16),
-    *[np.array([[0, 13107, 65535]], kind) for kind in (np.int32, np.uint32, np.int64, np.uint64)],
-    *[np.array([[0, 0.2, 1]], kind) for kind in (np.float16, np.float32, np.float64)],
-]
+FIFTHS = {
+    (0, 51, 255): ["u1"],
+    (-128, -77, 127): ["i1"],
+    (-32768, -19661, 32767): ["i2"],
+    (0, 13107, 65535): ["u2", "i4", "u4", "i8", "u8"],
+    (0, 0.2, 1): ["f2", "f4", "f8"],
+}
 
 
-@pytest.mark.parametrize("pixels", FIFTHS, ids=lambda pixels: str(pixels.dtype))
+@pytest.mark.parametrize(("values", "dtype"), [(v, d) for v, ds in FIFTHS.items() for d in ds])
 @pytest.mark.parametrize("kind", [tiff, numpy_file])
 @pytest.mark.filterwarnings("ignore::damunet_lite.images.ImageNote")
-def test_full_scale_is_that_of_the_type(tmp_path, kind, pixels):
+def test_full_scale_is_that_of_the_type(tmp_path, kind, values, dtype):
+    pixels = np.array([values], dtype)
     path = saved(tmp_path, kind(pixels))
     np.testing.assert_allclose(images.read_image(path), [[0, 0.2, 1]], rtol=3e-4)
     assert images.read_info(path).dtype == pixels.dtype
@@ -148,14 +140,11 @@ def test_zstandard_where_pillow_has_it(tmp_path):
 TURNS = ["123/456", "321/654", "654/321", "456/123", "14/25/36", "41/52/63", "63/52/41", "36/25/14"]
 
 
-@pytest.mark.parametrize("how", ["raw", "tiff_lzw", ".png"])
+@pytest.mark.parametrize("how", ["raw", "tiff_lzw"])
 @pytest.mark.parametrize("wanted", TURNS)
 def test_orientation_is_applied(tmp_path, wanted, how):
     pixels = np.array([[1, 2, 3], [4, 5, 6]], np.uint8) * 40
-    exif = Image.Exif()
-    exif[274] = TURNS.index(wanted) + 1
-    options = {"exif": exif} if how == ".png" else {"compression": how, "tiffinfo": dict(exif)}
-    kind = pillow(pixels, ".png" if how == ".png" else ".tif", **options)
+    kind = pillow(pixels, compression=how, tiffinfo={274: TURNS.index(wanted) + 1})
     rows = [[int(number) / 255 * 40 for number in row] for row in wanted.split("/")]
     np.testing.assert_allclose(images.read_image(saved(tmp_path, kind)), rows, rtol=1e-6)
 
@@ -185,8 +174,6 @@ REFUSED = [
     (numpy_file(np.array([[1j]])), "wanted grey values"),
     (numpy_file(np.array([[{}]])), "cannot be read"),
     ((".tif", lambda path: path.write_bytes(b"")), "no image"),
-    ((".png", lambda path: path.write_text("no image")), "no image"),
-    ((".png", lambda path: path.mkdir()), "Is a directory"),
     ((".png", lambda path: None), "No such file"),
 ]
 
@@ -261,43 +248,34 @@ SIZES = [
 def test_pixel_size_is_read(tmp_path, kind, pixel_nm):
     found = images.read_info(saved(tmp_path, kind)).pixel_nm
     assert found == (pixel_nm and pytest.approx(pixel_nm, rel=1e-5))
-
-
-def test_pixels_that_are_not_square_have_no_size(tmp_path):
     with pytest.warns(images.ImageNote, match="4 by 8 nm, not square"):
         assert images.read_info(saved(tmp_path, ome(4, 8, "nm"))).pixel_nm is None
 
 
 WRITTEN = [
-    (GREY, GREY, 255),
-    (WIDE, WIDE, 65535),
-    (STACK / 255, (STACK / 255).astype(np.float32), 1),
-    (GREY > 99, 255 * (GREY > 99).astype(np.uint8), 1),
+    (GREY, np.uint8, GREY / 255),
+    (WIDE, np.uint16, GREY / 255),
+    (STACK / 255, np.float32, STACK / 255),
+    (GREY > 99, np.uint8, GREY > 99),
+    (STACK.astype(int) * 200, np.uint16, STACK.astype(int) * 200),
+    (STACK.astype(int) * 300, np.int32, STACK.astype(int) * 300),
 ]
 
 
-@pytest.mark.parametrize("pixel_nm", [None, 4, 3.7, 1234.567])
-@pytest.mark.parametrize(("pixels", "stored", "full"), WRITTEN)
-def test_an_image_that_is_written_comes_back(tmp_path, pixels, stored, full, pixel_nm):
-    images.write_image(tmp_path / "a.tif", pixels, pixel_nm)
-    info = images.read_info(tmp_path / "a.tif")
-    assert (info.pixel_nm, info.shape, info.dtype) == (pixel_nm, pixels.shape, stored.dtype)
-    np.testing.assert_allclose(images.read_image(tmp_path / "a.tif"), pixels / full, rtol=1e-6)
-    with Image.open(tmp_path / "a.tif") as picture:  # another reader, and what ImageJ looks at
-        np.testing.assert_array_equal(picture, stored[0] if stored.ndim == 3 else stored)
-        assert ("unit=um" in picture.tag_v2[270]) is (pixel_nm is not None)
-        if pixel_nm:
+@pytest.mark.parametrize("pixel_nm", [None, 4, 3.7, 0.3125, 1234.567])
+@pytest.mark.parametrize(("pixels", "dtype", "wanted"), WRITTEN)
+def test_what_is_written_comes_back(tmp_path, pixels, dtype, wanted, pixel_nm):
+    path, kind = tmp_path / "a.TIFF", "labels" if wanted.dtype == int else "image"
+    getattr(images, f"write_{kind}")(path, pixels, pixel_nm)
+    info = images.read_info(path)
+    assert (info.pixel_nm, info.shape, info.dtype) == (pixel_nm, pixels.shape, dtype)
+    np.testing.assert_allclose(getattr(images, f"read_{kind}")(path), wanted, rtol=1e-6)
+    with Image.open(path) as picture:  # another reader, and what ImageJ looks at
+        np.testing.assert_array_equal(picture, tifffile.imread(path).reshape(-1, 24, 36)[0])
+        if dtype != np.int32:
+            assert ("unit=um" in picture.tag_v2[270]) is (pixel_nm is not None)
+        if dtype != np.int32 and pixel_nm:
             assert float(picture.tag_v2[282]) == pytest.approx(1000 / pixel_nm, rel=1e-6)
-
-
-@pytest.mark.parametrize("pixel_nm", [None, 3.7, 0.3125, 1234.567])
-@pytest.mark.parametrize(("factor", "dtype"), [(200, np.uint16), (300, np.int32)])
-def test_labels_that_are_written_come_back(tmp_path, factor, dtype, pixel_nm):
-    labels = STACK.astype(int) * factor
-    images.write_labels(tmp_path / "a.TIFF", labels, pixel_nm)
-    np.testing.assert_array_equal(images.read_labels(tmp_path / "a.TIFF"), labels)
-    info = images.read_info(tmp_path / "a.TIFF")
-    assert (info.pixel_nm, info.dtype) == (pixel_nm, dtype)
 
 
 NOT_WRITTEN = [
@@ -386,20 +364,20 @@ def damages(data, count, rng):
         yield damaged
 
 
-@pytest.mark.parametrize("name", [*PICTURES, *STACKS])
+@pytest.mark.parametrize("name", PICTURES | STACKS)
 def test_a_damaged_file_is_read_or_refused(tmp_path, name):
-    path = saved(tmp_path, {**PICTURES, **STACKS}[name])
+    path = saved(tmp_path, (PICTURES | STACKS)[name])
     data, whole = path.read_bytes(), images.read_image(path)
     for damaged in damages(data, 12, random.Random(name)):
         path.write_bytes(damaged)
-        image = said = None
+        said = None
         try:
             with warnings.catch_warnings(action="ignore"):
                 images.read_info(path), images.read_labels(path)
                 image = images.read_image(path)
         except images.ImageError as error:
             said = str(error)
-        if said is not None:
+        if said:
             assert re.fullmatch(f"{re.escape(str(path))} [^\n]+", said)
             continue
         assert image.dtype == np.float32

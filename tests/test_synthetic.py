@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from damunet_lite import synthetic
-from damunet_lite.synthetic import spline_basis, synthetic_stack
+from damunet_lite.synthetic import synthetic_stack
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +68,3 @@ def test_a_stack_is_not_solved_by_a_threshold(tissue):
     guesses = [smooth < level for level in np.linspace(0.1, 0.9, 33)]
     best = max(2 * (guess & truth).sum() / (guess.sum() + truth.sum()) for guess in guesses)
     assert 0.4 < best < 0.85
-
-
-def test_what_is_refused():
-    wrong = {
-        "n is 0, wanted an integer >= 1": (0, 64),
-        "size is 16, wanted an integer >= 32": (2, 16),
-    }
-    for message, arguments in (wrong | {"seed is -1": (2, 64, -1), "n is 2.0": (2.0, 64)}).items():
-        with pytest.raises(ValueError, match=message):
-            synthetic_stack(*arguments)
-
-
-def test_smooth_fields_have_unit_spread_everywhere():
-    basis = spline_basis(50, 16)
-    np.testing.assert_allclose((basis**2).sum(1), 1, rtol=1e-6)
-    # On a knot the cubic B-splines are 1/6, 4/6, 1/6: divided by sqrt(18)/6.
-    np.testing.assert_allclose(basis[16, :5] * np.sqrt(18), [0, 1, 4, 1, 0], rtol=1e-5, atol=1e-9)
