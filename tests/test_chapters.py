@@ -95,10 +95,6 @@ def reword(notebook, old, new):
             cell["source"] = cell["source"].replace(old, new)
 
 
-def shorten_opening(notebook):
-    notebook.cells[0].source = notebook.cells[0].source.replace("\n- ", "\n")
-
-
 def in_all_code(notebook, fields):
     for cell in code_cells(notebook):
         cell.update(fields)
@@ -116,13 +112,6 @@ def forget(notebook, name):
         place["metadata"].get("damunet", {}).pop(name, None)
 
 
-def claim(notebook, minutes):
-    """Say another time to read, in the metadata and in the opening alike."""
-    told = notebook["metadata"]["damunet"]["minutes_read"]
-    notebook["metadata"]["damunet"]["minutes_read"] = minutes
-    reword(notebook, f"{told} minutes to read", f"{minutes} minutes to read")
-
-
 def drop_solution(notebook):
     notebook["cells"].remove(first(notebook, "solution"))
 
@@ -130,9 +119,9 @@ def drop_solution(notebook):
 # What is done to a sound chapter, with which words, and what has to be said of it.
 SPOILED = [
     (reword, ["# 4. ", "# "], "the title"),
-    (shorten_opening, [], "objectives"),
+    (reword, ["\n- ", "\n"], "objectives"),
     (forget, ["minutes_read"], "minutes_read"),
-    (claim, [15], "but reading takes"),
+    (add, ["markdown", "word " * 2000], "but reading takes"),
     (reword, ["minutes to read and", "minutes to read,"], "for the exercises'"),
     (add, ["code", f"x = {'1 + ' * 22}1"], "longer than 88"),
     (drop_solution, [], "task, stub, solution"),

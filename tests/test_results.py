@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +12,7 @@ from PIL import Image
 from scipy import stats
 
 from book.tools import cost, gates, plan, records, report
-from damunet_lite import models, synthetic, training
+from damunet_lite import data, models, synthetic, training
 from damunet_lite.config import TrainConfig
 
 # V_rand on folds 0 to 4, made up so that the paired differences are easy on paper.
@@ -21,6 +22,7 @@ PAIR = ("U-Net", "DAMU-Net")
 TEST = {"accuracy": 0.92, "dice_cell": 0.95, "dice_membrane": 0.79, "v_info": 0.97}
 FORMER = {"v_rand": "rand", "v_rand_split": "rand_split", "v_rand_merge": "rand_merge"}
 FORMER["v_info"] = "information"
+RUN = Path("a run")
 
 
 def record(network, fold, v_rand, seed=0, former=False, **settings):
@@ -78,30 +80,20 @@ def _quick_costs(monkeypatch):
 def test_mean_spread_and_intervals_are_those_of_pencil_and_scipy():
     runs = frame(ten()[::-1])
     assert results.by_fold(runs, "v_rand")["U-Net"].std() == pytest.approx(0.001**0.5)  # .004 / 4
-    plain = results.differences(runs, "v_rand", [PAIR]).iloc[0]
-    assert plain["values"].tolist() == pytest.approx([0.01, 0.02, 0.01, 0.02, 0.01])
-    # sd of (1, 2, 1, 2, 1) is sqrt(.3); t(4) at 97.5 % is 2.776
-    reach = 2.776 * 0.3**0.5 / 100 / 5**0.5
-    assert (plain["mean"], plain.low) == pytest.approx((0.014, 0.014 - reach), abs=1e-5)
-    other = stats.ttest_rel(DAMU, UNET).confidence_interval(0.95)
-    assert (plain.low, plain.high) == pytest.approx((other.low, other.high))
-    # Nadeau and Bengio: (1/5 + 6/21) instead of 1/5
+    (pair,) = results.differences(runs, "v_rand", [PAIR]).itertuples()
+    assert list(pair.values) == pytest.approx([0.01, 0.02, 0.01, 0.02, 0.01])
+    # sd of (1, 2, 1, 2, 1) is sqrt(.3); t(4) at 97.5 % is 2.776; Nadeau and Bengio: 1/5 + 6/21
     reach = 2.776 * (0.3 * (1 / 5 + 6 / 21)) ** 0.5 / 100
-    wide = results.differences(runs, "v_rand", [PAIR], overlap=results.OVERLAP).iloc[0]
-    assert (wide.low, wide.high) == pytest.approx((0.014 - reach, 0.014 + reach), abs=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("values", "options", "said"),
-    [
-        ([], {}, "values has no entry"),
-        ([1, 2], {"level": 1}, "level is 1"),
-        ([1, 2], {"overlap": -0.1}, "overlap is -0.1"),
-    ],
-)
-def test_an_interval_that_makes_no_sense_is_refused(values, options, said):
-    with pytest.raises(ValueError, match=said):
-        results.interval(values, **options)
+    ends = (0.014 - reach, 0.014, 0.014 + reach)
+    assert (pair.low, pair.mean, pair.high) == pytest.approx(ends, abs=1e-5)
+    other = stats.ttest_rel(DAMU, UNET).confidence_interval(0.95)
+    assert results.interval(np.subtract(DAMU, UNET), overlap=0) == pytest.approx(other)
+    for values, overlap, said in (
+        ([], 0, "values has no entry"),
+        ([1, 2], -0.1, "overlap is -0.1"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            results.interval(values, overlap)
 
 
 def test_a_second_seed_on_a_fold_is_no_further_fold():
@@ -117,8 +109,8 @@ def test_a_second_seed_on_a_fold_is_no_further_fold():
 def test_only_folds_that_both_have_are_paired_and_one_has_no_interval():
     runs = frame([ten()[0], ten()[1], ten()[6]])
     row = report.difference_table(runs, "v_rand", [PAIR]).iloc[0].tolist()
-    none = ["one fold, no interval"] * 2
-    assert row == ["DAMU-Net - U-Net", "+0.020", *none, "1\N{NO-BREAK SPACE}fold (1)"]
+    words = ["+0.020", "one fold, no interval", "1\N{NO-BREAK SPACE}fold (1)"]
+    assert row == ["DAMU-Net - U-Net", *words]
 
 
 # ------------------------------------------------------------------ from record to row
@@ -132,13 +124,12 @@ HEAVY = {"loss": "tversky", "loss_options": {"fn_weight": 0.8}}
 @pytest.mark.parametrize(
     ("network", "options", "settings", "label"),
     [
-        ("unet", {}, {}, ("networks", "U-Net", "", 32)),
+        ("unet", {}, {"seed": 3}, ("networks", "U-Net", "", 32)),
         ("unet", {}, {"jit": True, "devices": 2}, ("networks", "U-Net", "", 32)),
         ("att_unet", NARROW, {}, ("narrow", "ATT-U-Net", "", 16)),
         ("damu_net", {"attention": "cbam"}, {}, ("cbam", "DAMU-Net, CBAM", "", 32)),
         ("damu_net", NARROW | {"attention": None}, {}, ("ablation", *PAIR[1:], "no attention", 16)),
         ("published_listing", {}, LISTING, ("listing", "listing", "", 32)),
-        ("unet", {}, {"seed": 7}, ("", "U-Net", "", 32)),
         ("damu_net", {}, {"steps": 700}, ("", "DAMU-Net", "steps 700", 32)),
         ("unet", {}, HEAVY, ("", "U-Net", "loss tversky, fn_weight 0.8", 32)),
     ],
@@ -149,10 +140,9 @@ def test_the_configuration_decides_what_a_record_counts_as(network, options, set
 
 
 def test_a_label_of_its_own_holds_where_the_plan_has_none():
-    named = {**record("unet", 0, 0.9, steps=10), "label": {"label": "mine", "change": "short"}}
-    assert frame([named]).iloc[0][["network", "change"]].tolist() == ["mine", "short"]
-    planned = {**record("unet", 0, 0.9), "label": {"label": "mine"}}
-    assert frame([planned]).iloc[0].network == "U-Net"
+    label = {"label": {"label": "mine", "change": "short"}}
+    runs = frame([record("unet", 0, 0.9, steps=steps) | label for steps in (10, 350)])
+    assert runs[["network", "change"]].to_numpy().tolist() == [["mine", "short"], ["U-Net", ""]]
 
 
 def test_former_and_present_names_of_scores_give_the_same_row():
@@ -161,103 +151,81 @@ def test_former_and_present_names_of_scores_give_the_same_row():
     pd.testing.assert_series_equal(former.drop("precision"), present.drop("precision"))
 
 
-@pytest.mark.parametrize(
-    ("name", "precision"), [("unet-fold0-seed0", "float32"), ("unet-fold4-seed1", "mixed_bfloat16")]
-)
-def test_a_record_of_each_kind_on_disk_is_read(name, precision):
-    on_disk = json.loads((plan.RESULTS / f"{name}.json").read_text())
-    row = row_of(on_disk)
-    assert (row["name"], row["precision"]) == (name, precision)
-    assert {score: row[score] for score in results.SCORES} == on_disk["test"]
-    assert np.mean(row["slices"]["v_rand"]) == pytest.approx(on_disk["test"]["v_rand"], abs=1e-6)
+def test_a_record_of_each_kind_on_disk_is_read():
+    before_the_move = Path(__file__).parent / "saved" / "finished" / "metrics.json"
+    new, old = (plan.RESULTS / f"unet-fold4-seed{seed}.json" for seed in (3, 0))
+    for path, network in ((new, "U-Net"), (old, "U-Net"), (before_the_move, "DATT-U-Net")):
+        on_disk = json.loads(path.read_text())
+        row = row_of(on_disk)
+        assert (row["network"], row["precision"] == "float32") == (network, path != new)
+        assert on_disk["test"].items() <= row.items()
+        means = {score: np.mean(row["slices"][score]) for score in on_disk["test"]}
+        assert means == pytest.approx(on_disk["test"], abs=1e-6)
 
 
-def test_a_record_written_before_the_move_is_read():
-    path = Path(__file__).parent / "saved" / "finished" / "metrics.json"
-    row = row_of(json.loads(path.read_text()))
-    assert (row["network"], row["base_filters"], row["part"]) == ("DATT-U-Net", 2, "")
-    means = [np.mean(row["slices"][name]) for name in ("v_rand", "v_info")]
-    assert means == pytest.approx([0.650049, 0.193917], abs=1e-6)
+def test_cells_get_columns_and_so_does_every_other_number():
+    both = record("unet", 0, 0.9) | {"fine": {"test": {"v_rand": 0.8}, "names": ["a"]}}
+    both["cells"] = {"validation": {"found": [30, 32]}, "test": {"found": [20, 24]}}
+    content = {"runs": [row_of(both), row_of(record("unet", 1, 0.9))]}
+    run = results.runs(content).iloc[0]
+    assert (run.fine_test_v_rand, run.validation_cells_found) == pytest.approx((0.8, 31))
+    assert "fine_names" not in run
+    assert results.slices(content).cells_found.dropna().tolist() == [20, 24]
 
 
-def test_what_a_record_says_besides_gets_columns():
-    both = {**record("unet", 0, 0.9), "cells": {"v_rand": 0.8, "found": 31, "names": ["a"]}}
-    run = frame([both, record("unet", 1, 0.9)])
-    assert run.cells_v_rand.tolist() == pytest.approx([0.8, np.nan], nan_ok=True)
-    assert "cells_names" not in run
-
-
-@pytest.mark.parametrize(
-    ("spoil", "said"),
-    [
-        (lambda r: r.pop("baselines"), "lacks 'baselines'"),
-        (lambda r: r["test"].update(v_rand=0.99), "mean v_rand is 0.900000"),
-        (lambda r: r["config"].update(network="none"), "none"),
-    ],
-)
-def test_a_record_that_cannot_be_used_is_named(tmp_path, spoil, said):
-    spoiled = json.loads(json.dumps(ten()[0]))
-    spoil(spoiled)
-    with pytest.raises(records.RecordError, match=rf"r0\.json.*{said}"):
-        records.read_records(write(tmp_path, [spoiled]))
-
-
-def test_two_records_of_one_run_are_refused(tmp_path):
+def test_a_record_that_cannot_be_used_is_named(tmp_path):
+    said = ["lacks 'baselines'", "mean v_rand is 0.900000", "none"]
+    for number, text in enumerate(said):
+        spoiled = json.loads(json.dumps(ten()[0]))
+        if number == 0:
+            del spoiled["baselines"]
+        spoiled["test"]["v_rand"] += 0.09 * (number == 1)
+        spoiled["config"]["network"] = "none" if number == 2 else "unet"
+        with pytest.raises(records.RecordError, match=rf"r0\.json.*{text}"):
+            records.read_records(write(tmp_path / text[:4], [spoiled]))
     with pytest.raises(records.RecordError, match="same run"):
         records.read_records(write(tmp_path, [ten()[0], ten()[0]]))
 
 
-# ------------------------------------------------------------------ the plan
+# ------------------------------------------------------------------ the plan and the tables
 
 
-def test_every_row_and_change_of_the_plan_is_one_recipe():
+def test_every_row_and_change_of_the_plan_is_one_recipe_and_no_part_names_a_run_twice():
     recipes = {}
     for run in plan.plan():
         config = {**vars(run["config"]), "fold": 0, "seed": 0}
         key = (run["label"], run["change"], config["network_options"].get("base_filters", 32))
         recipes.setdefault(key, set()).add(json.dumps(config, sort_keys=True))
-    assert {key for key, found in recipes.items() if len(found) > 1} == set()
-    assert len(set.union(*recipes.values())) == len(recipes)
-
-
-def test_no_part_of_the_plan_names_a_run_twice():
+    assert len(set.union(*recipes.values())) == len(recipes) == sum(map(len, recipes.values()))
     parts = pd.DataFrame(plan.plan()).groupby("part", sort=False).name
-    assert parts.size().to_dict() == parts.nunique().to_dict()
-    assert parts.size().tolist() == [20, 10, 15, 33, 8, 20, 4, 6]
+    assert parts.nunique().tolist() == parts.size().tolist() == [40, 10, 15, 33, 8, 20, 4, 6]
 
 
-# ------------------------------------------------------------------ the tables
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("results"), ten())
-
-
-def test_same_records_give_the_same_bytes_and_another_gives_others(place, tmp_path):
+def test_same_records_give_the_same_bytes_and_another_gives_others(tmp_path):
     changed = [*ten()[:3], record("unet", 3, 0.50), *ten()[4:]]
-    folders = [place, write(tmp_path / "b", ten()[::-1], "z"), write(tmp_path / "c", changed)]
+    kinds = [("a", ten(), "r"), ("b", ten()[::-1], "z"), ("c", changed, "r")]
+    folders = [write(tmp_path / name, content, prefix) for name, content, prefix in kinds]
     made = [report.write_tables(report.collect(f), f.with_suffix(".out")) for f in folders]
     one, same, other = ({path.name: path.read_bytes() for path in paths} for paths in made)
     assert one == same
     assert not one.items() & other.items()
 
 
-def test_the_tables_say_trivial_answers_first_gains_and_what_is_missing(place):
-    content = report.collect(place)
+def test_the_tables_say_trivial_answers_first_gains_and_what_is_missing(tmp_path):
+    content = report.collect(write(tmp_path, ten()))
     lines = report.short(content).replace("\N{NO-BREAK SPACE}", " ").splitlines()
     assert [line.split(" | ")[0][2:] for line in lines[2:4]] == ["all cell", "all membrane"]
     assert lines[5] == "| ATT-U-Net | ? | ? |  |"
-    gain = "+0.014 (+0.007 to +0.021)"
+    gain = "+0.014 (+0.003 to +0.025)"
     assert lines[7] == f"| DAMU-Net | 0.954 ± 0.032 | 0.790 ± 0.000 | {gain} |"
     assert "0 of 5 folds" in lines[9]
     left = report.missing(content)["networks"]
-    assert len(left) == 10
+    assert len(left) == 30
     assert {"att_unet-fold4-seed0", "unet-fold4-seed0"} & {*left} == {"att_unet-fold4-seed0"}
 
 
-def test_the_command_does_it_and_leaves_the_package_alone(place, tmp_path, capsys):
-    kept = results.RECORDED.read_bytes()
+def test_the_command_does_it_and_leaves_the_package_alone(tmp_path, capsys):
+    kept, place = results.RECORDED.read_bytes(), write(tmp_path / "in", ten())
     assert report.main(["--results", str(place), "--out", str(tmp_path / "out")]) == 0
     assert "10 records, 3 files" in capsys.readouterr().out
     assert results.RECORDED.read_bytes() == kept
@@ -276,25 +244,17 @@ def test_tables_and_package_data_of_the_book_are_made_from_its_records(tmp_path,
         assert new.read_bytes() == kept.read_bytes(), "run: python -m book.tools.report"
 
 
-def test_the_package_of_networks_needs_no_pandas():
-    sources = Path(models.__file__).parent.glob("*.py")
-    assert [path.name for path in sources if "pandas" in path.read_text(encoding="utf-8")] == []
-
-
 # ------------------------------------------------------------------ figures: what a mark means
 
 
-def test_dots_are_the_folds_and_bars_their_means():
+def test_marks_of_dots_and_differences_are_folds_means_and_intervals():
     ax = results.dots_figure(frame(ten())).axes[0]
     assert [text.get_text() for text in ax.get_yticklabels()] == list(PAIR)
     drawn = [line.get_xdata() for line in ax.lines]
     np.testing.assert_allclose(drawn[:5], np.transpose([UNET, DAMU]))
     np.testing.assert_allclose(drawn[5:], [[0.94] * 2, [0.954] * 2])
-
-
-def test_a_bar_of_the_differences_is_the_interval():
     bar, dots, diamond = results.difference_figure(frame(ten())).axes[0].lines[:3]
-    assert bar.get_xdata() == pytest.approx(stats.ttest_rel(DAMU, UNET).confidence_interval(0.95))
+    assert bar.get_xdata() == pytest.approx(results.interval(np.subtract(DAMU, UNET)))
     assert dots.get_xdata() == pytest.approx(np.subtract(DAMU, UNET))
     assert diamond.get_xdata() == pytest.approx([0.014])
 
@@ -321,12 +281,10 @@ def test_curves_are_those_of_the_run():
     assert axes[0].lines[0].get_label() == "fold 4"
 
 
-# ------------------------------------------------------------------ costs, gates, gallery
+# ------------------------------------------------------------------ costs, gates, cells, gallery
 
 
 def test_flop_of_networks_are_those_of_an_independent_count():
-    import keras
-
     # 2 x 2 strided, 3 x 3 x 4 weights on a quarter of the pixels; transposed: places of its input
     image = keras.Input((None, None, 3))
     half = keras.layers.Conv2D(4, 3, strides=2, padding="same")(image)
@@ -343,33 +301,47 @@ def test_flop_of_networks_are_those_of_an_independent_count():
 
 @pytest.fixture
 def network(monkeypatch):
-    """The network of a run folder in name only."""
+    """The network of a run folder in name only; its tissue is as dark as its membranes."""
     network = models.att_unet(base_filters=2, depth=2)
     config = TrainConfig("att_unet", {"base_filters": 2}, fold=1, seed=3)
+    drawn = synthetic.synthetic_stack(30, 32, 0).membranes
+    tissue = data.Stack(drawn * np.float32(0.8), drawn, "drawn")
     monkeypatch.setattr(training.runs, "read_config", lambda folder: config)
     monkeypatch.setattr(training, "load_network", lambda folder: network)
-    monkeypatch.setattr(training, "load_stack", lambda name: synthetic.synthetic_stack(30, 32, 0))
+    monkeypatch.setattr(training, "load_stack", lambda name: tissue)
     return network
 
 
-@pytest.mark.parametrize(("bias", "mean"), [(-20.0, 0.0), (0.0, 0.5), (20.0, 1.0)])
-def test_a_gate_that_ignores_its_input_has_the_mean_of_its_bias(network, tmp_path, bias, mean):
-    for part in network.layers:
-        if type(part).__name__ == "AttentionGate":
-            part.psi.kernel.assign(0 * part.psi.kernel)
-            part.psi.bias.assign([bias])
-    for _ in range(2):
-        gates.keep_gates(Path("a run"), tmp_path)
-    (kept,) = gates.read_gates(tmp_path).items()
-    assert kept[0].startswith("att_unet-fold1-seed3-")
-    assert kept[1] == {"2": mean}
+def test_a_gate_that_ignores_its_input_has_the_mean_of_its_bias(network, tmp_path):
+    (psi,) = (part.psi for part in network.layers if type(part).__name__ == "AttentionGate")
+    psi.kernel.assign(0 * psi.kernel)
+    for bias, mean in ((-20.0, 0.0), (0.0, 0.5), (20.0, 1.0)):
+        psi.bias.assign([bias])
+        gates.keep(RUN, tmp_path / "kept", gates.measure_gates)
+        (kept,) = gates.read_kept(tmp_path / "kept").items()
+        assert kept[0].startswith("att_unet-fold1-seed3-")
+        assert kept[1] == {"2": mean}
 
 
 def test_a_run_without_gates_is_refused(network, monkeypatch):
     plain = models.unet(base_filters=2, depth=1)
     monkeypatch.setattr(training, "load_network", lambda folder: plain)
     with pytest.raises(records.RecordError, match="a run has no attention gate"):
-        gates.measure_gates(Path("a run"))
+        gates.measure_gates(RUN)
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.1])
+def test_cells_of_the_threshold_are_counted(network, monkeypatch, threshold):
+    monkeypatch.setattr(gates.inference, "predict", lambda network, image, **_: image)
+    chosen = {"thresholds": {"v_rand": threshold}}
+    monkeypatch.setattr(gates, "_finished", lambda folder: chosen)
+    counts = gates.count_cells(RUN)
+    assert len(counts["true"]) == len(data.folds(30)[1].test)
+    assert min(counts["true"]) > 1
+    # membranes say .2 of cell: at .5 every cell is found, at .1 the whole slice is one
+    wanted = counts["true"] if threshold == 0.5 else [1] * len(counts["true"])
+    assert counts["proposed"] == wanted
+    assert (counts["found"] == counts["true"]) == (threshold == 0.5)
 
 
 def test_the_kept_mask_of_a_worst_slice_comes_back_with_its_score(tmp_path):
@@ -385,5 +357,7 @@ def test_the_kept_mask_of_a_worst_slice_comes_back_with_its_score(tmp_path):
         gates.read_gallery(tmp_path, [])
 
 
-def test_pictures_in_the_results_are_small():
+def test_pictures_are_small_and_the_package_of_networks_needs_no_pandas():
     assert [p for p in plan.RESULTS.rglob("*.png") if p.stat().st_size > 150_000] == []
+    sources = Path(models.__file__).parent.glob("*.py")
+    assert [path.name for path in sources if "pandas" in path.read_text(encoding="utf-8")] == []

@@ -1,7 +1,8 @@
-"""What only the weights of a finished run can tell: its gates, its worst slice."""
+"""What only the weights of a finished run can tell: gates, worst slice, cells of the threshold."""
 
 import base64
 import json
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ from PIL import Image
 
 from book.tools.plan import labels
 from book.tools.records import RecordError, as_row, run_name
-from damunet_lite import data, inference, runs, training
+from damunet_lite import data, inference, metrics, runs, training
+from damunet_lite.cells import score_cells
 
 GATES_FILE = "gates.json"
+COUNTS_FILE = "threshold_cells.json"
+COUNTS = ("true", "proposed", "found", "split", "merged")
 
 
 def measure_gates(run_folder: Path) -> dict[str, float]:
@@ -57,24 +61,44 @@ def measure_gates(run_folder: Path) -> dict[str, float]:
     }
 
 
-def keep_gates(run_folder: Path, results: Path) -> Path:
-    """Measure the gates of a run and put them into ``gates.json`` of a folder of records.
+def count_cells(run_folder: Path) -> dict[str, list[int]]:
+    """Cells that the chosen threshold of a finished run outlines, counted on each test slice.
+
+    A record has these counts of the cells that are cut at necks; this is the other reading.
+
+    Parameters
+    ----------
+    run_folder : path
 
     Returns
     -------
-    Path
+    dict
+        Of each of :data:`COUNTS`, see :func:`damunet_lite.cells.score_cells`, a list.
     """
+    config = runs.read_config(run_folder)
+    membranes = training.load_stack(config.data).membranes[..., 0]
+    test = data.folds(len(membranes))[config.fold].test
+    threshold = _finished(run_folder)["thresholds"]["v_rand"]
+    rows = [
+        score_cells(
+            metrics.label_cells(membranes[place] == 0),
+            metrics.thin_borders(metrics.label_cells(1 - probability > threshold)),
+        )
+        for place, probability in zip(test, _maps(run_folder, test), strict=True)
+    ]
+    return {name: [int(row[name]) for row in rows] for name in COUNTS}
+
+
+def keep(run_folder: Path, path: Path, measure: Callable[[Path], Any]) -> None:
+    """Put what a measurement says of a run into a file that has one entry a run."""
     name = run_name(runs.read_config(run_folder))
-    kept = {**read_gates(results), name: measure_gates(run_folder)}
+    kept = {**read_kept(path), name: measure(run_folder)}
     lines = [f"{json.dumps(key)}: {json.dumps(kept[key])}" for key in sorted(kept)]
-    path = results / GATES_FILE
     path.write_text("{" + ",\n ".join(lines) + "}\n", encoding="utf-8", newline="\n")
-    return path
 
 
-def read_gates(results: Path) -> dict[str, dict[str, float]]:
-    """What :func:`keep_gates` has put into a folder of records so far, by name of the run."""
-    path = results / GATES_FILE
+def read_kept(path: Path) -> dict[str, Any]:
+    """What :func:`keep` has put into a file so far, by name of the run."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
@@ -92,21 +116,25 @@ def keep_worst(run_folder: Path, out: Path) -> Path:
     -------
     Path
     """
-    config = runs.read_config(run_folder)
-    finished = (run_folder / training.METRICS_FILE).read_text(encoding="utf-8")
-    row = as_row(json.loads(finished), labels())
+    row = as_row(_finished(run_folder), labels())
     place = row["slices"]["slice"][int(np.argmin(row["slices"]["v_rand"]))]
-    probability = inference.predict(
-        training.load_network(run_folder),
-        training.load_stack(config.data).images[place, ..., 0],
-        tta=config.tta,
-        batch_size=1,
-    )
+    (probability,) = _maps(run_folder, [place])
     membrane = ~(1 - probability > row["threshold"]["v_rand"])
     out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{run_name(config)}-slice{place}.png"
+    path = out / f"{run_name(runs.read_config(run_folder))}-slice{place}.png"
     Image.fromarray((255 * membrane).astype(np.uint8)).convert("1").save(path, optimize=True)
     return path
+
+
+def _finished(run_folder: Path) -> dict[str, Any]:
+    return json.loads((run_folder / training.METRICS_FILE).read_text(encoding="utf-8"))
+
+
+def _maps(run_folder: Path, places: Iterable[int]) -> Iterator[np.ndarray]:
+    """Probability of membrane on some slices, as the best network of a run gives it."""
+    config, network = runs.read_config(run_folder), training.load_network(run_folder)
+    for image in training.load_stack(config.data).images[list(places), ..., 0]:
+        yield inference.predict(network, image, tta=config.tta, batch_size=1)
 
 
 def read_gallery(folder: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

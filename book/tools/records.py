@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from damunet_book.results import SCORES
 
 from book.tools.plan import LABEL, labels
 from damunet_lite.config import TrainConfig
@@ -32,7 +31,10 @@ _COLUMNS = {
     "accuracy": ("accuracy", None),
 }
 # Sections of a record that a row has under other names, or not at all.
-_READ = ("config", "environment", "thresholds", "test", "baselines", "training_seconds")
+_READ = (
+    *("config", "environment", "thresholds", "test", "validation"),
+    *("cells", "baselines", "training_seconds"),
+)
 
 
 class RecordError(ValueError):
@@ -117,7 +119,7 @@ def as_row(record: dict[str, Any], known: dict[str, dict[str, str]]) -> dict[str
     dict
         ``name``, label and settings, the test scores, ``threshold``, ``all_cell`` and
         ``all_membrane``; all other numbers of the record under their own names; ``slices``, the
-        scores of each test slice at the chosen thresholds, and ``history``.
+        scores of each test slice at the chosen thresholds and of its cells, and ``history``.
 
     Raises
     ------
@@ -129,9 +131,13 @@ def as_row(record: dict[str, Any], known: dict[str, dict[str, str]]) -> dict[str
     config = TrainConfig.from_dict(record["config"])
     name = run_name(config)
     label = known.get(name) or {"part": "", **_own_label(config), **record.get("label", {})}
-    slices = {"slice": record["test_slices"], **_at_thresholds(record)}
-    for score in SCORES:
-        mean, stated = np.mean(slices[score]), record["test"][score]
+    cells = {
+        part: {f"cells_{score}": values for score, values in scores.items()}
+        for part, scores in record.get("cells", {}).items()
+    }
+    slices = {"slice": record["test_slices"], **_at_thresholds(record), **cells.get("test", {})}
+    for score, stated in record["test"].items():
+        mean = np.mean(slices[score])
         if abs(mean - stated) > 1e-4:
             raise RecordError(
                 f"the slices' mean {score} is {mean:.6f}, but the record states {stated}"
@@ -152,6 +158,8 @@ def as_row(record: dict[str, Any], known: dict[str, dict[str, str]]) -> dict[str
         "threshold": record["thresholds"],
         **{key.replace(" ", "_"): row for key, row in record["baselines"].items()},
         **_numbers({key: record[key] for key in record if key not in _READ}),
+        "validation": record["validation"]
+        | {score: float(np.mean(values)) for score, values in cells.get("validation", {}).items()},
         "slices": slices,
         "history": record["history"],
     }

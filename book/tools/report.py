@@ -1,6 +1,7 @@
 """All tables of the results, and the copy of the records that the package carries.
 
-python -m book.tools.report [--results DIR] [--out DIR] [--speed] [--worst RUN..] [--gates RUN..]
+python -m book.tools.report [--results DIR] [--out DIR] [--speed]
+                            [--worst RUN..] [--gates RUN..] [--counts RUN..]
 """
 
 import argparse
@@ -12,13 +13,11 @@ from typing import Any
 
 import pandas as pd
 from damunet_book import results as read
-from damunet_book.results import FOUR, OVERLAP, SCORE_NAMES, SCORES
+from damunet_book.results import FOUR, SCORE_NAMES, SCORES
 
-from book.tools import cost, gates
 from book.tools.commands import guarded
 from book.tools.plan import RESULTS, plan
 from book.tools.records import RecordError, read_records
-from damunet_lite import training
 
 OTHERS = [*(f"{network}, CBAM" for network in FOUR[1:]), "listing", "listing, gate 3 corrected"]
 _EACH = list(itertools.combinations(FOUR, 2))
@@ -35,8 +34,8 @@ _HEAD = """# Results
 Made by `python -m book.tools.report` from the records beside this folder; do not edit.
 
 Mean ± standard deviation over folds; thresholds chosen on validation slices, pixel scores at 0.5;
-runs of one network on one fold count once, by their mean. "Corrected" is the interval that allows
-for the overlap of the training slices (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366).
+runs of one network on one fold count once, by their mean. Intervals are Student's, corrected for
+the overlap of the training slices (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366).
 """
 
 
@@ -46,8 +45,8 @@ def collect(results: Path) -> dict[str, Any]:
     Parameters
     ----------
     results : path
-        Folder of records; ``gallery/``, ``gates.json`` and ``speed-cpu.json`` in it are used if
-        they are there.
+        Folder of records; ``gallery/``, ``gates.json``, ``threshold_cells.json`` and
+        ``speed-cpu.json`` in it are used if they are there.
 
     Returns
     -------
@@ -59,13 +58,20 @@ def collect(results: Path) -> dict[str, Any]:
     RecordError
         If the folder is none, holds no record, or a record cannot be used.
     """
+    from book.tools import cost, gates  # here: --help needs no network library
+
     if not results.is_dir():
         raise RecordError(f"{results} is no folder, wanted the folder of the records")
     rows = read_records(results)
     if not rows:
         raise RecordError(f"{results} holds no record, wanted at least one of the real stack")
-    means = gates.read_gates(results)
-    rows = [row | ({"gate": means[row["name"]]} if row["name"] in means else {}) for row in rows]
+    means = gates.read_kept(results / gates.GATES_FILE)
+    counts = gates.read_kept(results / gates.COUNTS_FILE)
+    for row in rows:
+        if row["name"] in means:
+            row["gate"] = means[row["name"]]
+        found = counts.get(row["name"], {})
+        row["slices"] |= {f"threshold_{name}": found[name] for name in found}
     speed = results / cost.SPEED_FILE
     seconds = json.loads(speed.read_text(encoding="utf-8")) if speed.exists() else None
     return {
@@ -91,14 +97,12 @@ def score_table(runs: pd.DataFrame, answers: pd.DataFrame, networks: Sequence[st
 def difference_table(
     runs: pd.DataFrame, score: str, pairs: Sequence[tuple[str, str]]
 ) -> pd.DataFrame:
-    """Paired differences in words, with the plain and the corrected interval."""
-    plain = read.differences(runs, score, pairs)
-    corrected = read.differences(runs, score, pairs, overlap=OVERLAP)
-    table = pd.DataFrame({"difference": plain.second + " - " + plain["first"]})
-    table["mean"] = plain["mean"].map("{:+.3f}".format)
-    table["95\N{NO-BREAK SPACE}% interval"] = [_ends(pair) for pair in plain.itertuples()]
-    table["corrected"] = [_ends(pair) for pair in corrected.itertuples()]
-    return table.assign(folds=[read.folds_in_words(values.index) for values in plain["values"]])
+    """Paired differences in words, with their intervals."""
+    found = read.differences(runs, score, pairs)
+    table = pd.DataFrame({"difference": found.second + " - " + found["first"]})
+    table["mean"] = found["mean"].map("{:+.3f}".format)
+    table["95\N{NO-BREAK SPACE}% interval"] = [_ends(pair) for pair in found.itertuples()]
+    return table.assign(folds=[read.folds_in_words(values.index) for values in found["values"]])
 
 
 def _ends(pair: Any) -> str:
@@ -202,15 +206,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs: dict[str, Any] = dict(type=Path, nargs="+", default=[], metavar="RUN")
     add("--worst", **runs, help="first predict the worst test slice of these run folders again")
     add("--gates", **runs, help="first measure the attention gates of these run folders")
+    add("--counts", **runs, help="first count the cells of the threshold in these run folders")
     given = parser.parse_args(arguments)
 
     def work():
+        from book.tools import cost, gates
+        from damunet_lite.runs import write_json
+
         for folder in given.worst:
             gates.keep_worst(folder, given.results / "gallery")
         for folder in given.gates:
-            gates.keep_gates(folder, given.results)
+            gates.keep(folder, given.results / gates.GATES_FILE, gates.measure_gates)
+        for folder in given.counts:
+            gates.keep(folder, given.results / gates.COUNTS_FILE, gates.count_cells)
         if given.speed:
-            training.write_json(given.results / cost.SPEED_FILE, cost.measure_speed())
+            write_json(given.results / cost.SPEED_FILE, cost.measure_speed())
         content = collect(given.results)
         paths = write_tables(content, given.out or given.results / "tables")
         if given.results.resolve() == RESULTS.resolve():

@@ -11,21 +11,18 @@ from scipy import stats
 OVERLAP = 6 / 21
 
 
-def interval(
-    values: Sequence[float], level: float = 0.95, overlap: float = 0.0
-) -> tuple[float, float]:
-    """Interval in which the mean of many more such values lies, by Student's t [1]_.
+def interval(values: Sequence[float], overlap: float = OVERLAP) -> tuple[float, float]:
+    """The corrected 95 % interval of a mean over folds, by Student's t [1]_.
 
     Parameters
     ----------
     values : sequence of float
         One a fold.
-    level : float
-        Share of such intervals that hold the mean.
     overlap : float
         Test slices over training slices. Folds train on mostly the same slices, so their scores
         are not independent and the plain interval is too narrow; the variance of their mean is
-        then taken as (1/n + overlap) times that of one value, instead of 1/n [2]_.
+        taken as (1/n + overlap) times that of one value, instead of 1/n [2]_. With 0 it is the
+        plain interval.
 
     Returns
     -------
@@ -35,7 +32,7 @@ def interval(
     Raises
     ------
     ValueError
-        If there is no value, `level` is not between 0 and 1 or `overlap` is negative.
+        If there is no value or `overlap` is negative.
 
     References
     ----------
@@ -44,20 +41,19 @@ def interval(
 
     Examples
     --------
-    >>> low, high = interval([1, 2, 3])
-    >>> round(low, 3), round(high, 3)
-    (-0.484, 4.484)
+    >>> [round(end, 3) for end in interval([1, 2, 3], overlap=0)]
+    [-0.484, 4.484]
+    >>> [round(end, 3) for end in interval([1, 2, 3])]  # a reach of sqrt(1 + 3 * 6 / 21) as much
+    [-1.385, 5.385]
     """
     array = np.asarray(values, float)
     if array.size == 0:
         raise ValueError("values has no entry, wanted at least one")
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level!r}, wanted a number between 0 and 1")
     if not overlap >= 0:
         raise ValueError(f"overlap is {overlap!r}, wanted a number >= 0")
     if array.size == 1:
         return float("nan"), float("nan")
-    plain = stats.ttest_1samp(array, 0).confidence_interval(level)
+    plain = stats.ttest_1samp(array, 0).confidence_interval(0.95)
     mean = float(array.mean())
     reach = float(plain.high - mean) * np.sqrt(1 + array.size * overlap)
     return float(mean - reach), float(mean + reach)
@@ -82,10 +78,7 @@ def by_fold(runs: pd.DataFrame, score: str) -> pd.DataFrame:
 
 
 def differences(
-    runs: pd.DataFrame,
-    score: str = "v_rand",
-    pairs: Iterable[tuple[str, str]] | None = None,
-    overlap: float = 0.0,
+    runs: pd.DataFrame, score: str = "v_rand", pairs: Iterable[tuple[str, str]] | None = None
 ) -> pd.DataFrame:
     """Paired differences between networks, on the folds that both have.
 
@@ -97,22 +90,20 @@ def differences(
         Column of the score.
     pairs : iterable of (str, str), optional
         First and second network; each with each other one by default.
-    overlap : float
-        As for :func:`interval`.
 
     Returns
     -------
     DataFrame
-        ``first``, ``second``, ``values`` (Series by fold: second minus first), ``mean``, ``low``,
-        ``high``; only pairs that have a fold in common.
+        ``first``, ``second``, ``values`` (Series by fold: second minus first), ``mean``, and
+        ``low`` and ``high``, the ends of the :func:`interval`; only pairs that have a fold in
+        common.
     """
     wide = by_fold(runs, score)
     found = []
     for first, second in itertools.combinations(wide.columns, 2) if pairs is None else pairs:
         values = (wide[second] - wide[first]).dropna()
         if len(values):
-            low, high = interval(values, overlap=overlap)
-            found.append((first, second, values, values.mean(), low, high))
+            found.append((first, second, values, values.mean(), *interval(values)))
     return pd.DataFrame(found, columns=["first", "second", "values", "mean", "low", "high"])
 
 
