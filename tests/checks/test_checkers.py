@@ -163,10 +163,3 @@ def test_a_number_to_be_predicted_is_not_given_away(where, factor):
         assert re.search("too large|too small|not right", verdict.message)
         solution = f"{right[*place]:.4g}"
         assert not re.search(rf"(?<![\d.]){solution}(?!\.?\d)", verdict.message.replace(",", ""))
-
-
-@pytest.mark.parametrize("where", CHECKERS)
-def test_a_checker_called_with_two_answers_says_how_to_call_it(where):
-    verdict = CHECKERS[where](1, 2)
-    assert verdict.mistake == "called"
-    assert f"{where[5:]}(answer)" in verdict.message

@@ -6,15 +6,7 @@ from types import MappingProxyType
 import numpy as np
 from checks.answers.shared import asked, soft_counts, tversky
 from damunet_book.checks import ch05
-
-
-def from_loss_by_halving(loss, exponent):
-    """Search for the index whose loss it is."""
-    low, high = 0.0, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if (1 - middle) ** exponent > loss else (low, middle)
-    return low
+from scipy.optimize import brentq
 
 
 def losses(y, p, axis=1, **weights):
@@ -71,7 +63,7 @@ RIGHT = {
     "from_loss": [
         lambda loss, exponent: 1 - loss ** (1 / exponent),
         lambda loss, exponent: 1 - np.power([loss], exponent**-1.0),
-        from_loss_by_halving,
+        lambda loss, exponent: brentq(lambda index: (1 - index) ** exponent - loss, 0, 1),
     ],
     "equal_slope": [0.683594, 0.68, np.array([1 - 0.75**4])],
     "mean_of_focal": [mean_of_focal, mean_of_focal_by_loop, mean_of_focal_by_einsum],

@@ -41,41 +41,18 @@ def enlarge_weight_by_weight(values, kernel, stride):
     return large
 
 
-def chain(grow=lambda kernel, stride, worth: (kernel - 1) * worth, after=np.multiply, seen=1):
-    """The field of a chain: what each layer adds, and what a step is worth after it."""
-
-    def answer(layers):
-        field, worth = seen, 1
-        for kernel, stride in layers:
-            field += grow(kernel, stride, worth)
-            worth = after(worth, stride)
-        return field
-
-    return answer
-
-
-def recursion(step):
-    return lambda layers: reduce(lambda seen, layer: step(seen, *layer), layers, 1)
-
-
-field_wrong_way = recursion(lambda seen, kernel, stride: (seen - 1) * stride + kernel)
-
-
-def whole(kernel, stride, worth):
-    return kernel * worth
+def field(layers):
+    seen, worth = 1, 1
+    for kernel, stride in layers:
+        seen += (kernel - 1) * worth
+        worth *= stride
+    return seen
 
 
 def field_by_products(layers):
     kernels, strides = np.array(layers).T
     worth = np.cumprod([1, *strides[:-1]])
     return 1 + ((kernels - 1) * worth).sum()
-
-
-def share_by_steps(momentum, steps):
-    mean = 0.0
-    for _ in range(steps):
-        mean = momentum * mean + (1 - momentum)
-    return mean
 
 
 X, K = asked(ch06.same_convolution)
@@ -96,9 +73,13 @@ RIGHT = {
         lambda i, f: float(9 * f * (i + f) + 8 * f),
         lambda i, f: sum(np.prod([3, 3, n, f]) + 4 * f for n in (i, f)),
     ],
-    "receptive_field": [chain(), lambda layers: field_wrong_way(layers[::-1]), field_by_products],
+    "receptive_field": [
+        field,
+        lambda layers: reduce(lambda seen, one: (seen - 1) * one[1] + one[0], layers[::-1], 1),
+        field_by_products,
+    ],
     "running_share": [
-        share_by_steps,
+        lambda m, n: reduce(lambda mean, _: m * mean + (1 - m), range(n), 0.0),
         lambda momentum, steps: 1 - momentum**steps,
         lambda m, n: sum((1 - m) * m**k for k in range(n)),
     ],
@@ -123,14 +104,10 @@ WRONG = {
         dict(one_convolution=9 * IN * F + 4 * F, swapped=9 * IN * F + 9 * IN**2 + 8 * IN),
         dict(bias_no_norm=CONVS + 2 * F, bias=CONVS + 10 * F),
     ],
-    "receptive_field": [
-        dict(field_multiplied=recursion(lambda seen, kernel, stride: seen * stride + kernel - 1)),
-        dict(stride_first=chain(lambda kernel, stride, worth: (kernel - 1) * worth * stride)),
-        dict(pooling_ignored=chain(lambda k, stride, worth: (k - 1) * worth * (stride == 1))),
-        dict(stride_replaced=chain(after=lambda worth, stride: stride), no_stride=chain(after=min)),
-        dict(whole_kernels_from_zero=chain(whole, seen=0), first_layer=lambda layers: layers[0][0]),
-        dict(stride_added=chain(after=np.add), kernels_whole=chain(whole), other=lambda layers: 52),
-        dict(without_one=chain(seen=0), wrong_way=field_wrong_way),
+    "receptive_field": [  # by hand, for [(3, 1), (5, 1), (2, 2), (3, 1), (3, 3), (7, 1)]
+        dict(field_multiplied=59, stride_first=61, pooling_ignored=47, stride_replaced=32),
+        dict(whole_kernels_from_zero=64, kernels_whole=65, first_layer=3, stride_added=90),
+        dict(without_one=51, wrong_way=54, no_stride=18, other=lambda layers: 52),
     ],
     "running_share": [
         dict(seen_late=M * (1 - M**N), step_over=1 - M ** (N + 1), step_short=1 - M ** (N - 1)),

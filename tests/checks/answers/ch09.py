@@ -1,5 +1,7 @@
 """Right and wrong answers to the exercises of chapter 9."""
 
+from functools import partial
+
 import numpy as np
 from checks.answers.shared import asked
 from damunet_book.checks import ch09
@@ -61,9 +63,13 @@ def shrink_but(wrong_rule, wrong):
     def answer(mask, step, rule):
         if rule != wrong_rule:
             return shrink(mask, step, rule)
-        return wrong(mask, step, mask.reshape(len(mask) // step, step, -1, step))
+        blocks = mask.reshape(len(mask) // step, step, -1, step)
+        return wrong(mask, step, blocks) if callable(wrong) else wrong
 
     return answer
+
+
+area, strided = partial(shrink_but, "area"), partial(shrink_but, "strided")
 
 
 PULLS = asked(ch09.chain_pulls)
@@ -71,7 +77,8 @@ W, ALPHA, DEPTH = PULLS
 FADED = -(W ** np.arange(DEPTH)[::-1])
 HEADS, DECAY = asked(ch09.weights)
 RAW = DECAY ** np.arange(HEADS)
-MASK, STEP, _ = asked(ch09.shrink)
+MASK = asked(ch09.shrink)[0]
+BLOCKS = MASK.reshape(2, 3, 3, 3)
 RIGHT = {
     "chain_pulls": [chain_pulls, chain_pulls_by_sum, chain_pulls_by_matrix],
     "equal_pull": [0.2, np.float64(1 - 0.8), np.array([0.2])],
@@ -100,22 +107,14 @@ WRONG = {
         dict(not_normalised=RAW, mean=RAW / HEADS),
     ],
     "shrink": [
-        dict(other_corner=shrink_but("strided", lambda m, s, b: m[s - 1 :: s, s - 1 :: s])),
-        dict(middle=shrink_but("strided", lambda m, s, b: m[s // 2 :: s, s // 2 :: s])),
-        dict(any_for_strided=shrink_but("strided", lambda m, s, b: b.max((1, 3)))),
-        dict(tiles=MASK.reshape(STEP, 2, STEP, 3).max((0, 2))),
-        dict(tiles=shrink_but("area", lambda m, s, b: m.reshape(3, 2, 3, 3).mean((0, 2)))),
-        dict(fixed_strided=shrink_but("strided", lambda m, s, b: m[::2, ::2])),
-        dict(fixed_strided=shrink_but("strided", lambda m, s, b: m[::3, ::3])),
-        dict(rounded=shrink_but("area", lambda m, s, b: b.mean((1, 3)) > 0.5)),
-        dict(fixed_area=shrink_but("area", lambda m, s, b: b.sum((1, 3)) / 4)),
-        dict(fixed_area=shrink_but("area", lambda m, s, b: b.sum((1, 3)) / 9)),
-        dict(maximum=shrink_but("area", lambda m, s, b: b.max((1, 3)))),
-        dict(majority=block_reduce(MASK, (STEP, STEP), np.mean) >= 0.5),
-        dict(area_for_any=block_reduce(MASK, (STEP, STEP), np.mean)),
-        dict(sum=shrink_but("area", lambda m, s, b: b.sum((1, 3)))),
-        dict(minimum=block_reduce(MASK, (STEP, STEP), np.min)),
-        dict(strided_for_all=MASK[::STEP, ::STEP]),
+        dict(fixed_area=area(lambda m, s, b: b.sum((1, 3)) / 9), middle=strided(MASK[1::3, 1::3])),
+        dict(fixed_strided=strided(lambda m, s, b: m[::3, ::3]), maximum=area(BLOCKS.max((1, 3)))),
+        dict(tiles=area(MASK.reshape(3, 2, 3, 3).mean((0, 2))), area_for_any=BLOCKS.mean((1, 3))),
+        dict(any_for_strided=strided(BLOCKS.max((1, 3))), fixed_area=area(BLOCKS.sum((1, 3)) / 4)),
+        dict(tiles=MASK.reshape(3, 2, 3, 3).max((0, 2)), rounded=area(BLOCKS.mean((1, 3)) > 0.5)),
+        dict(other_corner=strided(MASK[2::3, 2::3]), fixed_strided=strided(MASK[::2, ::2])),
+        dict(majority=BLOCKS.mean((1, 3)) >= 0.5, strided_for_all=MASK[::3, ::3]),
+        dict(sum=area(BLOCKS.sum((1, 3))), minimum=BLOCKS.min((1, 3))),
     ],
     "painted_width": [
         dict(one_in_eight=[0.125, 10], in_blocks=[0.375, 1.25], complement=[0.625, 10]),

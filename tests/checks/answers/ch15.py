@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 from checks.answers.shared import asked, then
 from damunet_book.checks import ch15
 from skimage.measure import regionprops
@@ -68,17 +69,6 @@ def blend_by_matrix(*line):
     return (shares / shares.sum(0) * values).sum(0)
 
 
-def tiles_in_place(tiles, starts, weight, length):
-    line = blend(tiles, starts, weight, length)
-    tiles[0] *= weight
-    return line
-
-
-def weight_in_place(tiles, starts, weight, length):
-    weight /= weight.sum()
-    return blend(tiles, starts, weight, length)
-
-
 def flip_by_list(predict, image):
     back = [row[::-1] for row in predict(np.array([row[::-1] for row in image]))]
     return [(a + b) / 2 for a, b in zip(predict(image), back, strict=True)]
@@ -102,12 +92,9 @@ def has_shrunk(shares, slack):
 steady = first_where(has_shrunk)
 
 
-def from_the_end(cuts, largest, slack):
-    lowest, found = np.inf, None
-    for cut, share in reversed(list(zip(cuts, largest, strict=True))):
-        lowest = min(lowest, share)
-        found = cut if share - lowest <= slack else found
-    return found
+def in_pandas(cuts, largest, slack):
+    shares = pd.Series(largest, index=cuts)
+    return (shares - shares[::-1].cummin()[::-1] <= slack).idxmax()
 
 
 def in_numpy(cuts, largest, slack):
@@ -134,7 +121,7 @@ RIGHT = {
         lambda f, x: np.mean([f(x), np.fliplr(f(np.fliplr(x)))], axis=0),
         flip_by_list,
     ],
-    "steady": [steady, from_the_end, in_numpy],
+    "steady": [steady, in_pandas, in_numpy],
     "cell_areas": [
         cell_areas,
         lambda x, nm: (region.area * nm**2 / 1e6 for region in regionprops(x)),
@@ -155,8 +142,10 @@ WRONG = {
         dict(rounded_down=sized(padded=lambda n: n // 16 * 16)),
     ],
     "blend": [
-        dict(divided_by_count=at_each_pixel(lambda w, v: (w * v).mean()), in_place=weight_in_place),
-        dict(not_weighted=at_each_pixel(lambda w, v: v.sum() / w.sum()), in_place=tiles_in_place),
+        dict(in_place=lambda t, s, w, n: blend(t, s, np.divide(w, 2, out=w), n)),
+        dict(in_place=lambda t, s, w, n: (blend(t, s, w, n), t[0].fill(0))[0]),
+        dict(divided_by_count=at_each_pixel(lambda w, v: (w * v).mean())),
+        dict(not_weighted=at_each_pixel(lambda w, v: v.sum() / w.sum())),
         dict(normalised_tiles=at_each_pixel(lambda w, v: w @ v / 1.75)),
         dict(heaviest=at_each_pixel(lambda w, v: v[w.argmax()])),
         dict(last_tile_wins=at_each_pixel(lambda w, v: v[-1])),
