@@ -18,10 +18,6 @@ CLOSING = ("Quiz", "Key claims", "What did not work", "Where next")
 LINE_OF_CODE, FIGURE, LIVE_FIGURE = 5, 30, 200
 
 
-class WorkshopError(RuntimeError):
-    """Workshop material cannot be made; the message says why and what helps."""
-
-
 @dataclass(frozen=True)
 class Exercise:
     """One exercise of a chapter.
@@ -45,18 +41,6 @@ class Exercise:
     minutes: int
     task: str
     instructor: str
-
-    @property
-    def number(self) -> str:
-        """Such as "4.1"; the key where the heading has no number.
-
-        Examples
-        --------
-        >>> Exercise("04.dice", "Exercise 4.1 · Dice", 5, "", "").number
-        '4.1'
-        """
-        found = re.search(r"\d+\.\d+", self.title)
-        return found.group() if found else self.key
 
 
 @dataclass(frozen=True)
@@ -100,28 +84,20 @@ class Chapter:
         """The opening's first paragraph."""
         return (self._opening.split("\n\n") + [""])[1]
 
-    @cached_property
+    @property
     def minutes_read(self) -> int:
         """Minutes to read the chapter; a room that is taught it gets as many."""
-        return self._minutes("minutes_read")
+        return self.notebook.metadata.damunet["minutes_read"]
 
-    @cached_property
+    @property
     def minutes_run(self) -> int:
         """Whole minutes to run it on two processor cores."""
-        return self._minutes("minutes_run_cpu")
+        return max(1, round(self.notebook.metadata.damunet["minutes_run_cpu"]))
 
     @property
     def minutes_exercises(self) -> int:
         """Minutes of all exercises."""
         return sum(exercise.minutes for exercise in self.exercises)
-
-    def _minutes(self, name: str) -> int:
-        value = self.notebook.metadata.get("damunet", {}).get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
-            raise WorkshopError(
-                f"{self.path}: metadata damunet.{name} is {value!r}, wanted a number > 0"
-            )
-        return max(1, round(value))
 
     @cached_property
     def goals(self) -> list[str]:
@@ -148,22 +124,14 @@ class Chapter:
     @cached_property
     def exercises(self) -> list[Exercise]:
         """Exercises in the order of the notebook."""
-        infos = [(cell, role(cell)) for cell in self.notebook.cells]
-        minutes = {i["exercise"]: i.get("minutes") for _, i in infos if i.get("role") == "stub"}
+        cells = [(cell, role(cell)) for cell in self.notebook.cells]
+        minutes = {i["exercise"]: i["minutes"] for _, i in cells if i.get("role") == "stub"}
         found = []
-        for cell, info in infos:
-            if info.get("role") != "task":
-                continue
-            key = info["exercise"]
-            wanted = minutes.get(key) or info.get("minutes")
-            if not isinstance(wanted, int) or wanted <= 0:
-                raise WorkshopError(
-                    f"{self.path}: damunet.minutes of the stub of exercise {key} is {wanted!r}, "
-                    "wanted whole minutes"
-                )
-            heading, _, task = without_details(cell.source).strip().partition("\n")
-            title = heading.lstrip("# ").strip()
-            found.append(Exercise(key, title, wanted, task.strip(), info.get("instructor", "")))
+        for cell, info in cells:
+            if info.get("role") == "task":
+                heading, _, task = without_details(cell.source).strip().partition("\n")
+                title, key = heading.lstrip("# ").strip(), info["exercise"]
+                found.append(Exercise(key, title, minutes[key], task.strip(), info["instructor"]))
         return found
 
     @cached_property
@@ -204,21 +172,23 @@ class Chapter:
         return dict(split_headings("\n\n".join(cells), "##")).get(heading, "")
 
 
-def split_headings(text: str, least: str = "#{1,4}") -> list[tuple[str, str]]:
+def split_headings(text: str, signs: str = "#{1,4}") -> list[tuple[str, str]]:
     """Headings of a Markdown text, each with what stands below it; first "" with what stands above.
+
+    A heading has an empty line below it, and so differs from a comment in a block of code.
 
     Parameters
     ----------
     text : str
-    least : str
+    signs : str
         Pattern of the signs that begin a heading.
 
     Examples
     --------
-    >>> split_headings("The end of one.\\n\\n## Two\\n\\nBegins.")
-    [('', 'The end of one.'), ('Two', 'Begins.')]
+    >>> split_headings("The end of one.\\n\\n## Two\\n\\n```bash\\n# not three\\nls\\n```")
+    [('', 'The end of one.'), ('Two', '```bash\\n# not three\\nls\\n```')]
     """
-    before, *parts = re.split(rf"^{least} (.+)$", text, flags=re.MULTILINE)
+    before, *parts = re.split(rf"^{signs} (.+)(?:\n\n|\n?\Z)", text, flags=re.MULTILINE)
     pairs = zip(parts[::2], parts[1::2], strict=True)
     return [("", before.strip()), *((title.strip(), below.strip()) for title, below in pairs)]
 
@@ -267,41 +237,14 @@ def _unnumbered(question: str) -> str:
     return re.sub(r"^\*\*\d+\.\s*(\*\*)?\s*", lambda m: "" if m[1] else "**", question)
 
 
-def read_chapters(checkout: Path = ROOT) -> list[Chapter]:
-    """The chapters that the table of contents lists, in order.
-
-    Raises
-    ------
-    WorkshopError
-        If the folder is no copy of the repository, or a chapter cannot be read.
+def read_chapters() -> list[Chapter]:
+    """The chapters that the table of contents lists, in order, without appendices.
 
     Examples
     --------
-    >>> read_chapters(Path("/nowhere"))  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    book.workshop.chapters.WorkshopError: /nowhere is no copy of the repository: ...
+    >>> read_chapters()[0].title
+    'A table with three question marks'
     """
-    try:
-        pages = [page for page in book_pages(checkout) if page.startswith("chapters/")]
-    except OSError as error:
-        raise WorkshopError(
-            f"{checkout} is no copy of the repository: _toc.yml is missing; run this in one, or "
-            "name one with --checkout"
-        ) from error
-    return [read_chapter(checkout / f"{page}.ipynb") for page in pages]
-
-
-def read_chapter(path: Path) -> Chapter:
-    """One notebook as a chapter.
-
-    Raises
-    ------
-    WorkshopError
-        If it cannot be read.
-    """
-    try:
-        return Chapter(path, nbformat.read(path, as_version=4))
-    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
-        reason = str(error).partition("\n")[0][:200]
-        raise WorkshopError(f"{path} cannot be read as a notebook: {reason}") from error
+    paths = [ROOT / f"{page}.ipynb" for page in book_pages() if page.startswith("chapters/")]
+    chapters = [Chapter(path, nbformat.read(path, as_version=4)) for path in paths]
+    return [chapter for chapter in chapters if not chapter.title.startswith("Appendix")]

@@ -17,7 +17,6 @@ from book.workshop.rendering import HERE, fill
 
 SOLVED = "Answer|Solution"
 BOOK_LINK = re.compile(r"\[([^\]]*)\]\(\.\./(book/[\w/]+)\.md(#[\w-]*)?\)")
-CHAPTER_LINK = re.compile(r"\[([^\]]*)\]\((\d\d_\w+)\.ipynb\)")
 PREFLIGHT = "00_check_your_computer.ipynb"
 
 
@@ -65,9 +64,8 @@ def instructor(chapter: Chapter) -> NotebookNode:
         info = role(cell)
         if info.get("role") == "task":
             exercise = exercises[info["exercise"]]
-            title = f"Instructor, exercise {exercise.number}, {exercise.minutes} minutes."
-            note = f"> **{title}** {exercise.instructor or 'No note yet.'}"
-            cells.append(new_markdown_cell(note))
+            title = f"Instructor. {exercise.title}, {exercise.minutes} minutes."
+            cells.append(new_markdown_cell(f"> **{title}** {exercise.instructor}"))
         if info.get("role") == "solution":
             cell.metadata = NotebookNode(damunet=info)
         cells.append(cell)
@@ -127,15 +125,14 @@ def write_all(
     -------
     list of Path
     """
-    chapters = list(chapters)
-    here = {chapter.slug for chapter in chapters}
+    page = rf"[\1]({book}/\2.html\3)" if book else r"\1"
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for chapter in chapters:
         notebook = KINDS[kind](chapter)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                cell.source = _relink(cell.source, here, book)
+                cell.source = BOOK_LINK.sub(page, cell.source)
             cell.pop("id", None)  # added cells have a random one
         # Version 4.4 asks for no ids, so the same chapters give the same files.
         notebook.nbformat_minor = min(4, notebook.nbformat_minor)
@@ -147,14 +144,8 @@ def write_all(
     return paths
 
 
-def _relink(text: str, here: set[str], book: str | None) -> str:
-    page = rf"[\1]({book}/\2.html\3)" if book else r"\1"
-    text = BOOK_LINK.sub(page, text)
-    return CHAPTER_LINK.sub(lambda m: m.group() if m[2] in here else m[1], text)
-
-
 def _headings(text: str) -> str:
-    titles = re.findall(r"^#{1,4} .+$", text, re.MULTILINE)
+    titles = re.findall(r"^#{1,4} .+(?=\n\n|\n?\Z)", text, re.MULTILINE)
     return "\n\n".join(title for title in titles if title.lstrip("# ") not in CLOSING)
 
 

@@ -70,23 +70,15 @@ def first_list(text: str) -> list[str]:
 
 
 @cache
-def asset(name: str) -> Markup:
-    """A file beside this one, to stand in a page as it is."""
-    return Markup((HERE / name).read_text(encoding="utf-8"))
-
-
-@cache
 def _templates() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader([HERE / "templates", HERE / "in_bundle"]),
+    return Environment(
+        loader=FileSystemLoader([HERE / "templates", HERE / "in_bundle", HERE]),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals["asset"] = asset
-    return environment
 
 
 def fill(template: str, **words: Any) -> str:
@@ -95,7 +87,7 @@ def fill(template: str, **words: Any) -> str:
     Parameters
     ----------
     template : str
-        File name in ``templates/`` or ``in_bundle/``.
+        File name in ``templates/`` or ``in_bundle/``; it can include the files beside this one.
     **words
         What the template names.
     """

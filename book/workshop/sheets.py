@@ -1,10 +1,11 @@
 """Run sheets: a workshop minute by minute, with its minutes from the chapters themselves."""
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain, pairwise, zip_longest
+from itertools import accumulate, chain, pairwise, takewhile, zip_longest
 
+from book.workshop import slides
 from book.workshop.chapters import Chapter, Exercise
 from book.workshop.rendering import fill, without_links
 
@@ -47,8 +48,6 @@ class Format:
     Parameters
     ----------
     name : str
-    slug : str
-        For file names.
     days : int
     minutes : int
         Of each day, breaks included.
@@ -59,17 +58,21 @@ class Format:
     """
 
     name: str
-    slug: str
     days: int
     minutes: int
     taught: tuple[int, ...]
     told: tuple[int, ...] = ()
 
+    @property
+    def slug(self) -> str:
+        """The name as a file has it."""
+        return self.name.lower().replace(" ", "_")
+
 
 FORMATS = (
-    Format("90 minutes", "90_minutes", 1, 90, (1,), (4,)),
-    Format("Half a day", "half_a_day", 1, 240, (1, 4, 6), (3,)),
-    Format("Two days", "two_days", 2, 450, (1, 3, 4, 6, 7, 9, 11, 12, 15), (2, 5, 8, 10, 13)),
+    Format("90 minutes", 1, 90, (1,), (4,)),
+    Format("Half a day", 1, 240, (1, 4, 6), (3,)),
+    Format("Two days", 2, 480, (1, 3, 4, 6, 7, 9, 11, 12), (2, 5, 8, 10, 13, 14, 15)),
 )
 
 
@@ -166,15 +169,15 @@ def _items(form: Format, day: int, chapters: Sequence[Chapter], chosen: set[str]
 def _with_breaks(items: Sequence[Item], form: Format) -> list[Item]:
     """Put breaks where a stretch would become too long, rather between chapters than within.
 
-    A checkpoint stays with what goes before it: the room meets, and then it goes for coffee.
+    A checkpoint stays with what goes before it, and so does the survey: the room meets, and then
+    it goes for coffee.
     """
     placed: list[Item] = []
     stretch, lunch_due = 0, form.minutes > 2 * LUNCH_FROM
-    for item, following in zip(items, [*items[1:], None], strict=True):
+    for at, item in enumerate(items):
         new_chapter = item.kind == "teach" and stretch >= EARLY_BREAK
-        ahead = item.minutes
-        if following is not None and following.kind == "checkpoint":
-            ahead += following.minutes
+        following = takewhile(lambda one: one.kind in ("checkpoint", "survey"), items[at + 1 :])
+        ahead = item.minutes + _total(following)
         if stretch and (stretch + ahead > LONGEST_STRETCH or new_chapter):
             lunch = lunch_due and _total(placed) >= LUNCH_FROM
             lunch_due = lunch_due and not lunch
@@ -214,9 +217,7 @@ def _total(items: Iterable[Item]) -> int:
 # ------------------------------------------------------------------ as Markdown
 
 
-def to_markdown(
-    sheet: Sheet, start: int | None = None, slides: Mapping[int, int] | None = None
-) -> str:
+def to_markdown(sheet: Sheet, start: int | None = None) -> str:
     """The run sheet as a page to print.
 
     Parameters
@@ -224,8 +225,6 @@ def to_markdown(
     sheet : Sheet
     start : int, optional
         When each day starts, in minutes after midnight; without it, times count from the start.
-    slides : mapping, optional
-        How many slides each chapter has that is told from them.
     """
     text = fill(
         "run_sheet.md.jinja",
@@ -235,7 +234,7 @@ def to_markdown(
         longest_stretch=LONGEST_STRETCH,
         least_run=LEAST_RUN,
         timetables=[_timetable(day, start or 0) for day in sheet.days],
-        paces=_paces(sheet, slides or {}),
+        paces=_paces(sheet),
         exercises=[item for day in sheet.days for item in day if item.exercise],
         drops=[_drops(sheet, day) for day in sheet.days],
     )
@@ -280,15 +279,13 @@ def _timetable(day: Sequence[Item], start: int) -> list[tuple[str, str, Item]]:
     return [(clock(end - item.minutes), clock(end), item) for end, item in pairs]
 
 
-def _paces(sheet: Sheet, slides: Mapping[int, int]) -> list[tuple[int, str, str]]:
+def _paces(sheet: Sheet) -> list[tuple[int, str, str]]:
     """How the minutes of each chapter fall to its sections: number, length, sections."""
     paces = []
     for chapter in sheet.chapters:
-        if not chapter.sections:
-            continue
         minutes = _teaching(sheet.format, chapter)
-        told = chapter.number in sheet.format.told and chapter.number in slides
-        how = f", {slides[chapter.number]} slides with the key c" if told else ""
+        told = chapter.number in sheet.format.told
+        how = f", {slides.told(chapter)} slides with the key c" if told else ""
         titles, lengths = zip(*chapter.sections, strict=True)
         shares = zip(titles, _shares(minutes, lengths), strict=True)
         text = " · ".join(f"{title} {share or '½'}" for title, share in shares)

@@ -19,7 +19,8 @@ from book.workshop.chapters import CLOSING, Chapter, is_live, role, split_headin
 from book.workshop.rendering import HERE, fill, render, render_line
 
 LONGEST_CODE, LONGEST_OUTPUT = 14, 14
-LONGEST_LEAD = 45
+LONGEST_LEAD, LONGEST_TEXT = 45, 110
+"""Words of a section's first sentences, and those of a slide that has nothing else."""
 FULL, LEAD, FIGURE = 18, 4, 14
 """Lines that fill a slide, and those that a section's first sentences and a figure take of them."""
 LEAST_ALONE = 3
@@ -27,6 +28,7 @@ LEAST_ALONE = 3
 BESIDE_A_FIGURE = 4
 ADDED = ("body", "notes", "lines")
 MATHJAX = "mathjax/tex-svg.js"
+CODE_FORM = Markup('<pre tabindex="0"><code>{}</code></pre>')
 FIGURE_FORM = Markup(
     '<figure><img alt="{}" src="data:image/png;base64,{}"><figcaption>{}</figcaption></figure>'
 )
@@ -50,6 +52,8 @@ class Slide:
         Whether it is passed over when a chapter is told and not coded.
     lines : float
         About how many lines the body takes.
+    alone : Markup
+        Of a section's first sentences: the body if nothing comes below them.
     """
 
     title: str
@@ -58,6 +62,7 @@ class Slide:
     kind: str = ""
     code_only: bool = False
     lines: float = FULL
+    alone: Markup = Markup("")
 
     @property
     def heading(self) -> Markup:
@@ -155,19 +160,22 @@ def _before_the_exercises(chapter: Chapter) -> list[Slide]:
         if _share_a_slide(slides[-1], piece):
             last = slides.pop()
             joined = {name: getattr(last, name) + getattr(piece, name) for name in ADDED}
-            piece = replace(piece, **joined, code_only=last.code_only and piece.code_only)
+            code_only = last.code_only and piece.code_only
+            piece = replace(piece, **joined, code_only=code_only, alone=Markup(""))
         slides.append(piece)
-    return slides
+    return [replace(slide, body=slide.alone or slide.body) for slide in slides]
 
 
 def _share_a_slide(last: Slide, piece: Slide) -> bool:
     """Whether a piece of a section still fits below the one before.
 
-    Nothing goes below a figure, and what is told takes one piece of code with it and not more.
+    Nothing goes below a figure, and what is told takes one piece of code with it and not more. A
+    section's first sentences are not left alone for a few lines too many.
     """
-    if last.title != piece.title or last.lines + piece.lines > FULL or "<figure" in last.body:
+    room = FULL + LEAD * bool(last.alone)
+    if last.title != piece.title or last.lines + piece.lines > room or "<figure" in last.body:
         return False
-    return last.code_only == piece.code_only or "<code>" not in last.body
+    return last.code_only == piece.code_only or CODE_FORM[:20] not in last.body
 
 
 def _lesson(chapter: Chapter) -> Iterator[Slide]:
@@ -206,24 +214,30 @@ def _led(piece: Slide, text: str) -> Slide:
 def _prose(heading: str, opens: bool, text: str) -> Iterator[Slide]:
     """A section's opening, formulas, lists and tables; the rest goes into the notes."""
     blocks = [block.strip() for block in re.split(r"\n\s*\n", text) if block.strip()]
-    shown = [block for block in blocks if re.match(r"\$\$|[-*] |\d+\. |\|", block)]
+    shown = [block for block in blocks if re.match(r"\$\$|[-*] |\d+\. |\||```", block)]
     if not opens and not shown:
         return
     lead = _lead(blocks[0]) if blocks and blocks[0] not in shown else ""
     body = Markup("").join(render(block) for block in [lead, *shown[:3]])
     lines = LEAD * bool(lead) + sum(2 * block.count("\n") + 2 for block in shown[:3])
-    yield Slide(heading, body, render(text), lines=lines)
+    alone = Markup("") if shown else render(_lead(text, LONGEST_TEXT))
+    yield Slide(heading, body, render(text), lines=lines, alone=alone)
 
 
-def _lead(paragraph: str) -> str:
-    """The first sentences of a paragraph, as many as a slide bears."""
-    sentences = re.split(r"(?<=[.?:])\s+(?=[A-Z*`$])", " ".join(paragraph.split()))
-    kept = sentences[:1]
-    for sentence in sentences[1:]:
-        if len(" ".join([*kept, sentence]).split()) > LONGEST_LEAD:
+def _lead(text: str, longest: int = LONGEST_LEAD) -> str:
+    """The first sentences of a text, as many as a slide bears.
+
+    Examples
+    --------
+    >>> _lead("One word.\\n\\nTwo more words. Three.", 5)
+    'One word.\\n\\nTwo more words.'
+    """
+    kept, *others = re.split(r"(?<=[.?:])(?=\s+[A-Z*`$])", text)
+    for sentence in others:
+        if len((kept + sentence).split()) > longest:
             break
-        kept.append(sentence)
-    return " ".join(kept)
+        kept += sentence
+    return kept
 
 
 def _code(cell: NotebookNode, heading: str, opening: bool) -> Iterator[Slide]:
@@ -238,10 +252,10 @@ def _code(cell: NotebookNode, heading: str, opening: bool) -> Iterator[Slide]:
     below = output if lines <= BESIDE_A_FIGURE else Markup("")
     for number, (kind, figure) in enumerate(figures, start=1):
         body = figure + below if number == len(figures) else figure
-        yield Slide(heading, body, kind=kind, lines=FULL if kind else FIGURE)
+        yield Slide(heading, body, kind=kind, lines=FULL + LEAD + 1 if kind else FIGURE)
     rows = [1.5 * table.count("<tr") for table in tables]
     if not opening and not figures and length <= LONGEST_CODE:
-        code = Markup('<pre tabindex="0"><code>{}</code></pre>').format(source) + output
+        code = CODE_FORM.format(source) + output
         if tables and length + lines + sum(rows) <= FULL + LONGEST_CODE:
             code, tables = code + Markup("").join(tables), []
             yield Slide(heading, code, lines=length + lines + sum(rows))

@@ -15,14 +15,10 @@ def main() -> int:
         return 1
     if (HERE / "data" / "isbi2012").is_dir():
         os.environ["DAMUNET_DATA"] = str(HERE / "data" / "isbi2012")
-    words = sys.argv[1:] or ["notebooks"]
-    commands = {
-        "check": ["-m", "damunet_book.preflight"],
-        "notebooks": ["-m", "jupyterlab", "--notebook-dir", str(HERE / "notebooks")],
-    }
-    # Anything else is run by the environment's Python, with the data named.
-    command = [str(PYTHON), *commands.get(words[0], words)]
-    return subprocess.run(command).returncode
+    words = ["jupyterlab", "--notebook-dir", str(HERE / "notebooks")]
+    if sys.argv[1:] == ["check"]:
+        words = ["damunet_book.preflight"]
+    return subprocess.run([str(PYTHON), "-m", *words]).returncode
 
 
 if __name__ == "__main__":
