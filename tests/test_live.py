@@ -8,19 +8,18 @@ import re
 import shutil
 import subprocess
 import sys
-from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-import traitlets
 from damunet_book import live
 from damunet_book.live import base, still
 from PIL import Image
 from scipy import ndimage
 
 from book.tools.browser import Browser, missing
+from book.tools.build import ROOT
 from damunet_lite import cells, metrics, tiling
 
 FIGURES = [getattr(live, name) for name in live.__all__ if name != "Figure"]
@@ -87,16 +86,9 @@ def tversky_gradient(rng):
         if 0.02 < loss(y, p, s) < 0.98:
             slope = [(loss(y, p + d, s) - loss(y, p - d, s)) / 2e-6 for d in steps]
             yield ("focalTversky", y, p, s), {"gradient": slope}
-
-
-def golden_tversky(rng):
-    # the two rows of the golden case, fn_weight 0.7, fp_weight 0.3, smooth 1, plain Tversky
-    s = {"fnWeight": 0.7, "fpWeight": 0.3, "exponent": 1, "smooth": 1}
-    yield ("focalTversky", [1, 1, 1, 0], [0.9, 0.4, 0.6, 0.2], s), {"loss": 0.222520}
-    yield ("focalTversky", [0, 0, 0, 0], [0.1, 0.3, 0, 0], s), {"loss": 0.107143}
     # nothing right, nothing wrong, nothing added: perfect, and flat
-    nothing = {"index": 1, "loss": 0, "gradient": [0] * 4}
-    yield ("focalTversky", [0] * 4, [0] * 4, {**s, "smooth": 0}), nothing
+    s["smooth"] = 0
+    yield ("focalTversky", [0] * 4, [0] * 4, s), {"index": 1, "loss": 0, "gradient": [0] * 4}
 
 
 def blobs(rng, height, width):
@@ -152,20 +144,6 @@ def broken_membranes(rng):
         yield ("scoreMask", truth.ravel(), shown.ravel(), *truth.shape, bool(case % 2)), wanted
         grown = ndimage.binary_dilation(shown, ndimage.generate_binary_structure(2, 1))
         yield ("widen", shown.ravel(), *truth.shape), grown
-
-
-def golden_rand(rng):
-    golden = {
-        (1, 1, 1, 0, 2, 2, 2): (1, 1),
-        (1, 1, 1, 1, 1, 1, 1): (0.666667, 0),
-        (1, 1, 0, 0, 2, 2, 2): (0.875, 0.813290),
-        (1, 0, 0, 0, 0, 2, 2): (0.615385, 0.615076),
-        (1, 1, 3, 0, 2, 2, 2): (0.875, 0.813290),
-        (0,) * 7: (0.5, 0.557886),
-    }
-    for row, (v_rand, v_info) in golden.items():
-        call = ("segmentationScore", [1, 1, 1, 0, 2, 2, 2], list(row))
-        yield call, {"rand": v_rand * 1.0, "information": v_info * 1.0}
 
 
 def gate_by_hand(rng):
@@ -323,9 +301,9 @@ def neck_choices(rng):
 
 
 AGREEMENTS = {
-    live.TverskyExplorer: (focal_tversky, tversky_gradient, golden_tversky),
+    live.TverskyExplorer: (focal_tversky, tversky_gradient),
     live.ThresholdExplorer: (moving_threshold, thinning),
-    live.BrokenMembrane: (broken_membranes, golden_rand),
+    live.BrokenMembrane: (broken_membranes,),
     live.AttentionGateMap: (gate_by_hand, enlarged_maps, blended),
     live.CbamExplorer: (cbam,),
     live.SupervisionTargets: (supervision_targets, head_weights),
@@ -336,11 +314,12 @@ AGREEMENTS = {
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-@pytest.mark.parametrize("pairs", sum(AGREEMENTS.values(), ()), ids=lambda v: v.__name__)
-def test_javascript_says_what_the_package_says(tmp_path, pairs):
-    (figure,) = (figure for figure, kinds in AGREEMENTS.items() if pairs in kinds)
+@pytest.mark.parametrize(
+    ("figure", "pairs"), [(figure, one) for figure, kinds in AGREEMENTS.items() for one in kinds]
+)
+def test_javascript_says_what_the_package_says(tmp_path, figure, pairs):
     calls, wanted = zip(*pairs(np.random.default_rng(0)), strict=True)
-    assert len(calls) >= (50 if "golden" not in pairs.__name__ else 3)
+    assert len(calls) >= 50
     results = run_javascript(tmp_path, figure, calls)
     for call, got, value in zip(calls, results, wanted, strict=True):
         assert_agree(got, value, str(call)[:300])
@@ -385,19 +364,6 @@ def pictures(figure):
     return {c: np.asarray(i.convert("RGB")) for c, i in zip(captions, images, strict=False)}
 
 
-def test_bars_are_as_long_as_their_numbers():
-    svg = live.TverskyExplorer(truth=(1, 0, 1, 0), probabilities=(0.25, 0.5, 1, 0)).picture()
-    drawn = re.findall(r'<rect class="(c\d)" x="140.0" y="\d+" width="([\d.]+)"', svg)
-    assert drawn == [("c3", "40.0"), ("c1", "80.0"), ("c3", "160.0"), ("c1", "0.0")]
-    assert re.findall(r">(pixel.*?)<.*?>(\d\.\d+)<", svg)[1:3] == [
-        ("pixel 2: cell", "0.500"),
-        ("pixel 3: membrane", "1.000"),
-    ]
-    below = "".join(still.bars([("down", -0.5, "c1"), ("up", 0.25, "c2")]))
-    assert 'class="c1" x="220.0" y="0" width="80.0"' in below  # from 220 to the zero line at 300
-    assert 'class="c2" x="300.0" y="26" width="40.0"' in below
-
-
 def test_threshold_picture_shows_image_truth_and_cells():
     truth = np.zeros((6, 7))
     truth[:, 3] = 1
@@ -409,19 +375,13 @@ def test_threshold_picture_shows_image_truth_and_cells():
     assert list(shown) == ["image", "true membrane", "proposed cells"]
     np.testing.assert_array_equal(shown["image"][..., 0], np.round(255 * image))
     np.testing.assert_array_equal(shown["true membrane"][..., 1], 255 * (1 - truth))
-    cells = shown["proposed cells"]
-    np.testing.assert_array_equal(cells[0, 3], [12] * 3)
     # one cell through the gap: half the image, half the first hue, on both sides
     wanted = 0.5 * np.round(255 * image)[..., None] + 0.5 * np.array([0, 114, 178])
-    for place in ((0, 0), (2, 3), (5, 6)):
-        np.testing.assert_allclose(cells[place], wanted[place], atol=0.5)
-    # nothing is surely enough cell at 0.8, everything but the membrane is at 0.2, in two cells
-    assert (
-        pictures(live.ThresholdExplorer(threshold=0.95, **options))["proposed cells"] == 12
-    ).all()
-    likely[2, 3] = 0.9
-    apart = pictures(live.ThresholdExplorer(**options))["proposed cells"]
-    np.testing.assert_allclose(apart[5, 6], 0.5 * 255 + 0.5 * np.array([230, 159, 0]), atol=0.5)
+    wanted[(truth == 1) & (likely > 0.5)] = 12
+    np.testing.assert_allclose(shown["proposed cells"], wanted, atol=0.5)
+    # nothing is surely enough cell at 0.95
+    dark = pictures(live.ThresholdExplorer(threshold=0.95, **options))["proposed cells"]
+    assert (dark == 12).all()
 
 
 def test_broken_membrane_follows_its_state():
@@ -431,14 +391,8 @@ def test_broken_membrane_follows_its_state():
     assert shown[36, 4].tolist() == [25] * 3  # row 4 is membrane, eight pixels high
     assert shown[4, 4].tolist() == [128, 184, 216]  # half white, half the first hue
     figure.prediction = [0] * 117
-    # all cell: 21 of 117 pixels wrong, one region
-    # Dice of cell: twice 96 true cell pixels over 96 + 117; of membrane: nothing found
-    assert figure.describe().startswith(
-        "21 of 117 pixels wrong: accuracy 0.821; Dice, cell 0.901; Dice, membrane 0.000; V_rand "
-    )
     assert (pictures(figure)["predicted cells"] == [128, 184, 216]).all()
-    drawn = re.findall(r'class="(c\d)" x="340.0" y="\d+" width="([\d.]+)"', figure.picture())
-    assert drawn[:3] == [("c0", "131.3"), ("c3", "144.2"), ("c4", "0.0")]
+    assert 'class="c3" x="340.0" y="30" width="144.2"' in figure.picture()  # Dice of cell 0.901
 
 
 def test_maps_features_and_targets_are_drawn_as_they_are():
@@ -449,12 +403,13 @@ def test_maps_features_and_targets_are_drawn_as_they_are():
         "low": [13, 22, 64],
         "high": [253, 231, 92],
     }
-    features = np.zeros((3, 3, 2))
-    features[0, 1, 0], features[2, 2, 1] = 0.5, 0.5
-    shown = pictures(live.CbamExplorer(features=features, names=["a", "b"], gains=[1, 2]))
-    assert shown["b"][2, 2].tolist() == [253, 231, 92]  # the largest after the gain
-    assert shown["a"][0, 1].tolist() == np.round(still.ramp(np.array(0.5))).tolist()
-    assert shown["a"][2, 2].tolist() == shown["b"][0, 1].tolist() == [13, 22, 64]
+    figure = live.CbamExplorer()
+    figure.gains = [0, 0, 0.5, 1]
+    shown = pictures(figure)
+    assert shown["noise"].max(axis=(0, 1)).tolist() == [253, 231, 133]  # the largest after the gain
+    top = np.reshape(figure.features, figure.shape)[..., 3].max()
+    assert shown["flat"][0, 1].tolist() == np.round(still.ramp(np.array(0.15 / top))).tolist()
+    assert shown["membrane"][2, 2].tolist() == [13, 22, 64]
     mask = np.zeros((16, 16))
     mask[:, 9] = 1
     shown = pictures(live.SupervisionTargets(mask=mask))
@@ -462,16 +417,6 @@ def test_maps_features_and_targets_are_drawn_as_they_are():
     assert shown["side2: 2 cells"][0, :, 0].tolist() == [255, 255, 255, 255, 0, 255, 255, 255]
     shown = pictures(live.SupervisionTargets(mask=mask, rule="area"))
     assert shown["side8: 1 cells"][0, :, 0].tolist() == [255, 223]  # an eighth is membrane
-
-
-def test_fields_and_tiles_are_drawn_to_scale():
-    svg = live.ReceptiveField(depth=1, image_size=200).picture()
-    # fields of 5 and 14 pixels about the middle of 200 pixels that are drawn 200 wide
-    assert 'x="107.5" y="107.5" width="5.0" height="5.0"' in svg
-    assert 'x="103.0" y="103.0" width="14.0" height="14.0"' in svg
-    svg = live.OverlapTile(image_size=440, tile=220, overlap=0).picture()
-    corners = re.findall(r'x="([\d.]+)" y="([\d.]+)" width="110.0" height="110.0"', svg)
-    assert corners == [(x, y) for y in ("0.0", "110.0") for x in ("0.0", "110.0")]
 
 
 # ---------------------------------------------------------------- the HTML form
@@ -501,19 +446,11 @@ def test_html_is_a_still_picture_with_words_code_and_nothing_from_elsewhere(figu
     for forbidden in ("@import", "url(", "fetch(", "XMLHttpRequest", "<link", "eval("):
         assert forbidden not in text
     assert not re.search(r'^\s*import[\s{"*]', text, re.MULTILINE)
+    # and of several figures on a page none finds another
+    assert not re.search(r"getElementById|\bid[:=]|aria-(labelled|described)by", text)
     bare = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", text)
     bare = re.sub(r'"(image|truth|probability|mask|data|labels)":"[A-Za-z0-9+/=]+"', "", bare)
     assert len(bare.encode()) <= 60_000
-
-
-def test_figures_on_one_page_do_not_meet():
-    text = "".join(live.TverskyExplorer(fn_weight=w).html() for w in (0.2, 0.9))
-    states = re.findall(r"data-state='([^']+)'", text)
-    assert [json.loads(unescape(s))["fn_weight"] for s in states] == [0.2, 0.9]
-    for figure in FIGURES:
-        assert not re.search(
-            r"getElementById|\bid[:=]|aria-(labelled|described)by", figure().html()
-        )
 
 
 @each_figure
@@ -522,17 +459,14 @@ def test_state_is_json_synced_and_shown_in_both_faces(figure):
     page = page_of(shown.html())
     assert page.get("data-kind") == figure.__name__
     assert json.loads(page.get("data-state")) == shown.state()
-    assert set(shown.state()) <= set(shown.trait_names(sync=True))
     assert repr(shown) == repr(figure())
     assert repr(shown).startswith(f"{figure.__name__}(")
-    assert "0x" not in repr(shown)
     content, _ = shown._repr_mimebundle_()
     assert content["text/html"] == shown.html()
     assert content["text/plain"] == repr(shown)
-    if base._Base is not traitlets.HasTraits:
-        assert "application/vnd.jupyter.widget-view+json" in content
-        sent = shown.get_state()
-        assert {name: sent[name] for name in shown.state()} == shown.state()
+    assert "application/vnd.jupyter.widget-view+json" in content
+    sent = shown.get_state()
+    assert {name: sent[name] for name in shown.state()} == shown.state()
 
 
 @each_figure
@@ -555,23 +489,6 @@ def test_quotes_and_tags_in_names_stay_text():
     assert json.loads(state)["maps"][0]["name"] == "it's </script> <b>"
 
 
-def run_python(program):
-    root = Path(__file__).parents[1]
-    options = {"capture_output": True, "text": True, "timeout": 120, "check": True, "cwd": root}
-    return subprocess.run([sys.executable, "-c", program], **options).stdout
-
-
-def test_html_form_without_anywidget():
-    program = """
-import sys; sys.modules["anywidget"] = None
-from damunet_book import live
-content, _ = live.BrokenMembrane(thin=True)._repr_mimebundle_()
-assert set(content) == {"text/plain", "text/html"}
-sys.stdout.write(content["text/html"])
-"""
-    assert run_python(program) == live.BrokenMembrane(thin=True).html()
-
-
 def test_figures_that_need_no_network_do_without_a_network_library():
     program = """
 import sys; sys.modules.update(dict.fromkeys(["keras", "tensorflow", "torch", "jax"]))
@@ -579,36 +496,21 @@ from damunet_book import live
 for kind in set(live.__all__) - {"Figure", "TverskyExplorer", "SupervisionTargets"}:
     getattr(live, kind)().html()
 """
-    run_python(program)
-
-
-def test_arrays_are_stored_in_steps_of_255():
-    truth = np.array([[0, 1, 0]])
-    figure = live.ThresholdExplorer(truth=truth, probability=np.array([[0.1, 0.5, 1.0]]))
-    assert figure.state()["probability"] == "GoD/"  # bytes 26, 128, 255
-    assert figure.state()["truth"] == "AAEA"  # bytes 0, 1, 0
+    subprocess.run([sys.executable, "-c", program], timeout=120, check=True, cwd=ROOT)
 
 
 CELL = np.zeros((4, 4))
 WRONG = [
     (live.TverskyExplorer, {"fn_weight": 1.5}, "fn_weight is 1.5"),
     (live.TverskyExplorer, {"truth": (1, 0, 1)}, r"truth has shape \(3,\)"),
-    (live.TverskyExplorer, {"truth": (1, 0, 1, 2)}, "truth holds 2"),
     (live.ThresholdExplorer, {"truth": CELL}, r"probability has shape \(\)"),
     (live.ThresholdExplorer, {"truth": CELL, "probability": CELL[1:]}, r"ty has shape \(3, 4\)"),
     (live.ThresholdExplorer, {"truth": CELL, "probability": CELL + 255}, "from 255"),
-    (live.ThresholdExplorer, {"view": "sideways"}, "view is 'sideways'"),
     (live.BrokenMembrane, {"truth": CELL}, "0 membrane pixels"),
     (live.BrokenMembrane, {"gap": (0, 0)}, r"gap is \(0, 0\)"),
-    (live.BrokenMembrane, {"gap": (9, 4)}, r"gap is \(9, 4\)"),
     (live.AttentionGateMap, {"image": CELL}, "maps is None"),
     (live.AttentionGateMap, {"level": 3}, "level is 3"),
-    (live.CbamExplorer, {"features": np.zeros((20, 4, 2))}, r"\(20, 4, 2\)"),
-    (live.CbamExplorer, {"kernel_size": 4}, "kernel_size is 4"),
-    (live.CbamExplorer, {"mlp": {"squeeze": []}}, "mlp has the keys"),
     (live.SupervisionTargets, {"mask": np.zeros((12, 16))}, r"\(12, 16\), wanted multiples"),
-    (live.SupervisionTargets, {"mask": np.full((8, 8), 0.5)}, "wanted only 0 and 1"),
-    (live.ReceptiveField, {"depth": 6}, "depth is 6"),
     (live.NeckExplorer, {"neck": 0.12}, "neck is 0.12, wanted one of"),
     (live.NeckExplorer, {"truth": np.zeros((65, 4)), "probability": np.zeros((65, 4))}, "at most"),
     (live.OverlapTile, {"overlap": 1.0}, "overlap is 1.0, wanted a number from 0 to 0.9"),

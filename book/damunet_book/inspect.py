@@ -1,6 +1,5 @@
 """What a network attends to and computes on the way: attention maps and feature maps."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -43,26 +42,23 @@ def attention_maps(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarra
     >>> {name: coefficients.shape for name, coefficients in maps.items()}
     {'up4_gate': (5, 8, 1), 'up3_gate': (10, 16, 1), 'up2_gate': (20, 32, 1)}
     """
-    layers = {}
-
-    def keep_inputs(name: str, layer: Any, inputs: Any, outputs: Any) -> Any:
-        if not _attends(layer):
-            return None
-        layers[name] = layer
-        return inputs
-
     stack = _padded(model, image)
-    values = _Watched(model, keep_inputs).predict_on_batch(stack)
-    hidden = [layer.name for layer in model._flatten_layers() if _attends(layer)]
-    if hidden and not layers:
-        raise ValueError(
-            f"model has its attention ({', '.join(hidden)}) in a part without a graph of layers, "
-            "wanted functional models all through"
-        )
+    start, calls, _ = _calls(model, keras.Input((None, None, 1)))
+    seen = {name: call for name, call in _named(calls).items() if _attends(call[0])}
+    if not seen:
+        hidden = [layer.name for layer in model._flatten_layers() if _attends(layer)]
+        if hidden:
+            raise ValueError(
+                f"model has its attention ({', '.join(hidden)}) in a part without a graph of "
+                "layers, wanted functional models all through"
+            )
+        return {}
+    inputs = {name: given for name, (_, given, _) in seen.items()}
     maps = {}
-    for name, layer in layers.items():
-        tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, values[name])
-        maps[name] = _cropped(keras.ops.convert_to_numpy(layer.coefficients(tensors)), image, stack)
+    for name, values in _predicted(start, inputs, stack).items():
+        tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, values)
+        coefficients = seen[name][0].coefficients(tensors)
+        maps[name] = _cropped(keras.ops.convert_to_numpy(coefficients), image, stack)
     return maps
 
 
@@ -94,17 +90,12 @@ def feature_maps(model: keras.Model, image: np.ndarray, layer_name: str) -> np.n
     >>> feature_maps(unet(base_filters=2), np.zeros((40, 64)), "down3_relu2").shape
     (10, 16, 8)
     """
-    names = []
-
-    def keep_output(name: str, layer: Any, inputs: Any, outputs: Any) -> Any:
-        names.append(name)
-        return outputs if name == layer_name else None
-
+    start, calls, _ = _calls(model, keras.Input((None, None, 1)))
+    outputs = {name: given for name, (_, _, given) in _named(calls).items()}
+    if layer_name not in outputs:
+        raise ValueError(f"layer_name is {layer_name!r}, wanted one of {', '.join(outputs)}")
     stack = _padded(model, image)
-    values = _Watched(model, keep_output).predict_on_batch(stack)
-    if layer_name not in values:
-        raise ValueError(f"layer_name is {layer_name!r}, wanted one of {', '.join(names)}")
-    maps = keras.ops.convert_to_numpy(values[layer_name])
+    maps = _predicted(start, outputs[layer_name], stack)
     if maps.ndim != 4:
         raise ValueError(
             f"layer_name is {layer_name!r} with output shape {maps.shape}, wanted [N, h, w, C]"
@@ -118,55 +109,61 @@ def _attends(layer: Any) -> bool:
 
 def _shows_its_layers(layer: Any) -> bool:
     """Whether a layer is a functional or sequential model."""
-    return isinstance(layer, keras.Sequential) or hasattr(layer, "_run_through_graph")
+    return isinstance(layer, keras.Sequential) or (
+        isinstance(layer, keras.Model) and hasattr(layer, "inputs")
+    )
 
 
-class _Watched(keras.Model):
-    """A network that gives, for its outputs, what ``keep`` keeps of the calls of its layers.
+def _calls(model: keras.Model, like: Any) -> tuple[Any, list[tuple[Any, Any, Any]], Any]:
+    """Inputs like those, each call of a layer on the way (layer, inputs, outputs), and the outputs.
 
     Layers are called one by one as the network's own graph says, those of models inside it too.
     No model checks its input then, so one of a fixed size takes images of any other.
     """
+    if not _shows_its_layers(model):
+        raise ValueError(f"model is {model!r}, wanted a functional or a sequential model")
+    found = []
 
-    def __init__(self, network: keras.Model, keep: Callable):
-        super().__init__(name="watched")
-        if not _shows_its_layers(network):
-            raise ValueError(f"model is {network!r}, wanted a functional or a sequential model")
-        self.network, self.keep = network, keep
-        self.built = True
-        # XLA compiles anew, for seconds, at every size, and gains nothing on a CPU.
-        self.jit_compile = keras.backend.backend() == "jax"
+    def call(layer, *args, **kwargs):
+        if _shows_its_layers(layer):
+            inner, inside, end = _calls(layer, args[0])
+            tensors = [pair for _, *pair in inside]
+            reached, outputs = keras.Model(inner, [tensors, end])(args[0])
+            found.extend((one[0], *pair) for one, pair in zip(inside, reached, strict=True))
+        else:
+            outputs = layer(*args, **kwargs)
+        found.append((layer, args[0], outputs))
+        return outputs
 
-    def call(self, inputs):
-        kept, names = {}, set()
+    start = keras.tree.map_structure(lambda one: keras.Input(batch_shape=one.shape), like)
+    if isinstance(model, keras.Sequential):
+        end = start
+        for layer in model.layers:
+            end = call(layer, end)
+    else:
+        given = keras.tree.pack_sequence_as(model.input, keras.tree.flatten(start))
+        plain = keras.Model(model.input, model.output)  # not compiled: a loss may have no copy
+        end = keras.models.clone_model(plain, given, lambda layer: layer, call).output
+    return start, found, end
 
-        def run(model, inputs):
-            if isinstance(model, keras.Sequential):
-                for layer in model.layers:
-                    inputs = watched(layer)(inputs)
-                return inputs
-            outputs = model._run_through_graph(inputs, watched)
-            alone = isinstance(outputs, (list, tuple)) and len(outputs) == 1
-            return outputs[0] if alone else outputs
 
-        def watched(layer):
-            def call(*args, **kwargs):
-                outputs = (
-                    run(layer, args[0]) if _shows_its_layers(layer) else layer(*args, **kwargs)
-                )
-                name = layer.name
-                while name in names:
-                    name += "'"
-                names.add(name)
-                value = self.keep(name, layer, args[0], outputs)
-                if value is not None:
-                    kept[name] = value
-                return outputs
+def _named(calls: list[tuple[Any, Any, Any]]) -> dict[str, tuple[Any, Any, Any]]:
+    """Calls by the name of their layer, with a prime where that comes again."""
+    named = {}
+    for call in calls:
+        name = call[0].name
+        while name in named:
+            name += "'"
+        named[name] = call
+    return named
 
-            return call
 
-        run(self.network, inputs)
-        return kept
+def _predicted(start: Any, outputs: Any, stack: np.ndarray) -> Any:
+    """Values of some tensors for a stack."""
+    network = keras.Model(start, outputs)
+    # XLA compiles anew, for seconds, at every size, and gains nothing on a CPU.
+    network.jit_compile = keras.backend.backend() == "jax"
+    return network.predict_on_batch(stack)
 
 
 def _padded(model: keras.Model, image: np.ndarray) -> np.ndarray:

@@ -10,15 +10,11 @@ from typing import Any
 
 import numpy as np
 import traitlets
+from anywidget import AnyWidget
 from scipy import ndimage
 
 from damunet_lite import _arguments as check
 from damunet_lite import synthetic
-
-try:
-    from anywidget import AnyWidget as _Base
-except ImportError:  # the text/html form needs no widget
-    _Base = traitlets.HasTraits  # type: ignore[assignment,misc]
 
 #: What encloses the part of the HTML that is code and not data (for tests of notebook outputs).
 CODE_MARKERS = ("<!-- figure code -->", "<!-- end of figure code -->")
@@ -93,6 +89,18 @@ def mask(name: str, array: Any) -> np.ndarray:
     return check.binary(name, check.plane(name, array)).astype(np.uint8)
 
 
+def maps(truth: Any, probability: Any, image: Any, side: int) -> dict[str, Any]:
+    """Shape and pixels of three maps of one size; without any, those of the demonstration."""
+    if truth is None and probability is None:
+        image, truth, probability = (part[:side, :side] for part in demonstration())
+    walls = mask("truth", truth)
+    likely = in_steps("probability", probability)
+    grey = in_steps("image", np.full(walls.shape, 0.6) if image is None else image)
+    check.same_shape("probability", likely, "truth", walls)
+    check.same_shape("image", grey, "truth", walls)
+    return {"shape": [*walls.shape], "truth": walls, "probability": likely, "image": grey}
+
+
 def packed(pixels: np.ndarray) -> str:
     """Bytes of a uint8 array as text."""
     return base64.b64encode(pixels.tobytes()).decode("ascii")
@@ -101,7 +109,7 @@ def packed(pixels: np.ndarray) -> str:
 # --- figures ----------------------------------------------------------------------------
 
 
-class Figure(_Base):
+class Figure(AnyWidget):
     """What the figures have in common; use one of the subclasses.
 
     Subclasses name their JavaScript in `scripts`, have a `Setting` for what the reader moves,
@@ -161,7 +169,7 @@ class Figure(_Base):
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in shown.items())})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = getattr(super(), "_repr_mimebundle_", lambda **_: None)(**kwargs)
+        bundle = super()._repr_mimebundle_(**kwargs)
         content, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         return {**content, "text/plain": repr(self), "text/html": self.html()}, metadata
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from damunet_book.live import base, still
 from damunet_book.live.base import Array, Figure, Setting, data, pixels
-from damunet_lite import _arguments as check
 from damunet_lite.cells import score_cells, segment_cells
 from damunet_lite.metrics import label_cells
 
@@ -62,24 +61,16 @@ class NeckExplorer(Figure):
         image: Array = None,
         **settings: Any,
     ) -> None:
-        if truth is None and probability is None:
-            image, truth, probability = (part[:48, :48] for part in base.demonstration())
-        walls = base.mask("truth", truth)
-        likely = base.in_steps("probability", probability)
-        grey = base.in_steps("image", np.full(walls.shape, 0.6) if image is None else image)
-        check.same_shape("probability", likely, "truth", walls)
-        check.same_shape("image", grey, "truth", walls)
-        if max(walls.shape) > 64:
-            raise ValueError(f"truth has shape {walls.shape}, wanted at most (64, 64)")
-        cells = [segment_cells(likely / 255, t, n) for t in THRESHOLDS for n in NECKS]
+        shown = base.maps(truth, probability, image, 48)
+        if max(shown["shape"]) > 64:
+            raise ValueError(f"truth has shape {tuple(shown['shape'])}, wanted at most (64, 64)")
+        likely = shown["probability"] / 255
+        cells = [segment_cells(likely, t, n) for t in THRESHOLDS for n in NECKS]
         different, which = np.unique(cells, axis=0, return_inverse=True)
-        scored = [score_cells(label_cells(walls == 0), one) for one in different]
-        rounded = [[round(score[name], 6) for name in ("v_rand", "v_info")] for score in scored]
-        pictures = {"image": grey, "truth": walls, "probability": likely}
-        pictures["labels"] = different.astype(np.uint8)
-        chosen = which.reshape(len(THRESHOLDS), len(NECKS)).tolist()
-        settings |= {"shape": list(walls.shape), "which": chosen, "scores": rounded}
-        super().__init__(**pictures, **settings)
+        scored = [score_cells(label_cells(shown["truth"] == 0), one) for one in different]
+        shown["scores"] = [[round(s[name], 6) for name in ("v_rand", "v_info")] for s in scored]
+        shown["which"] = which.reshape(len(THRESHOLDS), len(NECKS)).tolist()
+        super().__init__(labels=different.astype(np.uint8), **shown, **settings)
 
     def _now(self) -> tuple[np.ndarray, list[float]]:
         """The cells at the present setting, and their scores."""

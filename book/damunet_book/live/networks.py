@@ -1,6 +1,6 @@
 """Figures of networks: gates, CBAM, heads, receptive fields and tiles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -103,17 +103,11 @@ def _demonstration_maps() -> dict[str, np.ndarray]:
 class CbamExplorer(Figure):
     """Channel and pixel weights of CBAM on a feature map small enough to see.
 
+    The map is synthetic, 8 x 8 pixels with four channels; the weights of the shared network are
+    set by hand: one hidden unit answers to what stands out, the other to what is everywhere.
+
     Parameters
     ----------
-    features : float array in [0, 1], [H, W, C], optional
-        At most 16 x 16 pixels and 6 channels. By default 8 x 8 with four channels.
-    names : sequence of str, optional
-        Names of the channels.
-    mlp : dict, optional
-        Weights of the shared network: "squeeze" [C, hidden], "squeeze_bias" [hidden],
-        "excite" [hidden, C], "excite_bias" [C], as `ChannelAttention` has them.
-    gains : sequence of C float, optional
-        What each channel is multiplied by first, 0 to 2.
     kernel_size : {1, 3, 5, 7}
         Side of the spatial convolution, whose taps are all equal.
     mean_weight, maximum_weight : float
@@ -124,7 +118,7 @@ class CbamExplorer(Figure):
     Raises
     ------
     ValueError
-        If an array has the wrong shape or range, or a number is out of range.
+        If a number is out of range.
 
     References
     ----------
@@ -134,6 +128,8 @@ class CbamExplorer(Figure):
     --------
     >>> CbamExplorer(kernel_size=5, spatial=False)
     CbamExplorer(channel=True, kernel_size=5, maximum_weight=6.0, mean_weight=-8.0, spatial=False)
+    >>> CbamExplorer().describe()
+    'Mean of each channel before CBAM: membrane 0.27, mitochond. 0.13, flat 0.30, noise 0.18.'
     """
 
     scripts = ("cbam.js",)
@@ -145,30 +141,10 @@ class CbamExplorer(Figure):
     channel = Setting(True)
     spatial = Setting(True)
 
-    def __init__(
-        self,
-        *,
-        features: Array = None,
-        names: Sequence[str] | None = None,
-        mlp: Mapping[str, Any] | None = None,
-        gains: Sequence[float] | None = None,
-        **settings: Any,
-    ) -> None:
-        if features is None:
-            features, names = _demonstration_features()
-        values = check.probability("features", check.shape("features", features, "[H, W, C]"))
-        channels = values.shape[2]
-        if max(values.shape[:2]) > 16 or channels > 6:
-            raise ValueError(f"features has shape {values.shape}, wanted at most (16, 16, 6)")
-        names = [f"channel {c + 1}" for c in range(channels)] if names is None else list(names)
-        gains = (
-            [1.0] * channels if gains is None else [base.between("gains", v, 0, 2) for v in gains]
-        )
-        check.shape("names", names, f"[{channels}]")
-        check.shape("gains", gains, f"[{channels}]")
-        flat = np.round(values.astype(float), 4).ravel().tolist()
-        mlp = _mlp_state(channels, _demonstration_mlp(channels) if mlp is None else mlp)
-        shown = {"features": flat, "names": names, "gains": gains, "mlp": mlp}
+    def __init__(self, **settings: Any) -> None:
+        values = _demonstration_features()
+        flat, ones = np.round(values, 4).ravel().tolist(), [1.0] * values.shape[2]
+        shown = {"features": flat, "names": _NAMES, "gains": ones, "mlp": _MLP}
         super().__init__(shape=[*values.shape], **shown, **settings)
 
     def _weighed(self) -> np.ndarray:
@@ -183,40 +159,25 @@ class CbamExplorer(Figure):
         values = self._weighed()
         top = max(values.max(), 1e-9)
         pictures = [(n, still.ramp(values[..., c] / top)) for c, n in enumerate(self.names)]
-        return still.panels("Channels of the feature map", pictures, 600 // len(pictures) - 12)
+        return still.panels("Channels of the feature map", pictures, 138)
 
 
-def _demonstration_features() -> tuple[np.ndarray, list[str]]:
+_NAMES = ["membrane", "mitochond.", "flat", "noise"]
+_MLP = {
+    "squeeze": [[2.0, -0.5], [1.0, -0.5], [-1.0, 1.5], [-0.5, 1.5]],
+    "squeezeBias": [-0.2, -0.2],
+    "excite": [[1.0, 0.3, -0.8, -0.6], [-0.8, -0.5, -1.0, -0.8]],
+    "exciteBias": [-0.2, -0.2, -0.2, -0.2],
+}
+
+
+def _demonstration_features() -> np.ndarray:
     """Four channels of an 8 x 8 patch: a membrane, a mitochondrion, flat grey and noise."""
     row, column = np.mgrid[:8, :8]
     membrane = np.exp(-((row - column + 1) ** 2) / 2.0)
     mitochondrion = np.exp(-((row - 1.5) ** 2 + (column - 6) ** 2) / 3.0)
     noise = np.random.default_rng(5).random((8, 8)) * 0.35
-    names = ["membrane", "mitochond.", "flat", "noise"]
-    return np.stack([membrane, mitochondrion, np.full((8, 8), 0.3), noise], axis=-1), names
-
-
-def _demonstration_mlp(channels: int) -> dict[str, np.ndarray]:
-    """One hidden unit that answers to what stands out, one to what is everywhere."""
-    order = np.arange(channels) % 4
-    squeeze = np.array([[2.0, -0.5], [1.0, -0.5], [-1.0, 1.5], [-0.5, 1.5]])[order]
-    excite = np.array([[1.0, 0.3, -0.8, -0.6], [-0.8, -0.5, -1.0, -0.8]])[:, order]
-    biases = {"squeeze_bias": np.full(2, -0.2), "excite_bias": np.full(channels, -0.2)}
-    return {"squeeze": squeeze, "excite": excite, **biases}
-
-
-def _mlp_state(channels: int, mlp: Mapping[str, Any]) -> dict[str, list]:
-    """Weights of the shared network under the names that the JavaScript has for them."""
-    names = ("squeeze", "squeeze_bias", "excite", "excite_bias")
-    if set(mlp) != set(names):
-        raise ValueError(f"mlp has the keys {sorted(mlp)}, wanted {sorted(names)}")
-    hidden = np.size(mlp["squeeze_bias"])
-    shapes = (f"[{channels}, {hidden}]", f"[{hidden}]", f"[{hidden}, {channels}]", f"[{channels}]")
-    state = {}
-    for name, shape in zip(names, shapes, strict=True):
-        weights = check.shape(f"mlp[{name!r}]", mlp[name], shape)
-        state[name.replace("_bias", "Bias")] = weights.astype(float).tolist()
-    return state
+    return np.stack([membrane, mitochondrion, np.full((8, 8), 0.3), noise], axis=-1)
 
 
 class SupervisionTargets(Figure):
@@ -331,6 +292,16 @@ class ReceptiveField(Figure):
         return f"Receptive field by level in pixels: {fields}."
 
     def picture(self) -> str:
+        """Still picture of the fields, about the middle of an image drawn 200 wide.
+
+        Examples
+        --------
+        >>> svg = ReceptiveField(depth=1, image_size=200).picture()
+        >>> 'x="107.5" y="107.5" width="5.0" height="5.0"' in svg
+        True
+        >>> 'x="103.0" y="103.0" width="14.0" height="14.0"' in svg
+        True
+        """
         fields = self._fields()
         scale = 200 / max(*fields, self.image_size)
         parts = ['<rect class="dm-track" x="10" y="10" width="200" height="200"/>']
@@ -397,6 +368,16 @@ class OverlapTile(Figure):
         return f"{len(starts)} x {len(starts)} tiles, starting at {listed}."
 
     def picture(self) -> str:
+        """Still picture of the tiles.
+
+        Examples
+        --------
+        >>> svg = OverlapTile(image_size=440, tile=220, overlap=0).picture()
+        >>> [part[:16] for part in svg.split('opacity="0.16" ')[1:]]
+        ['x="0.0" y="0.0" ', 'x="110.0" y="0.0', 'x="0.0" y="110.0', 'x="110.0" y="110']
+        >>> svg.count('width="110.0" height="110.0"')
+        4
+        """
         scale = 220 / max(self.image_size, self.tile)
         side = self.tile * scale
         parts = [

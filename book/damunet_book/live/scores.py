@@ -74,6 +74,14 @@ class TverskyExplorer(Figure):
         return f"Tversky index {index:.3f}, loss {loss:.3f} on the four pixels."
 
     def picture(self) -> str:
+        """Still picture of the four probabilities.
+
+        Examples
+        --------
+        >>> svg = TverskyExplorer(truth=(1, 0, 1, 0), probabilities=(0.25, 0.5, 1, 0)).picture()
+        >>> svg.count('class="c3"'), svg.count('width="80.0"'), "pixel 2: cell" in svg
+        (2, 1, True)
+        """
         rows = [
             (f"pixel {i + 1}: {'membrane' if y else 'cell'}", p, "c3" if y else "c1")
             for i, (y, p) in enumerate(zip(self.truth, self.probabilities, strict=True))
@@ -133,15 +141,7 @@ class ThresholdExplorer(Figure):
         image: Array = None,
         **settings: Any,
     ) -> None:
-        if truth is None and probability is None:
-            image, truth, probability = base.demonstration()
-        cells = base.mask("truth", truth)
-        likely = base.in_steps("probability", probability)
-        grey = base.in_steps("image", np.full(cells.shape, 0.6) if image is None else image)
-        check.same_shape("probability", likely, "truth", cells)
-        check.same_shape("image", grey, "truth", cells)
-        arrays = {"truth": cells, "probability": likely, "image": grey}
-        super().__init__(shape=list(cells.shape), **arrays, **settings)
+        super().__init__(**base.maps(truth, probability, image, 96), **settings)
 
     def describe(self) -> str:
         truth, membrane = self.truth[None], self.probability[None] / 255
@@ -196,6 +196,11 @@ class BrokenMembrane(Figure):
     Dice, membrane 1.000
     V_rand 1.000
     V_info 1.000.
+    >>> figure.prediction = [0] * 117  # all cell: 2 * 96 true cell pixels over 96 + 117
+    >>> print(*figure.describe().split("; ")[:3], sep="\\n")
+    21 of 117 pixels wrong: accuracy 0.821
+    Dice, cell 0.901
+    Dice, membrane 0.000
     """
 
     scripts = ("scores.js", "broken.js")

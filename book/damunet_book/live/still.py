@@ -43,7 +43,18 @@ def text(x: float, y: float, text: str, anchor: str = "start") -> str:
 
 
 def bars(items: Sequence[tuple[str, float, str]], y: int = 0, x: int = 0) -> list[str]:
-    """Bars from 0; items are name, value between -1 and 1, colour class."""
+    """Bars from 0; items are name, value between -1 and 1, colour class.
+
+    Examples
+    --------
+    >>> print(*bars([("up", 0.25, "c2")], y=4, x=200), sep="\\n")
+    <text x="200" y="18" text-anchor="start">up</text>
+    <rect class="c2" x="340.0" y="4" width="40.0" height="18"/>
+    <text x="554" y="18" text-anchor="end">0.250</text>
+    >>> print(*bars([("down", -0.5, "c1"), ("up", 0.25, "c2")])[1::3], sep="\\n")
+    <rect class="c1" x="220.0" y="0" width="80.0" height="18"/>
+    <rect class="c2" x="300.0" y="26" width="40.0" height="18"/>
+    """
     zero = x + (300 if min(value for _, value, _ in items) < 0 else 140)
     parts = []
     for i, (name, value, hue) in enumerate(items):

@@ -204,10 +204,7 @@ def score_bars(
 
 @in_style()
 def fold_dots(
-    table: Mapping[str, Sequence[float]],
-    xlabel: str = "score",
-    references: Mapping[str, float] | None = None,
-    ax: Axes | None = None,
+    table: Mapping[str, Sequence[float]], xlabel: str = "score", ax: Axes | None = None
 ) -> Figure | Axes:
     """A dot for every fold and a line at the mean: how networks differ, and how runs do.
 
@@ -217,8 +214,6 @@ def fold_dots(
         Name of the network to its scores, one a fold.
     xlabel : str
         Which score it is.
-    references : mapping of str to float, optional
-        Values drawn as dotted vertical lines, such as a trivial baseline.
     ax : matplotlib.axes.Axes, optional
         Drawn on instead of a new figure.
 
@@ -247,10 +242,6 @@ def fold_dots(
         target.plot(scores, np.full(len(scores), place), "o", color=COLOURS["blue"], **dots)
         target.plot([mean, mean], [place - 0.28, place + 0.28], color=COLOURS["ink"], lw=2)
         target.text(mean, place - 0.31, f"{mean:.3f}", ha="center", va="bottom", fontsize=9)
-    for name, value in (references or {}).items():
-        target.axvline(value, color="#6B7075", lw=1.2, linestyle=":")
-        foot = {"xy": (value, 0), "xycoords": ("data", "axes fraction"), "xytext": (3, 3)}
-        target.annotate(name, textcoords="offset points", color="#55595D", fontsize=8, **foot)
     target.set_yticks(range(len(table)), list(table))
     target.set(xlabel=xlabel, ylim=(len(table) - 0.4, -0.7))
     target.tick_params(axis="y", length=0)

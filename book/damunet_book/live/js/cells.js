@@ -22,20 +22,22 @@ const widget = {
     const panels = ["image, true membrane in orange", "pieces: what lies below the threshold",
       "cells"].map((name) => ({ canvas: raster(width, height, name), name }));
     const chart = svg("svg", {}), scores = svg("svg", {});
+    const controls = [
+      slider(fig, "threshold", { label: "threshold on the probability of membrane", min: 0.05,
+        max: 0.5, step: STEP }),
+      slider(fig, "neck", { label: "neck, share of the smaller radius", min: 0, max: 0.3,
+        step: STEP }),
+      scores,
+      html("div", {}, button("the package's defaults",
+        () => fig.set({ threshold: 0.15, neck: 0.1 }))),
+    ];
+    const spread = "display: grid; gap: 0.6rem; align-content: space-between";
     const parts = [
-      html("div", { class: "dm-columns" },
-        slider(fig, "threshold", { label: "threshold on the probability of membrane", min: 0.05,
-          max: 0.5, step: STEP }),
-        slider(fig, "neck", { label: "neck, share of the smaller radius", min: 0, max: 0.3,
-          step: STEP })),
-      html("div", { class: "dm-panels" }, panels.map(({ canvas, name }) =>
+      html("div", { class: "dm-panels dm-three" }, panels.map(({ canvas, name }) =>
         captioned(canvas, html("figcaption", {}, name)))),
-      html("div", { class: "dm-columns" },
-        html("div", {}, scores, button("the package's defaults",
-          () => fig.set({ threshold: 0.15, neck: 0.1 }))),
+      html("div", { class: "dm-columns" }, html("div", { style: spread }, controls),
         captioned(chart, html("figcaption", {}, "At every threshold; dashed without cuts."))),
     ];
-    panels.forEach(({ canvas }) => { canvas.style.maxWidth = "14rem"; });
     const draw = () => {
       const threshold = fig.get("threshold"), neck = fig.get("neck");
       const now = cellsAt(all, threshold, neck);
