@@ -31,8 +31,7 @@ def _data_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _own_images(command: argparse.ArgumentParser) -> None:
-    texts = {"images": "your own images", "masks": "their masks, of the same names"}
-    for name, text in texts.items():
+    for name, text in {"images": "your images", "masks": "their masks, of the same names"}.items():
         command.add_argument(f"--{name}", nargs="+", metavar="PATH", help=text)
     text = "what is bright in the masks; or labels: numbered cells"
     command.add_argument("--mask-is", choices=("membrane", "cell", "labels"), help=text)

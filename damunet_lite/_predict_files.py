@@ -4,6 +4,7 @@ import argparse
 import csv
 import re
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ UNDECIDED = 1.5
 
 def predict_file(network, given, path: Path, written: list[Path], pixel_nm: float | None) -> list:
     """Write the results of one file; a row for each of its cells."""
-    stack, single = _read(path, given)
+    with warnings.catch_warnings(action="ignore"):  # what there is to say has been said
+        stack, single = _read(path, given)
     slices = tqdm(stack, path.name, disable=single, unit="slice", leave=False)
     maps = np.stack([probability_of(network, image, given) for image in slices])
     written[0].parent.mkdir(parents=True, exist_ok=True)
@@ -94,9 +96,9 @@ def plan(arguments: argparse.Namespace) -> list[tuple[Path, list[Path], float | 
     for path in paths:
         _, single = _read(path, arguments)
         pixel_nm = side or images.read_info(path).pixel_nm
-        ends = ("membrane.png" if single else "membrane.tif", "cells.tif", "cells.csv", "cells.png")
-        stem = (out or path.parent) / path.stem
-        targets = [Path(f"{stem}_{end}") for end in (ends if arguments.cells else ends[:1])]
+        ends = ["membrane.png" if single else "membrane.tif", "cells.tif", "cells.csv", "cells.png"]
+        ends = ends if arguments.cells else ends[:1]
+        targets = [(out or path.parent) / f"{path.stem}_{end}" for end in ends]
         for target in targets:
             if target.resolve() in taken:
                 what = taken[target.resolve()]

@@ -15,9 +15,7 @@ import numpy as np
 
 from damunet_lite import _arguments, tiling
 from damunet_lite.supervision import main_network, main_output
-from damunet_lite.tiling import as_network_input
-
-__all__ = ["as_network_input", "predict"]
+from damunet_lite.tiling import as_network_input as as_network_input  # for users
 
 #: A network in bfloat16 leaves [0, 1] by no more than this; logits leave it by far.
 _ROUNDING = 1e-3

@@ -45,7 +45,7 @@ def save(pixels, path, **options):
 
 
 def content(folder):
-    return {path: path.read_bytes() for path in folder.iterdir()}
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 # --- words ----------------------------------------------------------------------------------
@@ -151,27 +151,6 @@ def test_a_run_writes_its_six_files_and_prints_its_scores_and_evaluate_does_agai
 # --- predict --------------------------------------------------------------------------------
 
 
-def test_predict_looks_at_every_image_before_it_writes_the_first(run_folder, tmp_path, capsys):
-    good, bad = save(GREY, tmp_path / "good.png"), tmp_path / "bad.png"
-    bad.write_bytes((tmp_path / "good.png").read_bytes()[:500])
-    for words, said in (
-        ([good, str(bad)], str(bad)),
-        ([save(GREY, tmp_path / name) for name in ("same.png", "same.tif")], "of the same name"),
-        ([save(GREY, tmp_path / "same_cells.png"), good], "note: 1 results passed over"),
-        ([str(tmp_path / "*_cells.png")], "IMAGE is nothing but results, wanted images"),
-        ([str(tmp_path / "no*.png")], "no*.png leads to no image, wanted a file, a folder or a"),
-        ([str(tmp_path / "none.png")], "none.png does not exist, wanted a file, a folder or a pa"),
-        ([good, "--pixel-nm", "0"], "--pixel-nm is 0.0, wanted a finite number > 0"),
-        ([good, "--out", "x.png"], "--out is the file x.png, wanted a folder"),
-        ([good, "--out", good], "good.png, wanted a folder"),
-    ):
-        before = content(tmp_path)
-        # the third is no error: a model that is missing ends it
-        assert main(["predict", "none" if "note" in said else str(run_folder), *words]) == 1
-        assert said in capsys.readouterr().err
-        assert content(tmp_path) == before
-
-
 @pytest.fixture
 def darkness(monkeypatch):
     """In place of a network: what is dark is membrane."""
@@ -186,59 +165,58 @@ def two_cells(columns=(10, 12)):
     return picture
 
 
-@pytest.mark.parametrize("kind", ["picture", "stack"])
-def test_cells_of_pictures_and_stacks_by_hand(kind, darkness, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    planes = two_cells() if kind == "picture" else np.stack([two_cells(), two_cells((19, 21))])
-    images.write_image("mine.tif", planes, pixel_nm=None if kind == "picture" else 50)
-    assert main(["predict", "any", "m*.tif", "--cells", "--out", "results"]) == 0
-    end = "png" if kind == "picture" else "tif"
-    names = {f"mine_{one}" for one in (f"membrane.{end}", "cells.tif", "cells.csv", "cells.png")}
-    assert {path.name for path in Path("results").iterdir()} == names
-    np.testing.assert_array_equal(
-        np.round(255 * images.read_image(f"results/mine_membrane.{end}")), 255 - planes
-    )
-    labels = images.read_labels("results/mine_cells.tif")
-    # the wall's two columns go one to either side
-    np.testing.assert_array_equal(labels if kind == "picture" else labels[0], two_halves(11))
-    rows = [line.split(",") for line in Path("results/mine_cells.csv").read_text().splitlines()]
-    head = ["label", "area_px", "area_um2", "centroid_row", "centroid_column", "touches_border"]
-    if kind == "picture":
-        cells = [["1", "220", "", "9.5", "5.0", "True"], ["2", "380", "", "9.5", "20.0", "True"]]
-        assert rows == [head, *cells]
-        said = "1 image, 2 cells, median area 300 pixels\n"
-    else:
-        assert rows[0] == ["slice", *head]
-        assert [row[:3] for row in rows[1:]] == [
-            *(["0", "1", "220"], ["0", "2", "380"], ["1", "1", "400"], ["1", "2", "200"])
-        ]
-        assert [float(row[3]) for row in rows[1:]] == pytest.approx([0.55, 0.95, 1.0, 0.5])
-        np.testing.assert_array_equal(labels[1], two_halves(20))
-        assert images.read_info("results/mine_cells.tif").pixel_nm == 50
-        said = "1 image, 4 cells, median area 300 pixels, 0.75 um2\n"
-    assert capsys.readouterr().out.endswith(said)
-    before = content(Path("results"))
-    assert main(["predict", "any", "m*.tif", "--cells", "--out", "results"]) == 1
-    assert "would be overwritten; add --force or --out" in capsys.readouterr().err
-    assert content(Path("results")) == before
-    with Image.open("results/mine_cells.png") as overlay:
-        assert overlay.size == (30, 20)
-        assert overlay.getpixel((0, 0)) != overlay.getpixel((29, 0))
-
-
-def two_halves(left):
+def halves(left):
     return np.where(np.arange(30) < left, 1, 2) * np.ones((20, 1), int)
 
 
-def test_an_input_is_never_overwritten_not_even_by_force(darkness, tmp_path, capsys):
+def assert_membrane(path, planes):
+    np.testing.assert_array_equal(np.round(255 * images.read_image(path)), 255 - planes)
+
+
+def test_cells_of_a_stack_by_hand(darkness, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    planes = np.stack([two_cells(), two_cells((19, 21))])
+    images.write_image("mine.tif", planes, pixel_nm=50)
+    words = ["predict", "any", "m*.tif", "--cells", "--out", "results"]
+    assert main(words) == 0
+    assert capsys.readouterr().out.endswith("1 image, 4 cells, median area 300 pixels, 0.75 um2\n")
+    assert_membrane("results/mine_membrane.tif", planes)
+    # the wall's two columns go one to either side
+    labels = images.read_labels("results/mine_cells.tif")
+    np.testing.assert_array_equal(labels, np.stack([halves(11), halves(20)]))
+    assert images.read_info("results/mine_cells.tif").pixel_nm == 50
+    head, *rows = Path("results/mine_cells.csv").read_text().splitlines()
+    assert head == "slice,label,area_px,area_um2,centroid_row,centroid_column,touches_border"
+    assert [row[:8] for row in rows] == ["0,1,220,", "0,2,380,", "1,1,400,", "1,2,200,"]
+    assert rows[3].endswith(",9.5,24.5,True")
+    areas = [float(row.split(",")[3]) for row in rows]
+    assert areas == pytest.approx([0.55, 0.95, 1.0, 0.5])
+    with Image.open("results/mine_cells.png") as overlay:
+        assert overlay.size == (30, 20)
+        assert overlay.getpixel((0, 0)) != overlay.getpixel((29, 0))
+    before = content(Path("results"))
+    assert len(before) == 4
+    assert main(words) == 1
+    assert "would be overwritten; add --force or --out" in capsys.readouterr().err
+    assert content(Path("results")) == before
+
+
+def test_a_picture_is_never_overwritten_not_even_by_force(darkness, tmp_path, capsys):
     (tmp_path / "in").mkdir()
     picture = save(two_cells(), tmp_path / "in/a.png")
-    stack = str(tmp_path / "a_membrane.png")  # what it would be called beside the folder
-    os.symlink(picture, stack)
+    os.symlink(picture, tmp_path / "a_membrane.png")  # what it would be called beside the folder
     assert main(["predict", "any", picture, "--out", str(tmp_path), "--force"]) == 1
     assert "would be written over an input" in capsys.readouterr().err
-    assert main(["predict", "any", picture, "--pixel-nm", "8", "--cells"]) == 0
-    assert capsys.readouterr().out.endswith("2 cells, median area 300 pixels, 0.0192 um2\n")
+    for options, said in (
+        ([], "pixels\n"),
+        (["--pixel-nm", "8", "--force"], "pixels, 0.0192 um2\n"),
+    ):
+        assert main(["predict", "any", picture, "--cells", *options]) == 0
+        assert capsys.readouterr().out.endswith(f"1 image, 2 cells, median area 300 {said}")
+    assert_membrane(tmp_path / "in/a_membrane.png", two_cells())
+    np.testing.assert_array_equal(images.read_labels(tmp_path / "in/a_cells.tif"), halves(11))
+    rows = (tmp_path / "in/a_cells.csv").read_text().splitlines()
+    assert [row[:6] for row in rows] == ["label,", "1,220,", "2,380,"]
 
 
 def test_what_the_notes_name_is_mended_by_their_options(darkness, tmp_path, capsys):
@@ -354,34 +332,38 @@ def test_own_images_train_evaluate_and_go_on_from_a_network(tmp_path, monkeypatc
 # --- what goes wrong --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("predict tinny mine.png", "model is 'tinny', which is not there; wanted a run folder"),
-        ("predict tiny gone.png", "gone.png does not exist"),
-        ("predict text.keras mine.png", "text.keras cannot be loaded as a Keras model"),
-        ("predict text.npz mine.png", "text.npz: cannot be read"),
+def test_what_is_wrong_is_named_and_nothing_is_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("good.png", "same.png", "same.tif", "same_cells.png"):
+        save(GREY, name)
+    Path("bad.png").write_bytes(Path("good.png").read_bytes()[:500])
+    for name in ("file", "text.keras", "text.npz"):
+        Path(name).write_text("mine")
+    Path("started").mkdir()
+    Path("started/config.json").write_text('{"config": {"data": "synthetic"}}')
+    before = content(tmp_path)
+    for words, said in (
+        ("predict any good.png bad.png", "bad.png cannot be read"),
+        ("predict any same.png same.tif", "of the same name"),
+        ("predict none same_cells.png good.png", "note: 1 results passed over"),
+        ("predict any *_cells.png", "IMAGE is nothing but results, wanted images"),
+        ("predict any no*.png", "no*.png leads to no image, wanted a file, a folder or a pattern"),
+        ("predict any gone.png", "gone.png does not exist, wanted a file, a folder or a pattern"),
+        ("predict any good.png --pixel-nm 0", "--pixel-nm is 0.0, wanted a finite number > 0"),
+        ("predict any good.png --out x.png", "--out is the file x.png, wanted a folder"),
+        ("predict any good.png --out file", "--out is the file file, wanted a folder"),
+        ("predict tinny good.png", "model is 'tinny', which is not there; wanted a run folder"),
+        ("predict text.keras good.png", "text.keras cannot be loaded as a Keras model"),
+        ("predict text.npz good.png", "text.npz: cannot be read"),
         ("evaluate file", "file is not a run folder: config.json is missing"),
         ("evaluate started", "started holds no network; wanted a .keras file or a finished run"),
         ("train unet --network-options [2]", "network_options is [2], wanted a dict"),
-    ],
-)
-def test_what_is_wrong_is_named_and_nothing_is_written(
-    words, said, run_folder, tmp_path, capsys, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    save(GREY, "mine.png")
-    for name in ("file", "text.keras", "text.npz"):
-        (tmp_path / name).write_text("mine")
-    (tmp_path / "started").mkdir()
-    (tmp_path / "started/config.json").write_bytes((run_folder / "config.json").read_bytes())
-    before = sorted(path.name for path in tmp_path.iterdir())
-    assert main(words.split()) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert said in error
-    assert sorted(path.name for path in tmp_path.iterdir()) == before
-    assert (tmp_path / "file").read_text() == "mine"
+    ):
+        assert main(words.split()) == 1
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.splitlines()[-1].startswith("error: ")
+        assert content(tmp_path) == before
 
 
 def test_an_interruption_promises_to_go_on_only_where_it_does(monkeypatch, capsys):

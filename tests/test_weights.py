@@ -86,25 +86,9 @@ def test_what_cannot_be_exported_is_refused(run, tmp_path, monkeypatch):
     assert not path.exists()
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"network": "resnet"}, "does not fit a network of this package"),
-        ({"options": {"width": 3}}, "does not fit a network of this package"),
-        ({"options": {"base_filters": 4}}, r"\d+ arrays differ; \S+ has shape"),
-    ],
-)
-def test_a_card_that_does_not_fit_is_reported(exported, tmp_path, changes, message):
-    arrays = runs.read_arrays(exported)
-    arrays["record"] = np.array(json.dumps(json.loads(str(arrays["record"])) | changes))
-    np.savez(tmp_path / "other.npz", **arrays)
-    with pytest.raises(weights.WeightsError, match=message):
-        weights.load(tmp_path / "other.npz")
-
-
-def test_damaged_files_are_reported(exported, tmp_path):
-    whole = exported.read_bytes()
-    middle = len(whole) // 2
+def test_files_that_are_damaged_or_do_not_fit_are_reported(exported, tmp_path):
+    whole, arrays = exported.read_bytes(), runs.read_arrays(exported)
+    card, middle = json.loads(str(arrays["record"])), len(whole) // 2
     # more than the bytes of a header, where no checksum looks
     flipped = bytes(b ^ (255 * (0 <= i - middle < 200)) for i, b in enumerate(whole))
     np.savez(tmp_path / "bare.npz", kernel=np.zeros(3))
@@ -115,6 +99,16 @@ def test_damaged_files_are_reported(exported, tmp_path):
     for path in tmp_path.glob("*.npz"):
         with pytest.raises(weights.WeightsError, match="cannot be read"):
             weights.load(path)
+    for changes, words in (
+        ({"network": "resnet"}, r"does not fit a network of this package \('resnet'\)"),
+        ({"options": {"width": 3}}, "does not fit a network of this package .*width"),
+        ({"options": {"base_filters": 4}}, r"\d+ arrays differ; \S+ has shape"),
+    ):
+        np.savez(
+            tmp_path / "other.npz", **arrays | {"record": np.array(json.dumps(card | changes))}
+        )
+        with pytest.raises(weights.WeightsError, match=words):
+            weights.load(tmp_path / "other.npz")
 
 
 # --- the network in the package ----------------------------------------------------------
