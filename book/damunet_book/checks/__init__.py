@@ -20,8 +20,9 @@ of each, in :func:`compare` the value that each leads to::
 
 An answer that gets to the end is right. A second input, with other numbers, finds out the answer
 that has a number where an argument belongs. What a value alone does not show, such as a list in the
-wrong order, is asked with ``if`` and ended with :func:`stop`. Answers, right ones in three styles
-and wrong ones, one for each mistake, go to ``tests/checks/answers``.
+wrong order, is asked with ``if`` and ended with :func:`stop`. Answers go to
+``tests/checks/answers``: right ones in three styles, and at least five wrong ones, one for each
+mistake, as functions or as the values that these return to the checker's first call.
 
 Nobody has to write down again what is the same everywhere: untouched dots, None, exceptions,
 generators, text where a number is wanted, one number too many, a call with two arguments, values
