@@ -308,13 +308,16 @@ def test_batch_normalization_leaves_the_rest_to_keras(options):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="an operation of TensorFlow")
-@pytest.mark.parametrize("policy", POLICIES)
-def test_batch_normalization_is_one_operation(policy):
+@pytest.mark.parametrize(
+    ("policy", "options", "count"),
+    [*((policy, {}, 1) for policy in POLICIES), ("float32", {"synchronized": True}, 0)],
+)
+def test_batch_normalization_is_one_operation(policy, options, count):
     import tensorflow as tf
 
-    layer = next(norms(policy))
+    layer = next(norms(policy, **options))
     step = tf.function(lambda x: layer(x, training=True))
     traced = step.get_concrete_function(tf.TensorSpec((2, 8, 8, 5), layer.compute_dtype))
     operations = [op.type for op in traced.graph.get_operations()]
-    assert operations.count("FusedBatchNormV3") == 1
+    assert operations.count("FusedBatchNormV3") == count
     assert not {"SquaredDifference", "Mean"} & set(operations)

@@ -167,6 +167,13 @@ def test_value_and_gradient_are_finite(name, dtype):
             assert number == pytest.approx(expected, abs=1e-6), (case, pooling)
 
 
+def test_focal_loss_is_nothing_up_to_a_millionth():
+    # 1 - TI is .7 millionths and 1.4.
+    loss = FocalTverskyLoss(smooth=0, reduction="none")
+    found = loss(np.ones((2, 1)), 1 - np.array([[1e-6], [2e-6]]))
+    assert (ops.convert_to_numpy(found) > 0).tolist() == [False, True]
+
+
 def test_large_image_keeps_its_counts_in_half_precision():
     # 65,536 pixels: summed in float16 the count would overflow, in bfloat16 stick at 256.
     y = np.zeros((1, 256, 256, 1), "float32")

@@ -1,80 +1,73 @@
 """Seconds for a training step and a prediction of the published listing at 512 x 512, one image.
 
-    python tests/benchmarks/speed.py [--repeats 3] [--rows newcomer ours ...] [--json FILE]
+    python -m tests.benchmarks.speed [--repeats 3] [--steps 3] [--rows newcomer ours ...]
 
 Each row runs in a process of its own, the rows take turns, and the table gives the median and
-the ratio to ours: times from different days or machines cannot be compared, ratios from one run
-can. Beside the wall clock stand the processor seconds of the training step, over all cores and
-with the system's share: those hardly change when something else runs on the machine. PyTorch rows
-need torch, which is not among the book's requirements.
+the ratio to the first row: times from different days or machines cannot be compared, ratios from
+one run can. Beside the wall clock stand the processor seconds, over all cores and with the
+system's share: those hardly change when something else runs on the machine. PyTorch rows need
+torch, which is not among the book's requirements.
 
-    newcomer   Keras as it comes: its own layers, compile() with defaults, no setting touched
     ours       what damunet_lite.training does on this device; "ours, ..." with one thing undone
+    newcomer   Keras as it comes: its own layers, compile() with defaults, no setting touched
     torch ...  the same network and loss in plain PyTorch, channels last
 """
 
 import argparse
 import importlib.util
 import itertools
-import json
+import multiprocessing
 import os
 import resource
 import statistics
-import subprocess
-import sys
 import time
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor
 
-ROOT = Path(__file__).resolve().parents[2]
 ROWS = (
-    "newcomer",
-    "newcomer, oneDNN",
     "ours",
     "ours, float32",
     "ours, Keras's norm",
     "ours, memory returned",
+    "newcomer",
+    "newcomer, oneDNN",
     "torch float32",
     "torch bfloat16",
     "torch float32, memory kept",
 )
-COLUMNS = ("train", "train_cpu", "predict", "predict_cpu")
+COLUMNS = ("train", "processor", "predict", "processor", "peak GB")
 SIZE = 512
 
 
-def measure(row: str, steps: int) -> dict[str, float]:
-    """Time one row in this process: the median of ``steps`` after one step to warm up."""
-    make = _torch_functions if row.startswith("torch") else _keras_functions
-    train, predict = make(row)
-    seconds = (*_median_seconds(train, steps), *_median_seconds(predict, steps))
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {**dict(zip(COLUMNS, seconds, strict=True)), "peak_gb": memory}
+def measure(row: str, steps: int) -> list[float]:
+    """Time one row in this process; one number for each column."""
+    functions = _torch_functions(row) if row.startswith("torch") else _keras_functions(row)
+    seconds = [number for function in functions for number in _median_seconds(function, steps)]
+    return [*seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20]
 
 
-def _median_seconds(function, steps: int) -> tuple[float, float]:
+def _median_seconds(function, steps: int) -> list[float]:
     """Wall-clock and processor seconds of one call, after one call to warm up."""
     function()
     clocks = [(time.perf_counter(), time.process_time())]
     for _ in range(steps):
         function()
         clocks.append((time.perf_counter(), time.process_time()))
-    return tuple(
+    return [
         statistics.median(after - before for before, after in itertools.pairwise(clock))
         for clock in zip(*clocks, strict=True)
-    )
+    ]
 
 
 def _example():
     import numpy as np
 
-    rng = np.random.default_rng(0)
-    image = rng.random((1, SIZE, SIZE, 1), np.float32)
+    image = np.random.default_rng(0).random((1, SIZE, SIZE, 1), np.float32)
     return image, (image > 0.78).astype(np.float32)
 
 
 def _keras_functions(row: str):
     newcomer = row.startswith("newcomer")
     if row == "newcomer":
-        os.environ.pop("TF_ENABLE_ONEDNN_OPTS", None)
         import tensorflow  # noqa: F401  before the package sets its default
     import keras
 
@@ -97,86 +90,55 @@ def _keras_functions(row: str):
 
 
 def _torch_functions(row: str):
-    import contextlib
-
     import torch
 
+    from damunet_lite import devices
     from tests.benchmarks.torch_listing import Listing, focal_tversky
 
     if row.endswith("memory kept"):
-        from damunet_lite import devices
-
         devices.keep_memory()
-    image, mask = (torch.from_numpy(a).permute(0, 3, 1, 2).contiguous() for a in _example())
-    network = Listing().to(memory_format=torch.channels_last)
-    image = image.contiguous(memory_format=torch.channels_last)
+    last = {"memory_format": torch.channels_last}
+    image, mask = (torch.from_numpy(a).permute(0, 3, 1, 2).contiguous(**last) for a in _example())
+    network = Listing().to(**last)
     optimiser = torch.optim.Adam(network.parameters(), 1e-3)
-    half = "bfloat16" in row
-
-    def cast():
-        return torch.autocast("cpu", torch.bfloat16) if half else contextlib.nullcontext()
+    cast = torch.autocast("cpu", torch.bfloat16, enabled="bfloat16" in row)
 
     def train():
         network.train()
-        optimiser.zero_grad(set_to_none=True)
-        with cast():
+        optimiser.zero_grad()
+        with cast:
             heads = network(image)
-        loss = sum(
-            focal_tversky(torch.nn.functional.max_pool2d(mask, step), head.float())
-            for step, head in zip((1, 2, 4, 8), heads, strict=True)
-        )
-        loss.backward()
+        focal_tversky(mask, heads).backward()
         optimiser.step()
 
     @torch.inference_mode()
     def predict():
         network.eval()
-        with cast():
+        with cast:
             network(image, main_only=True)
 
     return train, predict
 
 
-def run_all(rows: list[str], repeats: int, steps: int) -> dict[str, dict[str, float]]:
-    """Median over repeats for each row; the rows take turns."""
-    rows = [r for r in rows if not r.startswith("torch") or importlib.util.find_spec("torch")]
-    results: dict[str, list] = {row: [] for row in rows}
-    for _ in range(repeats):
-        for row in rows:
-            words = [sys.executable, __file__, "--row", row, "--steps", str(steps)]
-            environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-            done = subprocess.run(words, capture_output=True, text=True, env=environment)
-            if done.returncode:
-                raise SystemExit(f"{row} failed:\n{done.stderr[-2000:]}")
-            results[row].append(json.loads(done.stdout.splitlines()[-1]))
-            train, predict = (results[row][-1][key] for key in ("train", "predict"))
-            print(f"# {row}: train {train:.2f} s, predict {predict:.2f} s", file=sys.stderr)
-    return {
-        row: {key: statistics.median(m[key] for m in found) for key in found[0]}
-        for row, found in results.items()
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--row", choices=ROWS, help="measure one row in this process")
     told = f"rows to compare (default: all of {', '.join(ROWS)})"
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, metavar="R", help=told)
     parser.add_argument("--repeats", type=int, default=3, help="processes for each row")
     parser.add_argument("--steps", type=int, default=3, help="timed steps in each process")
-    parser.add_argument("--json", type=Path, help="write the numbers here as well")
-    arguments = parser.parse_args()
-    if arguments.row:
-        print(json.dumps(measure(arguments.row, arguments.steps)))
-        return
-    table = run_all(arguments.rows, arguments.repeats, arguments.steps)
-    ours = table.get("ours", next(iter(table.values())))
-    print(f"{'':28}" + "".join(f"{column:>12}{'ratio':>7}" for column in COLUMNS) + f"{'peak':>9}")
-    for row, found in table.items():
-        cells = (f"{found[c]:10.2f} s{found[c] / ours[c]:7.2f}" for c in COLUMNS)
-        print(f"{row:28}" + "".join(cells) + f"{found['peak_gb']:6.1f} GB")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    given = parser.parse_args()
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    torch = importlib.util.find_spec("torch")
+    found: dict[str, list] = {row: [] for row in given.rows if torch or "torch" not in row}
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, fresh, max_tasks_per_child=1) as processes:
+        for row in [*found] * given.repeats:
+            found[row].append(processes.submit(measure, row, given.steps).result())
+    print(f"{'':28}" + "".join(f"{column:>10}{'ratio':>7}" for column in COLUMNS))
+    table = {row: list(map(statistics.median, zip(*found[row], strict=True))) for row in found}
+    for row, numbers in table.items():
+        pairs = zip(numbers, table[[*table][0]], strict=True)
+        print(f"{row:28}" + "".join(f"{one:10.2f}{one / first:7.2f}" for one, first in pairs))
 
 
 if __name__ == "__main__":
