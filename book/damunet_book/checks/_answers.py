@@ -20,12 +20,20 @@ def watched(called: list[str]) -> Iterator[None]:
 
     Examples
     --------
+    >>> from damunet_book import results
     >>> from damunet_lite import metrics
     >>> called = []
     >>> with watched(called):
     ...     score = metrics.accuracy([[1, 0]], [[1, 1]])
     >>> called[0]
     'damunet_lite.metrics'
+    >>> ends = results.interval([1, 2, 3])  # outside
+    >>> any("results" in module for module in called)
+    False
+    >>> with watched(called):
+    ...     ends = results.interval([1, 2, 3])
+    >>> called[-1]
+    'damunet_book.results.scores'
     """
 
     def note(frame: FrameType, event: str, _: Any) -> None:

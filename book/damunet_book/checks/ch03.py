@@ -102,11 +102,10 @@ def _ratio(h_t: float, h_s: float, shared: float) -> float:
     return 2 * shared / (h_t + h_s)
 
 
-def _exchanged() -> float:
-    """V_info with truth and answer exchanged."""
-    inside = _ANSWER != 0
-    alone = np.where(_TRUTH == 0, 100 + np.arange(_TRUTH.size), _TRUTH)
-    return _ratio(*_entropies(_ANSWER[inside], alone[inside]))
+def _counted(truth: np.ndarray, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels that count: not the truth's membrane, and the answer's each a piece of its own."""
+    pieces = np.where(answer == 0, 100 + np.arange(answer.size), answer)
+    return truth[truth != 0], pieces[truth != 0]
 
 
 @checker(
@@ -134,10 +133,7 @@ def _exchanged() -> float:
 )
 def v_info(answer):
     """``answer(truth, proposal)``: V_info of two rows of labels."""
-    inside = _TRUTH != 0
-    t, lumped = _TRUTH[inside], _ANSWER[inside]
-    apart = lumped.copy()
-    apart[lumped == 0] = 100 + np.arange((lumped == 0).sum())
+    t, apart = _counted(_TRUTH, _ANSWER)
     h_t, h_s, shared = _entropies(t, apart)
     compare(
         run(answer, _TRUTH, _ANSWER),
@@ -152,9 +148,9 @@ def v_info(answer):
         arithmetic_mean=(shared / h_s + shared / h_t) / 2,
         joint_for_shared=2 * (h_t + h_s - shared) / (h_t + h_s),
         joint_entropy=shared / (h_t + h_s - shared),
-        order=_exchanged(),
+        order=_ratio(*_entropies(*_counted(_ANSWER, _TRUTH))),
         distance=1 - _ratio(h_t, h_s, shared),
-        one_background=_ratio(*_entropies(t, lumped)),
+        one_background=_ratio(*_entropies(t, _ANSWER[_TRUTH != 0])),
         truth_zero_counted=_ratio(*_entropies(_TRUTH, _ANSWER)),
     )
     # Two of three cells are merged. With one piece alone both entropies could not be divided by.

@@ -1,6 +1,7 @@
 """Checkers of chapter 7: the attention gate, its enlargement, its parameters, what it is not."""
 
 import numpy as np
+from scipy.special import expit
 
 from damunet_book.checks import checker, compare, run
 
@@ -8,10 +9,6 @@ _THETA_X = np.array([[[1.0, -2], [0.5, 1]], [[-1, 0], [2, -0.5]]])
 _PHI_G = np.array([[[0.5, 1], [-2, 0.5]], [[2, -1], [-1, 1.5]]])
 _PSI = np.array([2.0, -1.5])
 _BIAS = 0.25
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-values))
 
 
 def _relu(values: np.ndarray) -> np.ndarray:
@@ -44,29 +41,29 @@ def _relu(values: np.ndarray) -> np.ndarray:
 )
 def coefficients(answer):
     """``answer(theta_x, phi_g, psi, bias)``: coefficients [h, w] of an additive gate."""
-    wanted = _sigmoid(_relu(_THETA_X + _PHI_G) @ _PSI + _BIAS)
+    wanted = expit(_relu(_THETA_X + _PHI_G) @ _PSI + _BIAS)
     logits = _relu(_THETA_X + _PHI_G) @ _PSI + _BIAS
     compare(
         run(answer, _THETA_X, _PHI_G, _PSI, _BIAS),
         wanted,
         "the map of coefficients",
         logits=logits,
-        sigmoid_twice=_sigmoid(wanted),
-        no_relu=_sigmoid((_THETA_X + _PHI_G) @ _PSI + _BIAS),
-        relu_before_sum=_sigmoid((_relu(_THETA_X) + _relu(_PHI_G)) @ _PSI + _BIAS),
-        no_bias=_sigmoid(_relu(_THETA_X + _PHI_G) @ _PSI),
-        bias_inside=_sigmoid(_relu(_THETA_X + _PHI_G + _BIAS) @ _PSI),
-        relu_after_psi=_sigmoid(_relu((_THETA_X + _PHI_G) @ _PSI + _BIAS)),
-        relu_before_bias=_sigmoid(_relu((_THETA_X + _PHI_G) @ _PSI) + _BIAS),
-        relu_twice=_sigmoid(_relu(logits)),
-        unweighted=_sigmoid(_relu(_THETA_X + _PHI_G).sum(axis=-1) + _BIAS),
-        bias_subtracted=_sigmoid(logits - 2 * _BIAS),
+        sigmoid_twice=expit(wanted),
+        no_relu=expit((_THETA_X + _PHI_G) @ _PSI + _BIAS),
+        relu_before_sum=expit((_relu(_THETA_X) + _relu(_PHI_G)) @ _PSI + _BIAS),
+        no_bias=expit(_relu(_THETA_X + _PHI_G) @ _PSI),
+        bias_inside=expit(_relu(_THETA_X + _PHI_G + _BIAS) @ _PSI),
+        relu_after_psi=expit(_relu((_THETA_X + _PHI_G) @ _PSI + _BIAS)),
+        relu_before_bias=expit(_relu((_THETA_X + _PHI_G) @ _PSI) + _BIAS),
+        relu_twice=expit(_relu(logits)),
+        unweighted=expit(_relu(_THETA_X + _PHI_G).sum(axis=-1) + _BIAS),
+        bias_subtracted=expit(logits - 2 * _BIAS),
         minus_forgotten=1 - wanted,
-        multiplied=_sigmoid(_relu(_THETA_X * _PHI_G) @ _PSI + _BIAS),
+        multiplied=expit(_relu(_THETA_X * _PHI_G) @ _PSI + _BIAS),
         softmax=np.exp(logits) / np.exp(logits).sum(),
     )
     value = run(answer, _PHI_G[:1, :1], _THETA_X[:1, :1], np.array([3.0, 1.0]), 0.5)
-    compare(value, _sigmoid(np.array([[5.0]])), "the map of one pixel")
+    compare(value, expit(np.array([[5.0]])), "the map of one pixel")
 
 
 @checker(

@@ -1,6 +1,7 @@
 """Checkers of chapter 8: channel attention, spatial attention, reduction, order."""
 
 import numpy as np
+from scipy.special import expit
 
 from damunet_book.checks import checker, compare, run
 
@@ -12,10 +13,6 @@ _FEATURES = np.array(
         [[0.0, 1.5, 0.5], [1.0, 0.5, 0.0], [0.0, 1.0, 4.0]],
     ]
 )
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-values))
 
 
 def _mlp(pooled: np.ndarray, relu: bool = True) -> np.ndarray:
@@ -52,32 +49,32 @@ def channel_weights(answer):
     mean, maximum = _FEATURES.mean(axis=(0, 1)), _FEATURES.max(axis=(0, 1))
     compare(
         run(answer, _FEATURES, _SQUEEZE, _EXCITE),
-        _sigmoid(_mlp(mean) + _mlp(maximum)),
+        expit(_mlp(mean) + _mlp(maximum)),
         "the channel weights",
-        sigmoids_added=_sigmoid(_mlp(mean)) + _sigmoid(_mlp(maximum)),
-        sigmoid_twice=_sigmoid(_sigmoid(_mlp(mean) + _mlp(maximum))),
-        sigmoids_averaged=(_sigmoid(_mlp(mean)) + _sigmoid(_mlp(maximum))) / 2,
-        sigmoids_multiplied=_sigmoid(_mlp(mean)) * _sigmoid(_mlp(maximum)),
-        sigmoid_of_sigmoids=_sigmoid(_sigmoid(_mlp(mean)) + _sigmoid(_mlp(maximum))),
-        averaged=_sigmoid((_mlp(mean) + _mlp(maximum)) / 2),
-        over_channels=_sigmoid(_mlp(_FEATURES.mean(axis=-1)) + _mlp(_FEATURES.max(axis=-1))),
-        sum_for_mean=_sigmoid(_mlp(_FEATURES.sum(axis=(0, 1))) + _mlp(maximum)),
-        weighted_map=_FEATURES * _sigmoid(_mlp(mean) + _mlp(maximum)),
-        pooled_first=_sigmoid(_mlp(mean + maximum)),
-        mean_only=_sigmoid(_mlp(mean)),
-        maximum_only=_sigmoid(_mlp(maximum)),
-        no_relu=_sigmoid(_mlp(mean, False) + _mlp(maximum, False)),
+        sigmoids_added=expit(_mlp(mean)) + expit(_mlp(maximum)),
+        sigmoid_twice=expit(expit(_mlp(mean) + _mlp(maximum))),
+        sigmoids_averaged=(expit(_mlp(mean)) + expit(_mlp(maximum))) / 2,
+        sigmoids_multiplied=expit(_mlp(mean)) * expit(_mlp(maximum)),
+        sigmoid_of_sigmoids=expit(expit(_mlp(mean)) + expit(_mlp(maximum))),
+        averaged=expit((_mlp(mean) + _mlp(maximum)) / 2),
+        over_channels=expit(_mlp(_FEATURES.mean(axis=-1)) + _mlp(_FEATURES.max(axis=-1))),
+        sum_for_mean=expit(_mlp(_FEATURES.sum(axis=(0, 1))) + _mlp(maximum)),
+        weighted_map=_FEATURES * expit(_mlp(mean) + _mlp(maximum)),
+        pooled_first=expit(_mlp(mean + maximum)),
+        mean_only=expit(_mlp(mean)),
+        maximum_only=expit(_mlp(maximum)),
+        no_relu=expit(_mlp(mean, False) + _mlp(maximum, False)),
         logits=_mlp(mean) + _mlp(maximum),
-        relu_at_the_end=_sigmoid(np.maximum(_mlp(mean), 0) + np.maximum(_mlp(maximum), 0)),
+        relu_at_the_end=expit(np.maximum(_mlp(mean), 0) + np.maximum(_mlp(maximum), 0)),
     )
     small = np.ones((2, 1, 1))
     value = run(answer, small, np.array([[2.0]]), np.array([[0.5]]))
-    compare(value, _sigmoid(np.array([2.0])), "the weight of a single channel")
+    compare(value, expit(np.array([2.0])), "the weight of a single channel")
 
 
 def _spatial(features: np.ndarray, mean_weight: float, maximum_weight: float) -> np.ndarray:
     pooled = mean_weight * features.mean(axis=-1) + maximum_weight * features.max(axis=-1)
-    return _sigmoid(pooled)
+    return expit(pooled)
 
 
 @checker(
@@ -99,20 +96,20 @@ def pixel_weights(answer):
     total = _FEATURES.sum(axis=-1)
     compare(
         run(answer, _FEATURES, mean_weight, maximum_weight),
-        _sigmoid(logits),
+        expit(logits),
         "the pixel weights",
-        over_pixels=_sigmoid(mean_weight * mean + maximum_weight * maximum),
+        over_pixels=expit(mean_weight * mean + maximum_weight * maximum),
         swapped=_spatial(_FEATURES, maximum_weight, mean_weight),
-        sum_for_mean=_sigmoid(mean_weight * total + maximum_weight * _FEATURES.max(axis=-1)),
+        sum_for_mean=expit(mean_weight * total + maximum_weight * _FEATURES.max(axis=-1)),
         logits=logits,
-        sigmoid_twice=_sigmoid(_sigmoid(logits)),
+        sigmoid_twice=expit(expit(logits)),
     )
     signed = _FEATURES - 1.5
     compare(
         run(answer, signed, mean_weight, maximum_weight),
         _spatial(signed, mean_weight, maximum_weight),
         "the weights of a map with negative values",
-        absolute=_sigmoid(mean_weight * signed.mean(axis=-1) - 0.75 * np.abs(signed).max(axis=-1)),
+        absolute=expit(mean_weight * signed.mean(axis=-1) - 0.75 * np.abs(signed).max(axis=-1)),
     )
 
 
