@@ -196,19 +196,24 @@ class CBAM(_Attention):
         return self.spatial(self.channel(x))
 
 
-def _double(values, smooth: bool):
-    """Twice as many pixels along both sides: repeated, or interpolated linearly.
+def _double(values, axis: int, smooth: bool):
+    """Twice as many pixels along an axis: repeated, or interpolated linearly.
 
     Linear interpolation by two is repetition and then a (1, 2, 1) / 4 average. Unlike Keras's
     resize, this works for sizes that are known only when the network runs.
     """
-    values = ops.repeat(ops.repeat(values, 2, axis=1), 2, axis=2)
+    values = ops.repeat(values, 2, axis=axis)
     if not smooth:
         return values
-    values = ops.concatenate([values[:, :1], values, values[:, -1:]], axis=1)
-    values = (values[:, :-2] + 2 * values[:, 1:-1] + values[:, 2:]) / 4
-    values = ops.concatenate([values[:, :, :1], values, values[:, :, -1:]], axis=2)
-    return (values[:, :, :-2] + 2 * values[:, :, 1:-1] + values[:, :, 2:]) / 4
+
+    def cut(start, stop):
+        index = [slice(None)] * 4
+        index[axis] = slice(start, stop)
+        return values[tuple(index)]
+
+    before = ops.concatenate([cut(0, 1), cut(0, -1)], axis=axis)
+    after = ops.concatenate([cut(1, None), cut(-1, None)], axis=axis)
+    return (before + 2 * values + after) / 4
 
 
 @keras.saving.register_keras_serializable(package="damunet_lite")
@@ -277,8 +282,10 @@ class AttentionGate(_Attention):
                 f"gate has height and width {got}, wanted {wanted}, half of those of x"
             )
         psi = ops.sigmoid(self.psi(ops.relu(theta + phi)))
+        for axis in (1, 2):
+            psi = _double(psi, axis, smooth=self.interpolation == "bilinear")
         height, width = ops.shape(x)[1:3]
-        return _double(psi, smooth=self.interpolation == "bilinear")[:, :height, :width]
+        return psi[:, :height, :width]
 
     def call(self, inputs):
         return inputs[0] * self.coefficients(inputs)

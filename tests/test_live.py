@@ -160,7 +160,9 @@ def enlarged_maps(rng):
         values = rng.random(rng.integers(1, 9, 2))
         rows, columns = np.array(values.shape) * 2 - rng.integers(0, 2, 2)  # x may have odd sides
         how = "nearest" if case % 4 == 1 else "bilinear"
-        resized = layers._double(values[None, ..., None], smooth=how == "bilinear")
+        resized = values[None, ..., None]
+        for axis in (1, 2):
+            resized = layers._double(resized, axis, smooth=how == "bilinear")
         wanted = np.asarray(resized)[0, :rows, :columns, 0].astype(float)
         yield (
             ("enlarge", values.ravel(), list(values.shape), [rows.item(), columns.item()], how),
