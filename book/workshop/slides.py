@@ -172,7 +172,7 @@ def _share_a_slide(last: Slide, piece: Slide) -> bool:
     Nothing goes below a figure, and what is told takes one piece of code with it and not more. A
     section's first sentences are not left alone for a few lines too many.
     """
-    room = FULL + LEAD * bool(last.alone)
+    room = FULL + 2 * LEAD * bool(last.alone)
     if last.title != piece.title or last.lines + piece.lines > room or "<figure" in last.body:
         return False
     return last.code_only == piece.code_only or CODE_FORM[:20] not in last.body
