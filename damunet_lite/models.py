@@ -9,6 +9,8 @@ Layer names tell the place: ``down2_conv1`` is the first convolution of the seco
 head at a quarter of the size, ``main`` the full-size one.
 """
 
+import functools
+
 from keras import layers
 
 from damunet_lite import _arguments as arguments
@@ -18,7 +20,7 @@ from damunet_lite.supervision import SegmentationNetwork
 
 # The public code that the listing adapts names this initialiser in its blocks, gating signals and
 # transposed convolutions; elsewhere it names none, which is Keras's glorot_uniform.
-_LISTING_INITIALIZER = {"kernel_initializer": "glorot_normal"}
+_NAMED = "glorot_normal"
 
 
 def _block(x, filters, name, norm, conv="_conv", **options):
@@ -27,14 +29,6 @@ def _block(x, filters, name, norm, conv="_conv", **options):
         x = BatchNormalization(name=f"{name}_norm{i}", **norm)(x)
         x = layers.Activation("relu", name=f"{name}_relu{i}")(x)
     return x
-
-
-def _conv_block(x, filters, name, norm):
-    return _block(x, filters, name, norm, use_bias=False, kernel_initializer="he_normal")
-
-
-def _listing_block(x, filters, name, norm):
-    return _block(x, filters, name, norm, conv="_", **_LISTING_INITIALIZER)
 
 
 def _scale_input(image, level, filters, initializer):
@@ -129,6 +123,7 @@ def build_network(
     momentum = arguments.share("batch_norm_momentum", batch_norm_momentum)
     dropout = arguments.share("dropout", dropout)
     norm = {"momentum": momentum, "synchronized": synchronized_norm}
+    block = functools.partial(_block, norm=norm, use_bias=False, kernel_initializer="he_normal")
     filters = [base_filters * 2**i for i in range(depth + 1)]
     image = layers.Input((None, None, input_channels), name="image")
     x, skips = image, []
@@ -138,10 +133,10 @@ def build_network(
             if multi_scale:
                 scaled = _scale_input(image, level, filters[level - 1], "he_normal")
                 x = layers.Concatenate(name=f"down{level}_concat")([scaled, x])
-        x = _conv_block(x, filters[level - 1], f"down{level}", norm)
+        x = block(x, filters[level - 1], f"down{level}")
         skips.append(x)
     x = layers.MaxPooling2D(name="bottom_pool")(x)
-    x = _conv_block(x, filters[depth], "bottom", norm)
+    x = block(x, filters[depth], "bottom")
     if dropout:
         x = layers.Dropout(dropout, name="bottom_dropout")(x)
 
@@ -152,13 +147,11 @@ def build_network(
             skip = _attend(skip, x, attention, f"up{level}")
         x = layers.Conv2DTranspose(filters[level - 1], 2, strides=2, name=f"up{level}_upsample")(x)
         x = layers.Concatenate(name=f"up{level}_concat")([skip, x])
-        x = _conv_block(x, filters[level - 1], f"up{level}", norm)
+        x = block(x, filters[level - 1], f"up{level}")
         if level == 1 or deep_supervision:
             head = "main" if level == 1 else f"side{2 ** (level - 1)}"
-            heads[head] = _head(x, head)
-    fine_to_coarse = dict(reversed(heads.items()))
-    output = fine_to_coarse if deep_supervision else fine_to_coarse["main"]
-    return SegmentationNetwork(image, output, name=name)
+            heads = {head: _head(x, head), **heads}
+    return SegmentationNetwork(image, heads if deep_supervision else heads["main"], name=name)
 
 
 def unet(**kwargs) -> SegmentationNetwork:
@@ -208,13 +201,12 @@ def damu_net(**kwargs) -> SegmentationNetwork:
 PRESETS = {"unet": unet, "att_unet": att_unet, "datt_unet": datt_unet, "damu_net": damu_net}
 
 
-def _listing_signal(x, name, norm):
-    x = layers.Conv2D(x.shape[-1], 1, name=f"{name}_conv", **_LISTING_INITIALIZER)(x)
-    x = BatchNormalization(name=f"{name}_norm", **norm)(x)
-    return layers.Activation("relu", name=f"{name}_relu")(x)
-
-
-def _listing_gate(x, signal, inter, stride, name, norm):
+def _listing_gate(x, deep, inter, stride, number, norm):
+    name = f"signal{number}"
+    signal = layers.Conv2D(deep.shape[-1], 1, name=f"{name}_conv", kernel_initializer=_NAMED)(deep)
+    signal = BatchNormalization(name=f"{name}_norm", **norm)(signal)
+    signal = layers.Activation("relu", name=f"{name}_relu")(signal)
+    name = f"gate{number}"
     theta = layers.Conv2D(inter, 2, strides=2, name=f"{name}_theta")(x)
     phi = layers.Conv2D(inter, 1, name=f"{name}_phi")(signal)
     options = {"strides": stride, "padding": "same", "name": f"{name}_enlarge"}
@@ -230,7 +222,7 @@ def _listing_gate(x, signal, inter, stride, name, norm):
 
 
 def _listing_up(x, filters, skip, name):
-    options = {"strides": 2, "padding": "same", "activation": "relu", **_LISTING_INITIALIZER}
+    options = {"strides": 2, "padding": "same", "activation": "relu", "kernel_initializer": _NAMED}
     x = layers.Conv2DTranspose(filters, 3, name=f"{name}_upsample", **options)(x)
     return layers.Concatenate(name=name)([x, skip])
 
@@ -280,6 +272,7 @@ def published_listing(
     """
     image = layers.Input((None, None, 1), name="image")
     norm = {"synchronized": synchronized_norm}
+    block = functools.partial(_block, norm=norm, conv="_", kernel_initializer=_NAMED)
     widths = (32, 64, 128, 256 if full_conv4 else 64)
     x, convs = image, []
     for level, filters in enumerate(widths, start=1):
@@ -287,23 +280,19 @@ def published_listing(
             x = layers.MaxPooling2D(name=f"pool{level - 1}")(x)
             scaled = _scale_input(image, level, 32 * 2 ** (level - 1), "glorot_uniform")
             x = layers.Concatenate(name=f"conv{level}_input")([scaled, x])
-        x = _listing_block(x, filters, f"conv{level}", norm)
+        x = block(x, filters, f"conv{level}")
         convs.append(x)
     conv1, conv2, conv3, conv4 = convs
-    centre = _listing_block(layers.MaxPooling2D(name="pool4")(conv4), 512, "center", norm)
+    centre = block(layers.MaxPooling2D(name="pool4")(conv4), 512, "center")
 
-    gated4 = _listing_gate(conv4, _listing_signal(centre, "signal1", norm), 128, 1, "gate1", norm)
-    up1 = _listing_up(centre, 32, gated4, "up1")
-    gated3 = _listing_gate(conv3, _listing_signal(up1, "signal2", norm), 64, 1, "gate2", norm)
-    up2 = _listing_up(up1, 64, gated3, "up2")
+    up1 = _listing_up(centre, 32, _listing_gate(conv4, centre, 128, 1, 1, norm), "up1")
+    up2 = _listing_up(up1, 64, _listing_gate(conv3, up1, 64, 1, 2, norm), "up2")
     third, stride = (up2, 1) if correct_gate3 else (up1, 2)
-    signal3 = _listing_signal(third, "signal3", norm)
-    gated2 = _listing_gate(conv2, signal3, 32, stride, "gate3", norm)
-    up3 = _listing_up(up2, 32, gated2, "up3")
+    up3 = _listing_up(up2, 32, _listing_gate(conv2, third, 32, stride, 3, norm), "up3")
     up4 = _listing_up(up3, 32, conv1, "up4")
 
     heads = {}
     places = (("side8", up1, 256), ("side4", up2, 128), ("side2", up3, 64), ("main", up4, 32))
     for conv, (head, up, filters) in enumerate(places, start=6):
-        heads[head] = _head(_listing_block(up, filters, f"conv{conv}", norm), head)
+        heads[head] = _head(block(up, filters, f"conv{conv}"), head)
     return SegmentationNetwork(image, dict(reversed(heads.items())), name=name)

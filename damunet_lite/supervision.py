@@ -61,21 +61,19 @@ def head_targets(mask, sizes: dict[str, tuple[int, int]], rule: str = "any_membr
     arguments.choice("rule", rule, TARGET_RULES)
     if len(mask.shape) != 4:
         raise ValueError(f"mask has shape {tuple(mask.shape)}, wanted [N, H, W, 1]")
-    return {name: _shrink(mask, size, rule, name) for name, size in sizes.items()}
-
-
-def _shrink(mask, size, rule, name):
-    full = ops.shape(mask)[1:3]
-    known = all(isinstance(side, int) for side in (*full, *size))
-    if known and (full[0] % size[0] or full[1] % size[1]):
-        wanted = f"whole multiples of those of head {name!r}, {tuple(size)}"
-        raise ValueError(f"mask has height and width {full}, wanted {wanted}")
-    step = (full[0] // size[0], full[1] // size[1])
-    cells = ops.reshape(mask, (-1, size[0], step[0], size[1], step[1], ops.shape(mask)[-1]))
-    if rule == "strided":
-        return cells[:, :, 0, :, 0]
-    pool = ops.max if rule == "any_membrane" else ops.mean
-    return pool(cells, axis=(2, 4))
+    full, targets = ops.shape(mask)[1:3], {}
+    for name, (h, w) in sizes.items():
+        known = all(isinstance(side, int) for side in (*full, h, w))
+        if known and (full[0] % h or full[1] % w):
+            wanted = f"whole multiples of those of head {name!r}, {(h, w)}"
+            raise ValueError(f"mask has height and width {full}, wanted {wanted}")
+        blocks = ops.reshape(mask, (-1, h, full[0] // h, w, full[1] // w, ops.shape(mask)[-1]))
+        if rule == "strided":
+            targets[name] = blocks[:, :, 0, :, 0]
+        else:
+            pool = ops.max if rule == "any_membrane" else ops.mean
+            targets[name] = pool(blocks, axis=(2, 4))
+    return targets
 
 
 def head_weights(names, decay: float = 0.5) -> dict[str, float]:
@@ -103,9 +101,9 @@ def head_weights(names, decay: float = 0.5) -> dict[str, float]:
     {'main': 0.5714285714285714, 'side2': 0.2857142857142857, 'side4': 0.14285714285714285}
     """
     decay = arguments.above_0("decay", decay)
-    names = list(names)
-    total = sum(decay**level for level in range(len(names)))
-    return {name: decay**level / total for level, name in enumerate(names)}
+    weights = {name: decay**level for level, name in enumerate(names)}
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
 
 
 def main_output(outputs):
@@ -175,6 +173,7 @@ def main_network(model: keras.Model) -> keras.Model:
         output = main_output(model.outputs if len(model.outputs) == 1 else model.output)
         kind = _Network if isinstance(model, _Network) else keras.Model
         network = kind(model.inputs, output, name=f"{model.name}_main")
+        network.run_eagerly = model.run_eagerly
         network.jit_compile = keras.backend.backend() == "jax"
         _MAIN_NETWORKS[model] = network
     return _MAIN_NETWORKS[model]
@@ -184,9 +183,14 @@ def main_network(model: keras.Model) -> keras.Model:
 class _Network(keras.Model):
     """A functional model that says which sizes of image it takes."""
 
-    def call(self, inputs, training=None, mask=None):
+    @property
+    def multiple(self) -> int:
+        """What height and width of an image are multiples of."""
         pools = (layer for layer in self.layers if isinstance(layer, keras.layers.MaxPooling2D))
-        multiple = math.prod(layer.pool_size[0] for layer in pools)
+        return math.prod(layer.pool_size[0] for layer in pools)
+
+    def call(self, inputs, training=None, mask=None):
+        multiple = self.multiple
         wanted = f"multiples of {multiple}: pad, or use inference.predict"
         sides = ops.shape(keras.tree.flatten(inputs)[0])[1:3]
         for side in sides:
@@ -278,8 +282,7 @@ class SegmentationNetwork(_Network):
             if isinstance(value, dict):
                 self._by_head(name, {**dict.fromkeys(self.heads), **value})
                 self._metrics_by_head = True
-        weights = {head: float(weight) for head, weight in weights.items()}
-        super().compile(optimizer, loss, weights, **kwargs)
+        super().compile(optimizer, loss, {head: float(weights[head]) for head in weights}, **kwargs)
         self._make_variables()
         _MAIN_NETWORKS.pop(self, None)
 
@@ -306,10 +309,8 @@ class SegmentationNetwork(_Network):
         return values
 
     def get_compile_config(self):
-        config = super().get_compile_config()
-        if config:
-            config.update(target_rule=self.target_rule, jit_compile=self._jit_said)
-        return config
+        config = super().get_compile_config()  # empty if it is not compiled
+        return config and {**config, "target_rule": self.target_rule, "jit_compile": self._jit_said}
 
     def compile_from_config(self, config):
         given = keras.saving.deserialize_keras_object(config)
@@ -359,17 +360,10 @@ class SegmentationNetwork(_Network):
         return {"main": value, **head_targets(value, sizes, rule)}
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
-        return self._predictor().predict(x, batch_size, verbose, steps, callbacks)
+        return main_network(self).predict(x, batch_size, verbose, steps, callbacks)
 
     def predict_on_batch(self, x):
-        return self._predictor().predict_on_batch(x)
-
-    def _predictor(self):
-        network = main_network(self)
-        network.run_eagerly = self.run_eagerly
-        if self.compiled and self._jit_said != "auto":
-            network.jit_compile = self.jit_compile
-        return network
+        return main_network(self).predict_on_batch(x)
 
 
 def _nested(value) -> bool:
