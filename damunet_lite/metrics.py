@@ -699,8 +699,12 @@ def trivial_baselines(truth_membranes: np.ndarray) -> dict[str, dict[str, float]
     Examples
     --------
     >>> rows = trivial_baselines(np.array([[[0, 0, 0, 1, 0, 0, 0]]]))
-    >>> {name: round(value, 3) for name, value in rows["all cell"].items()}
-    {'accuracy': 0.857, 'dice_cell': 0.923, 'dice_membrane': 0.0, 'v_rand': 0.667, 'v_info': 0.0}
+    >>> for name, row in rows.items():
+    ...     print(name, {score: round(value, 3) for score, value in row.items()})
+    all cell {'accuracy': 0.857, 'dice_cell': 0.923, 'dice_membrane': 0.0,
+              'v_rand': 0.667, 'v_info': 0.0}
+    all membrane {'accuracy': 0.143, 'dice_cell': 0.0, 'dice_membrane': 0.25,
+                  'v_rand': 0.667, 'v_info': 0.0}
     """
     shape = np.shape(truth_membranes)
     constants = {"all cell": np.zeros(shape), "all membrane": np.ones(shape)}

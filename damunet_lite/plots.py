@@ -228,11 +228,13 @@ def error_map(
     Examples
     --------
     >>> truth, prediction = np.array([[1, 1, 0, 0]]), np.array([[1, 0, 1, 0]])
-    >>> error_map(truth, prediction, image=np.ones((1, 4))).round(2)[0]
-    array([[1.  , 1.  , 1.  ],
+    >>> error_map(truth, prediction, image=np.array([[0.0, 1, 1, 1]])).round(2)[0]
+    array([[0.35, 0.35, 0.35],
            [0.84, 0.37, 0.  ],
            [0.  , 0.45, 0.7 ],
            [1.  , 1.  , 1.  ]])
+    >>> error_map(truth, truth)[0, :, 0].tolist()
+    [0.4, 0.4, 1.0, 1.0]
     """
     truth = check.binary("truth", check.plane("truth", truth))
     prediction = check.binary("prediction", check.plane("prediction", prediction))
@@ -334,9 +336,11 @@ def show_picture(ax: Axes, picture: np.ndarray, pixels: float, levels: int = 8) 
     Examples
     --------
     >>> ax = new_figure(2, 2).add_subplot()
-    >>> show_picture(ax, np.eye(300), 100)
+    >>> show_picture(ax, np.eye(300)[:150], 100)
     >>> ax.get_images()[0].get_array().shape, ax.get_images()[0].get_extent()
-    ((100, 100), [-0.5, 299.5, 299.5, -0.5])
+    ((50, 100), [-0.5, 299.5, 149.5, -0.5])
+    >>> np.unique(ax.get_images()[0].get_array()).round(2).tolist()  # a third, in 8 shades
+    [0.0, 0.29]
     """
     height, width = picture.shape[:2]
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)

@@ -18,8 +18,9 @@ def only(crop, **variations):
 
 
 def draw(image, mask, config, seeds):
-    """Crops of the image and its mask, one for each seed."""
-    return [augment(image, mask, np.random.default_rng(seed), config) for seed in range(seeds)]
+    """Crops of the image and its mask, one for each seed, as two arrays."""
+    pairs = [augment(image, mask, np.random.default_rng(seed), config) for seed in range(seeds)]
+    return [np.stack(crops) for crops in zip(*pairs, strict=True)]
 
 
 @pytest.fixture(scope="module")
@@ -36,47 +37,28 @@ def numbered(height, width):
 # --- image and mask move together -----------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "variations",
-    [
-        {},
-        {"flips": True},
-        {"rotate90": True},
-        {"rotation": 30},
-        {"scale": 0.3},
-        {"elastic": 10},
-        vars(GEOMETRY),
-    ],
-    ids=lambda variations: "+".join(variations) if len(variations) < 2 else "all",
-)
-def test_mask_given_as_image_comes_back_as_the_mask(stack, variations):
-    mask, config = stack.membranes[0], only(**({"crop": 96} | variations))
-    for image, target in draw(mask, mask, config, 8):
-        np.testing.assert_array_equal(image > 0.5, target == 1)
-    # The counter-example: a mask that lies 3 pixels off is noticed.
-    for image, target in draw(mask, np.roll(mask, 3, axis=1), config, 8):
-        assert ((image > 0.5) != (target == 1)).mean() > 0.1
+@pytest.mark.parametrize("config", [only(96), only(96, flips=True, rotate90=True), GEOMETRY])
+def test_mask_given_as_image_comes_back_as_the_mask(stack, config):
+    images, targets = draw(stack.membranes[0], stack.membranes[0], config, 8)
+    np.testing.assert_array_equal(images > 0.5, targets == 1)
 
 
 def test_shapes_types_and_values_and_a_mask_that_grey_changes_leave_alone(stack):
-    image, mask = stack.images[0].copy(), stack.membranes[0].copy()
-    plain = draw(image, mask, GEOMETRY, 5)
-    for (crop, target), (_, unchanged) in zip(
-        draw(image, mask, AugmentConfig(crop=96), 5), plain, strict=True
-    ):
-        assert crop.shape == target.shape == (96, 96, 1)
-        assert crop.dtype == target.dtype == np.float32
-        assert 0 <= crop.min() < crop.max() <= 1
-        assert set(np.unique(target)) == {0, 1}
-        np.testing.assert_array_equal(target, unchanged)
-        # what is given is not changed, what comes back is one's own
+    image, mask = stack.images[0], stack.membranes[0]
+    crops, targets = draw(image, mask, AugmentConfig(crop=96), 5)
+    assert crops.shape == targets.shape == (5, 96, 96, 1)
+    assert crops.dtype == targets.dtype == np.float32
+    assert 0 <= crops.min() < crops.max() <= 1
+    assert set(np.unique(targets)) == {0, 1}
+    np.testing.assert_array_equal(targets, draw(image, mask, GEOMETRY, 5)[1])
+
+
+@pytest.mark.parametrize("config", [AugmentConfig(crop=96), AugmentConfig.none(128)])
+def test_what_is_given_is_not_changed_and_what_comes_back_is_ones_own(stack, config):
+    given = stack.images[0].copy(), stack.membranes[0].copy()
+    for crop in augment(*given, np.random.default_rng(0), config):
         crop += 1
-        target += 1
-    for crop, target in draw(image, mask, AugmentConfig.none(128), 1):
-        crop += 1
-        target += 1
-    np.testing.assert_array_equal(image, stack.images[0])
-    np.testing.assert_array_equal(mask, stack.membranes[0])
+    np.testing.assert_array_equal(given, (stack.images[0], stack.membranes[0]))
 
 
 # --- each variation does what its name says ----------------------------------------------------
@@ -85,18 +67,16 @@ def test_shapes_types_and_values_and_a_mask_that_grey_changes_leave_alone(stack)
 def test_plain_crops_are_exact_windows_and_reach_every_corner():
     image, mask = numbered(6, 7)
     corners = set()
-    for crop, target in draw(image, mask, AugmentConfig.none(4), 200):
+    crops, targets = draw(image, mask, AugmentConfig.none(4), 200)
+    for crop, target in zip(crops, targets, strict=True):
         row, column = divmod(int(round(crop[0, 0, 0] * 41)), 7)
         np.testing.assert_array_equal(crop, image[row : row + 4, column : column + 4])
         np.testing.assert_array_equal(target, mask[row : row + 4, column : column + 4])
         corners.add((row, column))
     assert corners == {(row, column) for row in range(3) for column in range(4)}
     # hardly turned, it is the same window: it turns about its own middle
-    turned = draw(image, mask, only(4, rotation=1e-6), 20)
-    for (crop, _), (plain, _) in zip(
-        turned, draw(image, mask, AugmentConfig.none(4), 20), strict=True
-    ):
-        np.testing.assert_allclose(crop, plain, atol=1e-4)
+    turned, _ = draw(image, mask, only(4, rotation=1e-6), 20)
+    np.testing.assert_allclose(turned, crops[:20], atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -110,24 +90,22 @@ def test_plain_crops_are_exact_windows_and_reach_every_corner():
 )
 def test_every_flip_and_quarter_turn_is_drawn_and_no_other(variations, sides, turns):
     image, mask = numbered(5, 5)
-    seen = {crop.tobytes() for crop, _ in draw(image, mask, only(5, **variations), 200)}
+    seen = {crop.tobytes() for crop in draw(image, mask, only(5, **variations), 200)[0]}
     assert seen == {np.rot90(side(image), k).tobytes() for side in sides for k in turns}
 
 
 def test_rotation_and_scale_stay_within_their_bounds():
     """Measured on a ramp: the gradient's direction is the angle, its length the shrinkage."""
     ramp = np.repeat(np.linspace(0.25, 0.75, 101, dtype=np.float32)[:, None], 101, 1)[..., None]
-    angles, lengths, config = [], [], only(31, rotation=20, scale=0.25)
-    pictures = (ramp, np.swapaxes(ramp, 0, 1))
-    for crops in zip(
-        *(draw(one, np.zeros_like(one), config, 100) for one in pictures), strict=True
-    ):
-        slopes = [[g.mean() / 0.005 for g in np.gradient(image[..., 0])] for image, _ in crops]
-        down, right = slopes[0]
-        # The other ramp stays at right angles; less exactly where the border is mirrored.
-        np.testing.assert_allclose(slopes[1], (-right, down), atol=0.2)
-        angles.append(np.degrees(np.arctan2(right, down)))
-        lengths.append(np.hypot(down, right))
+    crops = [
+        draw(r, 0 * r, only(31, rotation=20, scale=0.25), 100)[0]
+        for r in (ramp, ramp.swapaxes(0, 1))
+    ]
+    slopes = [np.gradient(one[..., 0], 0.005, axis=(1, 2)) for one in crops]
+    (down, right), other = np.mean(slopes, axis=(3, 4))
+    # The other ramp stays at right angles; less exactly where the border is mirrored.
+    np.testing.assert_allclose(other, (-right, down), atol=0.2)
+    angles, lengths = np.degrees(np.arctan2(right, down)), np.hypot(down, right)
     assert -20.1 <= min(angles) < -17
     assert 17 < max(angles) <= 20.1
     assert 1 / 1.25 - 1e-3 <= min(lengths) < 0.83
@@ -138,13 +116,12 @@ def test_elastic_displacement_has_the_asked_spread():
     """On a ramp the grey value tells where a pixel came from, so the shift can be read off."""
     size, crop = 201, 65
     rows = np.repeat(np.linspace(0, 1, size, dtype=np.float32)[:, None], size, 1)[..., None]
-    shifts = []
-    crops = draw(rows, np.zeros_like(rows), only(crop, elastic=5, elastic_grid=32), 150)
-    for seed, (image, _) in enumerate(crops):
-        start = int(np.random.default_rng(seed).integers(0, size - crop + 1))
-        if 25 < start < size - crop - 25:  # far from the border: nothing is mirrored
-            shifts.append(image[..., 0] * (size - 1) - (start + np.arange(crop))[:, None])
-    shifts = np.stack(shifts)
+    crops, _ = draw(rows, 0 * rows, only(crop, elastic=5, elastic_grid=32), 150)
+    generators = map(np.random.default_rng, range(150))
+    starts = np.array([rng.integers(0, size - crop + 1) for rng in generators])
+    inner = abs(starts - (size - crop) / 2) < 43  # far from the border: nothing is mirrored
+    found = starts[inner, None, None] + np.arange(crop)[:, None]
+    shifts = crops[inner, ..., 0] * (size - 1) - found
     assert len(shifts) > 60
     assert abs(shifts.mean()) < 0.6
     assert abs(shifts.std() - 5) < 0.6
@@ -155,8 +132,7 @@ def test_elastic_displacement_has_the_asked_spread():
 
 def test_over_the_border_the_image_is_mirrored():
     white = np.ones((128, 128, 1), np.float32)
-    for image, mask in draw(white, white, only(128, rotation=45), 5):
-        assert image.min() == mask.min() == 1
+    assert np.all(np.array(draw(white, white, only(128, rotation=45), 5)) == 1)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +147,7 @@ def test_over_the_border_the_image_is_mirrored():
 )
 def test_grey_values_vary_between_their_bounds(variation, picture, measure, low, high, near):
     picture = np.tile(np.float32(picture), (64, 64 // len(picture)))[..., None]
-    values = [measure(crop) for crop, _ in draw(picture, picture, only(64, **variation), 100)]
+    values = [measure(crop) for crop in draw(picture, picture, only(64, **variation), 100)[0]]
     assert low - 1e-6 <= min(values) < low + near
     assert high - near < max(values) <= high + 1e-6
 
@@ -216,25 +192,17 @@ EMPTY, SMALL = np.zeros((64, 64, 1)), AugmentConfig(crop=32)
         (augment, {"mask": EMPTY[:, 1:]}, r"mask has shape \(64, 63\), wanted"),
         (augment, {"image": EMPTY[..., 0]}, r"image has shape \(64, 64\), wanted .H, W, 1"),
         (augment, {"image": EMPTY.repeat(3, 2)}, r"image has shape \(64, 64, 3\)"),
-        (
-            augment,
-            {"image": EMPTY[:31], "mask": EMPTY[:31]},
-            "crop is 32, wanted an integer, 1 to 31",
-        ),
+        (augment, {"image": EMPTY[:31], "mask": EMPTY[:31]}, "crop is 32, wanted"),
         (augment, {"image": EMPTY + 255}, r"image has values from 255.0 to 255.0, wanted \[0, 1\]"),
         (augment, {"mask": EMPTY + 1 + 2e-6}, r"mask has values from 1\.000002"),
-        (augment, {"image": EMPTY * np.nan}, "image has values from nan"),
         (AugmentConfig, {"crop": 0}, "crop is 0, wanted an integer >= 1"),
-        (AugmentConfig, {"crop": 31.5}, "crop is 31.5"),
         (AugmentConfig, {"rotation": -1}, "rotation is -1, wanted a finite number >= 0"),
         (AugmentConfig, {"noise": float("nan")}, "noise is nan"),
-        (AugmentConfig, {"scale": float("inf")}, "scale is inf"),
         (AugmentConfig, {"elastic": 10, "elastic_grid": 20}, "elastic_grid is 20, wanted at least"),
         (sample_batch, {"indices": []}, r"indices is \[\], wanted one or more from 0 to 2"),
         (sample_batch, {"indices": [0, 3]}, r"indices is \[0, 3\], wanted one or more from 0 to 2"),
         (sample_batch, {"indices": [-1]}, "indices holds -1"),
         (sample_batch, {"indices": [[0]]}, r"indices has shape \(1, 1\)"),
-        (sample_batch, {"indices": [0.5]}, "indices has dtype float64"),
         (sample_batch, {"batch_size": 0}, "batch_size is 0"),
         (sample_batch, {"seed": -1}, "non-negative integer"),
         (sample_batch, {"stack": Stack(np.float32(EMPTY)[None], None, "bare")}, "'bare' without"),

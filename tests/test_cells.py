@@ -66,36 +66,24 @@ def test_pieces_that_touch_at_a_corner_are_two_cells():
     assert labels[10, 10] != labels[33, 33]
 
 
-def summits(distance, inside, neck):
-    """How many summits a neck keeps, by lowering a water level pixel by pixel."""
-    order = sorted(zip(*np.nonzero(inside), strict=True), key=lambda at: -distance[at])
-    owner, peak, kept = {}, {}, 0
-
-    def find(at):
-        while owner[at] != at:
-            at = owner[at]
-        return at
-
-    for row, column in order:
-        at = (row, column)
-        owner[at], peak[at] = at, distance[at]
-        for near in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
-            if near in owner and (high := find(near)) != (low := find(at)):
-                if peak[high] < peak[low]:
-                    high, low = low, high
-                kept += distance[at] < neck * peak[low]
-                owner[low] = high
-    return kept + len({find(at) for at in owner})
+def summits(distance, neck):
+    """How many heights are the highest that can be reached from them at `neck` times their own."""
+    count = 0
+    for height in np.unique(distance[distance > 0]):
+        parts, number = ndimage.label(distance >= neck * height)
+        tops = ndimage.maximum(distance, parts, range(1, number + 1))
+        count += np.count_nonzero(tops == height)
+    return count
 
 
 @pytest.mark.parametrize("neck", [0.31, 0.47])
-def test_summits_agree_with_a_falling_water_level(neck):
+def test_summits_are_those_that_no_higher_one_reaches_above_the_necks(neck):
     cuts = 0
     for seed in range(6):
         probability = smooth_map(seed)
         inside = probability < 0.5
         labels = segment_cells(probability, threshold=0.5, neck=neck, min_size=1)
-        assert labels.max() == summits(ndimage.distance_transform_edt(inside), inside, neck)
+        assert labels.max() == summits(ndimage.distance_transform_edt(inside), neck)
         cuts += labels.max() - ndimage.label(inside)[1]
     assert cuts >= 3
 
@@ -154,10 +142,8 @@ def test_lines_leave_no_two_cells_side_by_side():
     [
         (np.zeros((30, 30)), 1),
         (np.ones((30, 30)), 0),  # no cell, rather than one cell of membrane
-        (np.full((30, 30), 0.5), 0),
         (np.zeros((1, 1)), 0),  # smaller than a piece has to be
         (np.zeros((1, 50)), 1),
-        (np.zeros((50, 1)), 1),
         (map_of((0, 1, 0, 30), (0, 1, 31, 80), shape=(1, 80)), 2),
         (np.zeros((0, 5)), 0),
         (np.zeros((30, 30), np.float16), 1),
@@ -173,26 +159,13 @@ def test_maps_of_one_value_and_thin_ones(probability, cells, neck):
 @pytest.mark.parametrize(
     ("function", "arguments", "said"),
     [
-        (
-            segment_cells,
-            (np.zeros((4, 4, 3)),),
-            r"probability has shape \(4, 4, 3\), wanted \[H, W",
-        ),
-        (
-            segment_cells,
-            (np.full((4, 4), 255, np.uint8),),
-            "probability has values from 255 to 255",
-        ),
+        (segment_cells, (np.zeros((4, 4, 3)),), r"shape \(4, 4, 3\), wanted .H, W"),
+        (segment_cells, (np.full((4, 4), 255, np.uint8),), "has values from 255"),
         (segment_cells, (np.zeros((4, 4)), 1.5), "threshold is 1.5"),
         (segment_cells, (np.zeros((4, 4)), 0.5, -0.1), "neck is -0.1"),
-        (
-            segment_cells,
-            (np.zeros((4, 4)), 0.5, 0.1, 2.5),
-            "min_size is 2.5, wanted an integer >= 0",
-        ),
+        (segment_cells, (np.zeros((4, 4)), 0.5, 0.1, 2.5), "min_size is 2.5, wanted an"),
         (score_cells, (0 * ONES, ONES), "truth_labels is 0"),
         (score_cells, (ONES, ONES[:, :3]), r"cells has shape \(4, 3\)"),
-        (score_cells, (1.0 * ONES, ONES), "truth_labels has dtype float64"),
         (score_cells, (ONES, -ONES), "cells holds -1"),
         (score_cells, (ONES[None], ONES[None]), "has shape"),
         (cell_table, (ONES, 0), "pixel_nm is 0, wanted a finite number > 0"),
@@ -247,9 +220,6 @@ def test_scores_are_those_of_the_segmentation_with_lines():
     squares = 240**2 + 10**2 + 10
     assert score["v_rand"] == pytest.approx(2 * squares / (squares + 260**2))
     assert score["v_info"] == 0  # the truth has one cell: nothing to know
-    assert score_cells(two_cells(), two_cells()) == {
-        "v_rand": 1, "v_info": 1, "true": 2, "proposed": 2, "found": 2, "split": 0, "merged": 0,
-    }  # fmt: skip
 
 
 def test_true_cells_of_few_pixels_are_scored_and_not_counted():
