@@ -248,7 +248,7 @@ def together(answer):
 def _moved(answer, seed: int) -> list[bool]:
     """Whether image and mask come back mirrored, if both come back."""
     value = run(answer, _PICTURE, _MASK, np.random.default_rng(seed))
-    if not isinstance(value, tuple | list) or len(value) != 2:
+    if not isinstance(value, tuple | list | np.ndarray) or len(value) != 2:
         stop("wrong_shape")
     if np.array_equal(value[0], _MASK) and np.array_equal(value[1], _PICTURE):
         stop("swapped")

@@ -225,7 +225,7 @@ def report(answer):
     thresholds = np.array([0.2, 0.4, 0.6, 0.8, 0.9])
     means = test.mean(axis=0)
     value = run(answer, validation, test, thresholds)
-    if isinstance(value, tuple | list) and len(value) == 2 and np.ndim(value[1]) == 1:
+    if isinstance(value, tuple | list) and len(value) == 2 and np.size(value[1]) > 1:
         stop("not_averaged")
     compare(
         value,

@@ -94,7 +94,8 @@ def _schedule(step: int, steps: int, warmup: int, peak: float) -> float:
 
 def _draw(answer: Any, seed: int, step: int, n: int = 30, size: int = 4) -> list[int]:
     """Slices that the reader's function draws; none if these are no whole numbers."""
-    value = np.asarray(run(answer, seed, step, n, size))
+    value = run(answer, seed, step, n, size)
+    value = np.asarray([number(one) for one in value] if isinstance(value, list) else value)
     return value.tolist() if value.ndim == 1 and value.dtype.kind in "iu" else []
 
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from damunet_book.checks import checker, compare, elements, known, run, stop, table
+from damunet_book.checks import checker, compare, elements, known, number, run, stop, table
 
 # In no order, as runs finish: whoever keeps it is told so.
 _SCORES = {2: 0.93, 0: 0.90, 4: 0.97, 1: 0.95}
@@ -203,6 +203,7 @@ def pencil(answer):
     compare(mean, 2.0, "the mean", tolerance=6e-3, look=look)
     look = "Deviations from the mean, squared, added up, divided by 4; then the root."
     compare(sd, good, "the standard deviation", tolerance=6e-3, look=look)
+    inside = number(inside)
     if not isinstance(inside, (bool, np.bool_)):
         stop("quoted" if isinstance(inside, str) else "not_a_bool", inside=repr(inside))
     if not inside:

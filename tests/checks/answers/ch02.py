@@ -45,12 +45,6 @@ def by_step(image, mask, rng):
     return [image[:, ::step], mask[:, ::step]]
 
 
-def flipped(image, mask, rng):
-    both = np.concatenate([image, mask], axis=2)
-    both = np.flip(both, axis=1) if rng.integers(2) else both
-    return both[..., :1], both[..., 1:]
-
-
 OWN = np.random.default_rng(5)
 RIGHT = {
     "polarity": [
@@ -62,7 +56,11 @@ RIGHT = {
     "neighbours": [1 - 5 / 29 * 4 / 28, 0.975, np.float32(0.9754)],
     "split": [contiguous, then(contiguous, lambda both: tuple(map(set, both))), as_generators],
     "symmetries": [8, 8.0, np.int64(8)],
-    "together": [lambda i, m, rng: flip_if(i, m, *[rng.random() < 0.5] * 2), by_step, flipped],
+    "together": [
+        lambda i, m, rng: flip_if(i, m, *[rng.random() < 0.5] * 2),
+        lambda i, m, rng: np.flip([i, m], 2) if rng.integers(2) else np.stack([i, m]),
+        by_step,
+    ],
 }
 WRONG = {
     "polarity": [

@@ -63,7 +63,7 @@ def report(validation, test, thresholds):
 def report_by_loop(validation, test, thresholds):
     sums = [sum(row[k] for row in validation) for k in range(len(thresholds))]
     k = sums.index(max(sums))
-    return [thresholds[k], sum(row[k] for row in test) / len(test)]
+    return [thresholds[k], [sum(row[k] for row in test) / len(test)]]
 
 
 def report_by_pandas(validation, test, thresholds):

@@ -58,7 +58,11 @@ RIGHT = {
         interval_by_scipy,
     ],
     "best_of": [best_of, chosen(max, itertools.permutations), best_by_ranks],
-    "pencil": [(2, 3.5**0.5, True), [2.0, 1.87, np.True_], (np.array([2.0]), 1.871, True)],
+    "pencil": [
+        (2, 3.5**0.5, True),
+        [2.0, 1.87, np.True_],
+        (np.array([2.0]), 1.871, np.array([True])),
+    ],
     "reading": [{"c", "e"}, ["E", "C"], np.array(["c)", "e)"])],
 }
 WRONG = {
