@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pooch
@@ -31,8 +31,6 @@ from tqdm import tqdm
 from damunet_lite import _arguments
 from damunet_lite import images as files
 from damunet_lite.images import FilePath, ImageNote
-
-Part = Literal["train", "test"]
 
 ISBI_URL = (
     "https://raw.githubusercontent.com/zhixuhao/unet/"
@@ -270,7 +268,7 @@ def draw_lines(cells: np.ndarray) -> np.ndarray:
 # --- the ISBI 2012 files ---------------------------------------------------------------
 
 
-def isbi2012(part: Part = "train", folder: str | os.PathLike | None = None) -> Stack:
+def isbi2012(part: str = "train", folder: FilePath | None = None) -> Stack:
     """Read a stack of the ISBI 2012 challenge, downloading it at first use.
 
     The files are taken from the first of these that is named: `folder`, the environment
@@ -317,7 +315,7 @@ def isbi2012(part: Part = "train", folder: str | os.PathLike | None = None) -> S
     return Stack(images, membranes, f"isbi2012 {part}", source=ISBI_SOURCE)
 
 
-def fetch(part: Part = "train", folder: FilePath | None = None) -> Path:
+def fetch(part: str = "train", folder: FilePath | None = None) -> Path:
     """Find the checked files of one part on this computer, downloading them if need be.
 
     The environment variable ``DAMUNET_DATA_URL`` names another copy of them on the web.
@@ -358,7 +356,7 @@ def fetch(part: Part = "train", folder: FilePath | None = None) -> Path:
     return root
 
 
-def verify(folder: str | os.PathLike, part: Part) -> None:
+def verify(folder: FilePath, part: str) -> None:
     """Check that a folder holds the published files of a part, each with the right SHA-256.
 
     Parameters
@@ -394,7 +392,7 @@ def verify(folder: str | os.PathLike, part: Part) -> None:
         )
 
 
-def _part_files(part: Part) -> dict[str, str]:
+def _part_files(part: str) -> dict[str, str]:
     """Names of one part's files in the order of their slices, each with its SHA-256."""
     _arguments.choice("part", part, ("train", "test"))
     lines = map(str.split, REGISTRY_FILE.read_text(encoding="ascii").splitlines())
@@ -406,7 +404,7 @@ def _cache_folder() -> Path:
     return folder.expanduser() / "isbi2012"
 
 
-def _download(part: Part, cache: Path) -> None:
+def _download(part: str, cache: Path) -> None:
     """Fetch what the cache lacks; each file is checked before it takes its place."""
     registry, what = _part_files(part), f"ISBI 2012 {part} stack"
     url = (os.environ.get("DAMUNET_DATA_URL") or ISBI_URL).rstrip("/") + "/"

@@ -195,8 +195,7 @@ def describe() -> dict[str, str]:
         "device": ", ".join(local_devices()),
         "cores": str(os.cpu_count()),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
-        "machine": platform.machine(),
-        "system": platform.system(),
+        "system": platform.platform(),
         "python": platform.python_version(),
     }
     for package in ("keras", "numpy", "scipy", "scikit-image", "tensorflow", "jax", "torch"):
