@@ -1,6 +1,5 @@
 """Tests of deep supervision: targets, weights, and that every head gets its own loss."""
 
-import json
 import os
 import subprocess
 import sys
@@ -22,78 +21,46 @@ from damunet_lite.supervision import (
     main_output,
 )
 
-MASK = np.array([[0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 0, 1]], "float32").reshape(
-    1, 4, 4, 1
-)
-SIZES = {"main": (4, 4), "side2": (2, 2), "side4": (1, 1)}
+# Of blocks of 3 x 2 pixels in the second image, one is all membrane and two have a pixel of it.
+ROWS = ["0100", "0000", "0000", "1100", "1100", "1101"]
+MASK = np.zeros((2, 6, 4, 1), "float32")
+MASK[1, ..., 0] = [[int(pixel) for pixel in row] for row in ROWS]
 
 
 def numbers(tensor):
     return np.asarray(ops.convert_to_numpy(tensor))
 
 
-# --- targets --------------------------------------------------------------------------------
+# --- targets and weights --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("rule", "side2", "side4"),
+    ("rule", "side"),
     [
-        ("any_membrane", [[1, 0], [1, 1]], 1),
-        ("area", [[0.25, 0], [1, 0.25]], 6 / 16),
-        ("strided", [[0, 0], [1, 0]], 0),
+        ("any_membrane", [[1, 0], [1, 1]]),
+        ("area", [[1 / 6, 0], [1, 1 / 6]]),
+        ("strided", [[0, 0], [1, 0]]),
     ],
 )
-def test_target_of_a_tiny_mask(rule, side2, side4):
-    targets = head_targets(MASK, SIZES, *[rule] * (rule != "any_membrane"))  # the default
-    assert list(targets) == ["main", "side2", "side4"]
+def test_target_of_a_tiny_mask(rule, side):
+    sizes = {"main": (6, 4), "side": (2, 2)}
+    targets = head_targets(MASK, sizes, *[rule] * (rule != "any_membrane"))  # the default
     np.testing.assert_array_equal(numbers(targets["main"]), MASK)
-    np.testing.assert_allclose(numbers(targets["side2"])[0, ..., 0], side2)
-    np.testing.assert_allclose(numbers(targets["side4"]).ravel(), [side4])
+    np.testing.assert_allclose(numbers(targets["side"])[..., 0], [np.zeros((2, 2)), side])
 
 
-@pytest.mark.parametrize("rule", TARGET_RULES)
-def test_sides_shrink_on_their_own(rule):
-    # Height by 3, width by 2; every image of the batch by itself.
-    mask = np.zeros((2, 6, 4, 1), "float32")
-    mask[1, 3, 2] = 1
-    target = numbers(head_targets(mask, {"side": (2, 2)}, rule)["side"])
-    assert target.shape == (2, 2, 2, 1)
-    assert target[0].max() == 0
-    value = {"any_membrane": 1, "area": 1 / 6, "strided": 1}[rule]
-    np.testing.assert_allclose(target[1, ..., 0], [[0, 0], [0, value]])
-
-
-def test_rule_and_size_errors():
+def test_rule_size_and_decay_errors():
     with pytest.raises(ValueError, match="rule is 'mean', wanted one of .*'area'"):
-        head_targets(MASK, SIZES, "mean")
-    with pytest.raises(
-        ValueError, match=r"mask has height and width \(4, 4\), wanted .*'side2', \(3, 2\)"
-    ):
-        head_targets(MASK, {"side2": (3, 2)})
+        head_targets(MASK, {}, "mean")
+    for size in ((4, 4), (6, 3)):
+        message = r"mask has height and width \(6, 4\), wanted .*'side2', "
+        with pytest.raises(ValueError, match=message):
+            head_targets(MASK, {"side2": size})
     for wrong in (MASK[..., 0], MASK[0]):
         with pytest.raises(ValueError, match=r"mask has shape .*, wanted \[N, H, W, 1\]"):
-            head_targets(wrong, SIZES)
-
-
-# --- weights --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("decay", [0.1, 0.5, 1, 2])
-@pytest.mark.parametrize("count", [1, 2, 4])
-def test_head_weights_are_shares(decay, count):
-    names = ["main", "side2", "side4", "side8"][:count]
-    weights = head_weights(names, decay)
-    assert list(weights) == names
-    assert sum(weights.values()) == pytest.approx(1)
-    values = list(weights.values())
-    for fine, coarse in zip(values, values[1:], strict=False):
-        assert coarse / fine == pytest.approx(decay)
-
-
-@pytest.mark.parametrize("decay", [0, -1, float("nan")])
-def test_bad_decay_is_named(decay):
-    with pytest.raises(ValueError, match="decay is .*, wanted a finite number > 0"):
-        head_weights(["main"], decay)
+            head_targets(wrong, {})
+    with pytest.raises(ValueError, match="decay is 0, wanted a finite number > 0"):
+        head_weights(["main"], 0)
 
 
 # --- routing --------------------------------------------------------------------------------
@@ -113,48 +80,23 @@ def batch():
     return x, (rng.random((2, 32, 32, 1)) < 0.1).astype("float32")
 
 
-def loss_gradients(network, x, y):
-    """Largest absolute gradient of the compiled loss by each layer's weights."""
-    variables = network.trainable_variables
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            loss = network.compute_loss(x, y, network(x, training=True))
-        slopes = tape.gradient(loss, variables)
-    elif backend == "torch":
-        loss = network.compute_loss(x, ops.convert_to_tensor(y), network(x, training=True))
-        loss.backward()
-        slopes = [v.value.grad for v in variables]
-    else:
-        pytest.skip("this gradient is taken on TensorFlow and PyTorch")
-    largest = {}
-    for variable, slope in zip(variables, slopes, strict=True):
-        size = 0.0 if slope is None else float(np.abs(numbers(slope)).max())
-        layer = variable.path.split("/")[0]
-        largest[layer] = max(largest.get(layer, 0.0), size)
-    return largest
-
-
 @pytest.mark.parametrize("turned", [False, True], ids=["in order", "reversed"])
 @pytest.mark.parametrize("head", HEADS)
 def test_one_hot_weight_trains_that_head_alone(batch, head, turned):
     network = deep_network()
-    weights = {name: float(name == head) for name in HEADS}
-    loss = dict.fromkeys(HEADS, TverskyLoss())
-    if turned:
-        weights = dict(reversed(weights.items()))
-        loss = {name: loss[name] for name in sorted(HEADS, reverse=True)}
-    network.compile("sgd", loss, loss_weights=weights)
-    largest = loss_gradients(network, *batch)
-    for name in HEADS:
-        assert (largest[f"{name}_logits"] > 0) == (name == head), name
+    order = HEADS[::-1] if turned else HEADS
+    weights = {name: float(name == head) for name in order}
+    loss = dict.fromkeys(sorted(HEADS, reverse=turned), TverskyLoss())
+    network.compile(keras.optimizers.SGD(1.0), loss, loss_weights=weights, run_eagerly=True)
+    before = {v.path: numbers(v) for v in network.trainable_variables}
+    network.train_on_batch(*batch)
+    changed = [v.path for v in network.trainable_variables if (numbers(v) != before[v.path]).any()]
+    moved = {path.split("/")[0] for path in changed}
+    assert [name for name in HEADS if f"{name}_logits" in moved] == [head]
     # The decoder above the head's own level stays untouched, everything below moves.
-    levels = {"main": 1, "side2": 2, "side4": 3, "side8": 4}
-    for name, level in levels.items():
-        assert (largest[f"up{level}_conv1"] > 0) == (level >= levels[head]), name
-    assert largest["bottom_conv1"] > 0
+    level = HEADS.index(head) + 1
+    assert [i for i in range(1, 5) if f"up{i}_conv1" in moved] == list(range(level, 5))
+    assert "bottom_conv1" in moved
 
 
 @pytest.mark.parametrize("rule", TARGET_RULES)
@@ -166,35 +108,17 @@ def test_each_head_gets_the_loss_of_its_own_target(batch, rule):
     network.compile("sgd", given, target_rule=rule)
     report = network.evaluate(x, y, verbose=0, return_dict=True)
     outputs = network(x)
-    total = 0.0
-    weights = [8 / 15, 4 / 15, 2 / 15, 1 / 15]
-    for head, weight in zip(HEADS, weights, strict=True):
-        p = numbers(outputs[head]).astype("float64")
-        step = 32 // p.shape[1]
-        blocks = y.reshape(2, p.shape[1], step, p.shape[2], step, 1)
-        target = {
-            "any_membrane": blocks.max((2, 4)),
-            "area": blocks.mean((2, 4)),
-            "strided": y[:, ::step, ::step],
-        }[rule].astype("float64")
-        tp, fn, fp = (
-            (a * b).sum((1, 2, 3)) for a, b in ((target, p), (target, 1 - p), (1 - target, p))
-        )
-        index = (tp + 1) / (tp + 0.7 * fn + 0.3 * fp + 1)
-        loss = ((1 - index) ** (1 if head == "main" else 0.75)).mean()
-        assert report[f"{head}_loss"] == pytest.approx(loss, abs=1e-5), head
-        total += weight * loss
-    assert report["loss"] == pytest.approx(total, abs=1e-5)
+    targets = head_targets(y, {head: outputs[head].shape[1:3] for head in HEADS}, rule)
+    losses = [float(given[head](targets[head], outputs[head])) for head in HEADS]
+    assert [report[f"{head}_loss"] for head in HEADS] == pytest.approx(losses, abs=1e-5)
+    assert report["loss"] == pytest.approx(np.dot(losses, [8, 4, 2, 1]) / 15, abs=1e-5)
 
 
 def test_metrics_see_the_main_head_alone(batch):
     x, y = batch
     network = deep_network()
-    network.compile(
-        "sgd",
-        TverskyLoss(),
-        metrics=[keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.MeanSquaredError()],
-    )
+    metrics = [keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.MeanSquaredError()]
+    network.compile("sgd", TverskyLoss(), metrics=metrics)
     history = network.fit(x, y, verbose=0, validation_data=(x, y)).history
     names = {"loss", "accuracy", "mean_squared_error", *(f"{head}_loss" for head in HEADS)}
     assert set(history) == names | {f"val_{name}" for name in names}
@@ -205,20 +129,20 @@ def test_metrics_see_the_main_head_alone(batch):
 
 
 def test_predict_gives_the_main_array(batch):
-    x, _ = batch
-    network = deep_network()
-    expected = numbers(network(x)["main"])
-    assert np.ptp(expected) > 0
-    for compiled in (False, True):
-        if compiled:
-            network.compile("sgd", TverskyLoss())
-        for found in (
-            network.predict(x, verbose=0),
-            network.predict(x, batch_size=1, verbose=0),
-            numbers(network.predict_on_batch(x)),
-        ):
+    x, y = batch
+    network, seen = deep_network(depth=2), []
+    for learns in (False, True):
+        if learns:
+            network.compile(keras.optimizers.SGD(1.0), TverskyLoss(), run_eagerly=True)
+            network.train_on_batch(x, y)
+        seen.append(numbers(network(x)["main"]))
+        one_by_one = network.predict(x, batch_size=1, verbose=0)
+        for found in (network.predict(x, verbose=0), one_by_one, network.predict_on_batch(x)):
             assert isinstance(found, np.ndarray)
-            np.testing.assert_allclose(found, expected, atol=1e-5)
+            np.testing.assert_allclose(found, seen[-1], atol=1e-5)
+        assert network.main_network().run_eagerly == learns
+    assert np.ptp(seen[0]) > 0
+    assert np.abs(seen[1] - seen[0]).max() > 1e-3
 
 
 def test_main_network_of_any_model():
@@ -228,8 +152,8 @@ def test_main_network_of_any_model():
     assert main_network(foreign) is main_network(foreign)
     np.testing.assert_array_equal(main_network(foreign).predict(x, verbose=0), 2 * x)
     assert main_network(len) is len
-    for outputs in ({"side2": 1}, [1, 2]):
-        with pytest.raises(ValueError, match="model returns .*, wanted one output, or a dict with"):
+    for outputs, told in (({"side2": 1}, r"\['side2'\]"), ([1, 2], "2 outputs")):
+        with pytest.raises(ValueError, match=f"model returns {told}, wanted one output, or a dict"):
             main_output(outputs)
 
 
@@ -242,18 +166,6 @@ def test_an_exported_network_is_called_with_a_list_of_one(batch, tmp_path):
     loaded = tf.saved_model.load(tmp_path)
     served = loaded.serve([tf.constant(batch[0])])
     np.testing.assert_allclose(served, network.predict(batch[0], verbose=0), atol=1e-5)
-
-
-def test_training_reaches_what_predict_returns(batch):
-    x, y = batch
-    network = deep_network(depth=2)
-    network.compile(keras.optimizers.Adam(0.01), TverskyLoss())
-    before = network.predict(x, verbose=0)
-    history = network.fit(x, y, epochs=4, verbose=0).history["loss"]
-    assert history[-1] < history[0]
-    after = network.predict(x, verbose=0)
-    assert np.abs(after - before).max() > 1e-3
-    np.testing.assert_allclose(after, numbers(network(x)["main"]), atol=1e-5)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow traces twice")
@@ -342,10 +254,11 @@ def test_metrics_by_head_see_that_head_and_its_target(batch, as_list):
     network.compile("sgd", TverskyLoss(), metrics=metrics)
     report = network.evaluate(x, y, verbose=0, return_dict=True)
     p = {head: numbers(map_) for head, map_ in network(x).items()}
-    y4, y8 = (y.reshape(2, 32 // k, k, 32 // k, k, 1).max((2, 4)) for k in (4, 8))
-    index = numbers(tversky_index(y8, p["side8"])).mean()
+    targets = head_targets(y, {"side4": (8, 8), "side8": (4, 4)})
+    index = numbers(tversky_index(targets["side8"], p["side8"])).mean()
     assert report["side8_tversky_index"] == pytest.approx(index, abs=1e-5)
-    assert report["side4_accuracy"] == pytest.approx(((p["side4"] > 0.5) == y4).mean(), abs=1e-6)
+    right = ((p["side4"] > 0.5) == numbers(targets["side4"])).mean()
+    assert report["side4_accuracy"] == pytest.approx(right, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", [dict, list])
@@ -399,17 +312,17 @@ def test_a_map_that_does_not_lie_over_the_image_is_refused(batch, size):
     x, y = batch
     network = deep_network()
     network.compile("sgd", "binary_crossentropy")
-    with pytest.raises(ValueError, match=r"sample_weight has shape .*, wanted \(None, 32, 32, 1\)"):
-        network.test_on_batch(x, y, sample_weight=np.ones(size))
-    with pytest.raises(ValueError, match=r"y has shape .*, wanted \(None, 32, 32, 1\)"):
-        network.test_on_batch(x, np.ones(size))
+    for name, arrays in (("sample_weight", (y, np.ones(size))), ("y", (np.ones(size),))):
+        message = rf"{name} has shape .*, wanted \(None, 32, 32, 1\)"
+        with pytest.raises(ValueError, match=message):
+            network.test_on_batch(x, *arrays)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ({"target_rule": "mean"}, "target_rule is 'mean', wanted one of"),
-        ({"loss": {"main": TverskyLoss()}}, "loss is .*'main'.*, wanted one for each .*'side8'"),
+        ({"loss": {"main": TverskyLoss()}}, r"loss is \('main',\), wanted one for each .*'side8'"),
         ({"loss_weights": {"main": 0.5, "side3": 1}}, "loss_weights is .*'side3'.*, wanted one"),
         ({"loss_weights": [1, 2]}, r"loss_weights is \[1, 2\], wanted one for each of the heads"),
         ({"loss_weights": 0.5}, r"loss_weights is \[0.5\], wanted one for each of the heads"),
@@ -430,38 +343,29 @@ def images_of(*sides, dynamic=False):
     pairs = [np.round(np.random.default_rng(s).random((2, 1, s, s, 1)), 2) for s in sides]
     if not dynamic:
         return ((x, np.round(y)) for x, y in pairs)
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("only TensorFlow knows a size so late")
     import tensorflow as tf
 
     spec = tf.TensorSpec((None, None, None, 1), "float32")
     return tf.data.Dataset.from_generator(lambda: images_of(*sides), output_signature=(spec, spec))
 
 
-@pytest.mark.parametrize(
-    ("dynamic", "rule"), [(False, "area"), *((True, rule) for rule in TARGET_RULES)]
-)
-def test_sizes_that_are_known_only_when_the_network_runs(dynamic, rule):
-    if dynamic and keras.backend.backend() != "tensorflow":
-        pytest.skip("only TensorFlow knows a size so late")
-    sides = (16, 24, 32, 8)
+@pytest.mark.parametrize("rule", TARGET_RULES)
+def test_sizes_that_are_known_only_when_the_network_runs(rule):
+    sides = (16, 24, 8)
     network = deep_network(depth=2)
     network.compile("sgd", FocalTverskyLoss(), target_rule=rule)
-    expected = []
-    for x, y in images_of(*sides):
-        network.reset_metrics()
-        targets = head_targets(y, {"main": x.shape[1:3], "side2": (x.shape[1] // 2,) * 2}, rule)
-        maps = network(x, training=False)
-        losses = {head: float(FocalTverskyLoss()(targets[head], maps[head])) for head in targets}
-        expected.append(losses["main"] * 2 / 3 + losses["side2"] / 3)
-    report = network.evaluate(images_of(*sides, dynamic=dynamic), verbose=0, return_dict=True)
+    batches = images_of(*sides, dynamic=True)
+    expected = [float(network.compute_loss(x, y, network(x))) for x, y in images_of(*sides)]
+    report = network.evaluate(batches, verbose=0, return_dict=True)
     assert report["loss"] == pytest.approx(np.mean(expected), abs=1e-5)
-    assert np.isfinite(network.fit(images_of(*sides, dynamic=dynamic), verbose=0).history["loss"])
+    assert np.isfinite(network.fit(batches, verbose=0).history["loss"])
 
 
 @pytest.mark.parametrize("deep", [False, True])
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_a_size_that_does_not_divide_is_named(dynamic, deep):
-    if dynamic and keras.backend.backend() != "tensorflow":
-        pytest.skip("only TensorFlow knows a size so late")
     network = build_network("gate", deep, base_filters=2, depth=3)
     network.compile("sgd", TverskyLoss())
     for method in (network.fit, network.evaluate, network.predict):
@@ -469,44 +373,31 @@ def test_a_size_that_does_not_divide_is_named(dynamic, deep):
             method(images_of(20, dynamic=dynamic), verbose=0)
 
 
+# Two equal halves: their mean is what one device computes of one half, a pool of both is not.
 TWO_DEVICES = """
-import json
 import tensorflow as tf
 cpus = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], cpus)
 import keras, numpy as np
 from damunet_lite.losses import TverskyLoss
-from damunet_lite.supervision import SegmentationNetwork
+from damunet_lite.models import build_network
 
-rng = np.random.default_rng(0)
-x = rng.random((4, 8, 8, 1)).astype("float32")
-y = np.round(rng.random((4, 8, 8, 1))).astype("float32")
+x, y = np.random.default_rng(0).random((2, 2, 8, 8, 1)).astype("float32")
+def network(pooling):
+    made = build_network(None, True, base_filters=2, depth=2, synchronized_norm=True)
+    made.compile(keras.optimizers.SGD(1.0), TverskyLoss(pooling=pooling), metrics=["mse"])
+    return made
 
-def make(pooling):
-    image = keras.Input((8, 8, 1))
-    def head(x, name):
-        return keras.layers.Conv2D(1, 1, activation="sigmoid", name=name)(x)
-    half = keras.layers.AveragePooling2D(2)(image)
-    heads = {"main": head(image, "main"), "side2": head(half, "side2")}
-    network = SegmentationNetwork(image, heads)
-    network.compile(keras.optimizers.SGD(1.0), TverskyLoss(pooling=pooling), metrics=["mse"])
-    return network
-
-report = {}
 for pooling in ("image", "batch"):
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-        both = make(pooling)
-    one = make(pooling)
+        both = network(pooling)
+    one = network(pooling)
     one.set_weights(both.get_weights())
-    with tf.GradientTape() as tape:
-        parts = [one.compute_loss(None, y[k], one(x[k])) for k in (slice(2), slice(2, 4))]
-        loss = sum(parts) / 2
-    wanted = [v - s for v, s in zip(one.get_weights(), tape.gradient(loss, one.weights))]
-    found = both.fit(x, y, batch_size=4, shuffle=False, verbose=0).history["loss"][0]
-    moved = [np.abs(a - b).max() for a, b in zip(both.get_weights(), wanted)]
-    report[pooling] = [float(found), float(loss), float(max(moved))]
-    report[pooling].append(float(one.compute_loss(None, y, one(x))))
-print(json.dumps(report))
+    xx, yy = np.concatenate([x, x]), np.concatenate([y, y])
+    twice, once = both.fit(xx, yy, batch_size=4, shuffle=False), one.fit(x, y, batch_size=2)
+    np.testing.assert_allclose(twice.history["loss"], once.history["loss"], atol=1e-5)
+    for found, wanted in zip(both.get_weights(), one.get_weights()):
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
 """
 
 
@@ -516,12 +407,6 @@ def test_loss_on_two_devices_is_the_mean_of_their_parts():
     command = [sys.executable, "-c", TWO_DEVICES]
     done = subprocess.run(command, capture_output=True, text=True, timeout=550)
     assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads(done.stdout.splitlines()[-1])
-    for pooling, (found, mean_of_parts, difference_of_weights, on_one) in report.items():
-        assert found == pytest.approx(mean_of_parts, abs=1e-6)
-        assert difference_of_weights < 1e-5
-        # Each image by itself: no matter on which device. A pool is each device's own.
-        assert (abs(found - on_one) < 1e-6) == (pooling == "image")
 
 
 # --- what a coarse target keeps -------------------------------------------------------------
@@ -532,15 +417,10 @@ def test_cells_that_a_coarse_target_keeps():
     if not os.environ.get("DAMUNET_DATA"):
         pytest.skip("needs the real stack: set DAMUNET_DATA")
     masks = data.isbi2012().membranes
-    size = {"side8": (masks.shape[1] // 8, masks.shape[2] // 8)}
-    targets = {rule: numbers(head_targets(masks, size, rule)["side8"]) for rule in TARGET_RULES}
-    counts = {
-        name: np.mean([metrics.label_cells(m[..., 0] <= 0.5).max() for m in stack])
-        for name, stack in {"mask": masks, **targets}.items()
-    }
-    assert {name: round(count, 1) for name, count in counts.items()} == {
-        "mask": 114.4,
-        "any_membrane": 103.2,
-        "area": 34.4,
-        "strided": 30.3,
-    }
+    targets = [head_targets(masks, {"side8": (64, 64)}, rule)["side8"] for rule in TARGET_RULES]
+    counts = [
+        np.mean([metrics.label_cells(m[..., 0] <= 0.5).max() for m in numbers(stack)])
+        for stack in (masks, *targets)
+    ]
+    assert TARGET_RULES == ("any_membrane", "area", "strided")
+    assert np.round(counts, 1).tolist() == [114.4, 103.2, 34.4, 30.3]
