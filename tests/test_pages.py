@@ -1,31 +1,21 @@
-"""The limits that a page must keep, and what comes out of a printer."""
+"""What comes out of a printer."""
 
 import re
 
 import nbformat
 import pytest
-from benchmarks import pages as benchmark
 
 from book.tools.browser import missing
 from book.tools.build import ROOT, book_pages
 from book.tools.pdf import PLACE, write_pdf
 
-needs_browser = pytest.mark.skipif(missing() is not None, reason=str(missing()))
-CHAPTERS = [page for page in book_pages() if page.startswith("chapters/")]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
 
-def test_a_page_that_breaks_a_limit_is_named():
-    sound = {"own": 999_999, "page": 3e6, "readable": 999, "formulas": 1999}
-    assert benchmark.broken_limits(sound) == []
-    broken = benchmark.broken_limits({**sound, "own": 1_000_000, "readable": 1500})
-    assert broken == ["own", "readable"]
-
-
-@pytest.mark.slow
-@needs_browser
 def test_a_chapter_prints_whole_lines_and_nothing_but_the_chapter(site, tmp_path):
     pypdf = pytest.importorskip("pypdf")
-    chapter = max(CHAPTERS, key=longest_line)
+    chapters = [page for page in book_pages() if page.startswith("chapters/")]
+    chapter = max(chapters, key=lambda page: max(map(len, code_lines(page))))
     sheets = write_pdf(site, [chapter, "book/cite"], tmp_path / "book.pdf")
     reader = pypdf.PdfReader(tmp_path / "book.pdf")
     assert sheets == len(reader.pages) > 4
@@ -34,13 +24,13 @@ def test_a_chapter_prints_whole_lines_and_nothing_but_the_chapter(site, tmp_path
     printed = [line for line in code_lines(chapter) if re.sub(r"\s", "", line) in text]
     assert len(printed) > 0.9 * len(code_lines(chapter))
     assert max(map(len, printed)) > 80
+    place = (site / "book" / "how_to_use.html").read_text(encoding="utf-8")
+    assert len(re.findall(PLACE, place)) == 1, "no place for the link to the PDF"
     assert text.count("@titleSolution") >= 4, "the sheets hold a solution that stayed folded"
     assert "Ctrl+K" not in text, "the search button is printed"
     assert "Beforeyoustart" not in text, "the contents beside the page are printed"
 
 
-@pytest.mark.slow
-@needs_browser
 def test_a_pdf_beside_the_pages_is_linked_from_them(tmp_path):
     page = tmp_path / "book" / "how_to_use.html"
     page.parent.mkdir()
@@ -52,18 +42,8 @@ def test_a_pdf_beside_the_pages_is_linked_from_them(tmp_path):
         assert page.read_text(encoding="utf-8") == told
 
 
-@pytest.mark.slow
-def test_the_pages_have_a_place_for_the_link_to_the_pdf(site):
-    text = (site / "book" / "how_to_use.html").read_text(encoding="utf-8")
-    assert len(re.findall(PLACE, text)) == 1
-
-
 def code_lines(chapter):
     """Lines of the code cells, solutions included."""
     cells = nbformat.read(ROOT / f"{chapter}.ipynb", as_version=4).cells
     shown = [cell.source for cell in cells if cell.cell_type == "code"]
     return [line for line in "\n".join(shown).split("\n") if line.strip()]
-
-
-def longest_line(chapter):
-    return max(map(len, code_lines(chapter)))

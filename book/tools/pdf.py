@@ -34,8 +34,7 @@ def write_pdf(html: Path, pages: list[str], out: Path) -> int:
             title = browser.run("return document.querySelector('h1')?.firstChild.textContent")
             sheets = PdfReader(io.BytesIO(browser.print_pdf()))
             first = len(writer.pages)
-            for sheet in sheets.pages:
-                writer.add_page(sheet)
+            writer.append_pages_from_reader(sheets)
             writer.add_outline_item(title=title or page, page_number=first)
     page = html / "book" / "how_to_use.html"
     if out.parent.resolve() == html and page.is_file():
@@ -47,24 +46,21 @@ def write_pdf(html: Path, pages: list[str], out: Path) -> int:
     return len(writer.pages)
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("pages", nargs="*", help="names as in _toc.yml (all)")
     parser.add_argument("--html", type=Path, default=ROOT / "_build" / "html")
     parser.add_argument("--out", type=Path, default=ROOT / "_build" / "damunet-lite.pdf")
     arguments = parser.parse_args()
     if reason := missing():
-        print(f"Cannot print: {reason}.", file=sys.stderr)
-        return 1
+        sys.exit(f"Cannot print: {reason}.")
     pages = arguments.pages or book_pages()
     if absent := [page for page in pages if not (arguments.html / f"{page}.html").is_file()]:
-        print(f"Build the book first: there is no page {absent[0]}.", file=sys.stderr)
-        return 1
+        sys.exit(f"Build the book first: there is no page {absent[0]}.")
     sheets = write_pdf(arguments.html.resolve(), pages, arguments.out)
     size = arguments.out.stat().st_size
     print(f"{arguments.out}: {sheets} sheets, {size / 1e6:.1f} MB")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
