@@ -238,7 +238,7 @@ def _unnumbered(question: str) -> str:
 
 
 def read_chapters() -> list[Chapter]:
-    """The chapters that the table of contents lists, in order, without appendices.
+    """The chapters that the table of contents lists, in order, appendices too.
 
     Examples
     --------
@@ -246,5 +246,4 @@ def read_chapters() -> list[Chapter]:
     'A table with three question marks'
     """
     paths = [ROOT / f"{page}.ipynb" for page in book_pages() if page.startswith("chapters/")]
-    chapters = [Chapter(path, nbformat.read(path, as_version=4)) for path in paths]
-    return [chapter for chapter in chapters if not chapter.title.startswith("Appendix")]
+    return [Chapter(path, nbformat.read(path, as_version=4)) for path in paths]
