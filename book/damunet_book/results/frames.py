@@ -55,9 +55,12 @@ def runs(content: dict[str, Any] | None = None) -> pd.DataFrame:
         ``part`` the part of the plan; then ``base_filters``, ``fold``, ``seed``, ``precision``,
         ``steps``, ``seconds`` and so on. The five :data:`SCORES` are of the test slices, at the
         thresholds ``threshold_v_rand`` and ``threshold_v_info`` that were chosen on the validation
-        slices, whose scores are ``validation_v_rand`` and so on. ``gate_4`` is the mean coefficient
-        of the deepest attention gate, where it was measured. What a record says besides in named
-        numbers gets columns in the same way.
+        slices, whose scores are ``validation_v_rand`` and so on. Where the maps of a run were read
+        otherwise too, ``fine_test_v_rand`` is that of a threshold in steps of 0.05, and
+        ``cells_v_rand``, ``cells_found`` and so on are of cells cut at necks, means of the test
+        slices (``validation_cells_v_rand``: of the validation slices). ``gate_4`` is the mean
+        coefficient of the deepest attention gate, where it was measured. What a record says
+        besides in named numbers gets columns in the same way.
 
     Examples
     --------
@@ -65,7 +68,7 @@ def runs(content: dict[str, Any] | None = None) -> pd.DataFrame:
     >>> float(table.loc["unet-fold4-seed0", "v_rand"])
     0.957104
     >>> table[table.part == "networks"].groupby("network").fold.count().to_dict()
-    {'ATT-U-Net': 5, 'DAMU-Net': 5, 'DATT-U-Net': 5, 'U-Net': 5}
+    {'ATT-U-Net': 10, 'DAMU-Net': 10, 'DATT-U-Net': 10, 'U-Net': 10}
     """
     rows = (content or recorded())["runs"]
     short = [{key: row[key] for key in row if key not in _LONG} for row in rows]
@@ -82,6 +85,7 @@ def slices(content: dict[str, Any] | None = None) -> pd.DataFrame:
         ``v_rand_split`` and ``v_rand_merge``. Where the run was read as cells too, their
         ``cells_v_rand`` and ``cells_v_info`` and how many cells there were: ``cells_true``,
         ``cells_proposed``, ``cells_found``, ``cells_split`` and ``cells_merged``; else NaN.
+        ``threshold_true`` and so on are the same counts by the chosen threshold, known of fewer.
 
     Examples
     --------
@@ -136,7 +140,7 @@ def plan(content: dict[str, Any] | None = None) -> pd.DataFrame:
     Examples
     --------
     >>> plan().groupby("part").size().loc["networks"]
-    np.int64(20)
+    np.int64(40)
     """
     return pd.DataFrame((content or recorded())["plan"])
 
