@@ -28,7 +28,7 @@ def plan() -> list[dict[str, Any]]:
     --------
     >>> parts = [run["part"] for run in plan()]
     >>> [parts.count(part) for part in ("networks", "listing", "cbam")]
-    [20, 10, 15]
+    [40, 10, 15]
     """
     runs = []
     for path in sorted((RESULTS / "sweeps").glob("*.json")):
