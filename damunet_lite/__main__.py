@@ -93,7 +93,7 @@ def _predict_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _data(arguments: argparse.Namespace) -> None:
-    """Fetch, verify and describe the ISBI 2012 stack.
+    """Fetch and verify the ISBI 2012 stack.
 
     The stack (about 16 MB) is fetched once, and every file is checked against its SHA-256.
     DAMUNET_DATA names a local copy instead.
@@ -102,10 +102,10 @@ def _data(arguments: argparse.Namespace) -> None:
 
     folder = data.fetch(arguments.part)
     stack = data.isbi2012(arguments.part, folder)
-    found = {"folder": f"{folder} (verified)", **data.describe(stack), "source": stack.source}
-    for name, value in found.items():
-        text = f"{value:.4f}" if isinstance(value, float) else value or "not public"
-        print(f"{name.replace('_', ' '):20}{text}")
+    n, height, width, _ = stack.images.shape
+    share = "not public" if stack.membranes is None else f"{stack.membranes.mean():.2%} of pixels"
+    print(f"{stack.name}: {n} slices of {height} x {width} pixels, membrane {share}")
+    print(f"{folder} (verified)\n{stack.source}")
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -21,8 +21,6 @@ from damunet_lite import _arguments
 from damunet_lite.data import Stack
 from damunet_lite.synthetic import spline_basis
 
-__all__ = ["AugmentConfig", "augment", "sample_batch"]
-
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -142,8 +140,7 @@ def augment(
     image = _arguments.shape("image", image, "[H, W, 1]")[..., 0]
     mask = _arguments.shape("mask", mask, "[H, W, 1]")[..., 0]
     _arguments.same_shape("mask", mask, "image", image)
-    _arguments.integer("crop", config.crop, 1, min(image.shape))
-    crop = config.crop
+    crop = _arguments.integer("crop", config.crop, 1, min(image.shape))
     corner = [int(rng.integers(0, length - crop + 1)) for length in image.shape]
     if config.rotation or config.scale or config.elastic:
         where = _coordinates(rng, corner, config)

@@ -25,7 +25,6 @@ import numpy as np
 import pooch
 import skimage  # its parts load when they are first used
 from PIL import Image
-from scipy import ndimage
 from tqdm import tqdm
 
 from damunet_lite import _arguments
@@ -524,52 +523,3 @@ def folds(n: int = 30, block: int | None = None, validation: int | None = None) 
         train = np.setdiff1d(np.arange(n), np.concatenate([test, held]))
         result.append(Fold(index, train, held, test))
     return result
-
-
-def describe(stack: Stack) -> dict[str, float | int | str | None]:
-    """Summarise a stack in a few numbers.
-
-    Parameters
-    ----------
-    stack : Stack
-        Any stack.
-
-    Returns
-    -------
-    dict
-        ``name``, ``slices``, ``height``, ``width`` (pixels), ``grey_mean`` and ``grey_sd``
-        (grey values in [0, 1]), ``membrane_fraction`` and ``cells_per_slice`` (mean number of
-        4-connected cells); the last two are None without membranes.
-
-    Examples
-    --------
-    >>> images = np.zeros((1, 4, 4, 1), np.float32)
-    >>> images[:, :2] = 1  # half white, half black
-    >>> wall = np.zeros((1, 4, 4, 1), np.float32)
-    >>> wall[:, :, 1] = 1  # one cell left of it, one right of it
-    >>> for name, value in describe(Stack(images, wall, "wall")).items():
-    ...     print(f"{name}: {value}")
-    name: wall
-    slices: 1
-    height: 4
-    width: 4
-    grey_mean: 0.5
-    grey_sd: 0.5
-    membrane_fraction: 0.25
-    cells_per_slice: 2.0
-    >>> print(describe(Stack(images, None, "no truth"))["cells_per_slice"])
-    None
-    """
-    n, height, width, _ = stack.images.shape
-    masks = [] if stack.membranes is None else stack.membranes[..., 0]
-    cells = [ndimage.label(mask == 0)[1] for mask in masks]
-    return {
-        "name": stack.name,
-        "slices": n,
-        "height": height,
-        "width": width,
-        "grey_mean": float(stack.images.mean(dtype=np.float64)),
-        "grey_sd": float(stack.images.std(dtype=np.float64)),
-        "membrane_fraction": float(np.mean(masks, dtype=np.float64)) if cells else None,
-        "cells_per_slice": float(np.mean(cells)) if cells else None,
-    }

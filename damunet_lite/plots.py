@@ -1,20 +1,17 @@
-"""Pictures of slices, of errors and of cells, and the contact sheet of a training run.
+"""Pictures of errors and of cells, and the contact sheet of a training run.
 
-Functions that draw do so in the package's own style, leave pyplot as they found it, and return
-the :class:`~matplotlib.figure.Figure` that they made, or the :class:`~matplotlib.axes.Axes` that
-they were given as ``ax``. Figures are at most 900 pixels wide, and their PNG files, notebook
-outputs included, have a palette of 255 colours to stay small.
+Nothing here touches pyplot: pictures are arrays, or drawn on the
+:class:`~matplotlib.axes.Axes` that they are given, and the sheet is a
+:class:`~matplotlib.figure.Figure` of its own, at most 900 pixels wide.
 """
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import networkx
 import numpy as np
+from matplotlib import style
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -24,8 +21,6 @@ from skimage.segmentation import expand_labels, relabel_sequential
 from skimage.transform import resize_local_mean
 
 from damunet_lite import _arguments as check
-
-STYLE_SHEET = Path(__file__).with_name("damunet.mplstyle")
 
 #: Okabe and Ito's colour-blind-safe palette, with a softened black.
 COLOURS = {"blue": "#0072B2", "vermillion": "#D55E00", "green": "#009E73", "purple": "#CC79A7"}
@@ -42,83 +37,6 @@ FADED = 0.35, 0.65
 
 PANELS = ("image", "truth", "probability", "errors")
 _CELL_COLOURS = ("sky", "orange", "green", "purple", "blue", "yellow", "vermillion")
-
-
-# --- style ------------------------------------------------------------------------------
-
-
-def use_style() -> None:
-    """Switch matplotlib to the book's style for the figures you make yourself.
-
-    The functions of this module use the style without this call and without changing yours.
-
-    Examples
-    --------
-    >>> import matplotlib
-    >>> with matplotlib.rc_context():
-    ...     use_style()
-    ...     matplotlib.rcParams["figure.dpi"]
-    100.0
-    """
-    plt.style.use(STYLE_SHEET)
-
-
-@contextlib.contextmanager
-def in_style() -> Iterator[None]:
-    """Draw in the book's style, whatever style the reader has chosen: ``@in_style()`` or ``with``.
-
-    Yields
-    ------
-    None
-
-    Examples
-    --------
-    >>> with in_style():
-    ...     plt.rcParams["image.cmap"]
-    'gray'
-    """
-    with plt.style.context(STYLE_SHEET):
-        yield
-        interactive = plt.isinteractive()
-    # The first figure loads the backend, and a notebook's switches to interactive mode;
-    # leaving the context took that back, and later figures of the reader's own stayed away.
-    if interactive:
-        plt.interactive(True)
-
-
-class _PaletteCanvas(FigureCanvasAgg):
-    """Canvas that writes PNG files with a palette, also into notebooks: a third of the bytes."""
-
-    def print_png(self, filename_or_obj, *, metadata=None, pil_kwargs=None, **_):
-        self.draw()
-        picture = Image.fromarray(np.asarray(self.buffer_rgba())[..., :3].copy())
-        picture = picture.quantize(255, dither=Image.Dither.NONE)
-        options = {"optimize": True, "dpi": (self.figure.dpi,) * 2, **(pil_kwargs or {})}
-        picture.save(filename_or_obj, format="PNG", **options)
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """Empty figure that pyplot has already forgotten and that writes small PNG files.
-
-    Parameters
-    ----------
-    width, height : float
-        In inches of 100 pixels.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Examples
-    --------
-    >>> new_figure(4, 3).get_size_inches().tolist(), plt.get_fignums()
-    ([4.0, 3.0], [])
-    """
-    # Made by pyplot so that notebooks know how to show it, closed so that none shows it twice.
-    figure = plt.figure(figsize=(width, height))
-    plt.close(figure)
-    _PaletteCanvas(figure)
-    return figure
 
 
 # --- pictures ---------------------------------------------------------------------------
@@ -146,55 +64,28 @@ def grey_values(picture: np.ndarray) -> np.ndarray:
     return np.clip(picture / scale, 0, 1)
 
 
-@in_style()
-def show_slice(
-    image: np.ndarray, mask: np.ndarray | None = None, title: str = "", ax: Axes | None = None
-) -> Figure | Axes:
-    """One slice, grey or RGB, with the membranes of ``mask`` tinted if one is given.
+def tinted(picture: np.ndarray, opacity: np.ndarray, colour: str | np.ndarray) -> np.ndarray:
+    """Lay a colour over a grey or RGB picture.
 
     Parameters
     ----------
-    image : np.ndarray
-        ``[H, W]`` or ``[H, W, 1]``, floats in [0, 1] or unsigned integers of full scale; or
-        RGB ``[H, W, 3]`` as :func:`error_map` and :func:`label_overlay` return it.
-    mask : np.ndarray, optional
-        ``[H, W]`` or ``[H, W, 1]``, membrane = 1.
-    title : str
-        Written above the picture.
-    ax : matplotlib.axes.Axes, optional
-        Drawn on instead of a new figure.
+    picture : np.ndarray
+        ``[H, W]`` or RGB ``[H, W, 3]`` in [0, 1].
+    opacity : np.ndarray
+        ``[H, W]``, from 0, nothing, to 1, only the colour.
+    colour : str or np.ndarray
+        For all pixels, or RGB ``[H, W, 3]``.
 
     Returns
     -------
-    matplotlib.figure.Figure or matplotlib.axes.Axes
-        The new figure, or ``ax``.
-
-    Raises
-    ------
-    ValueError
-        If shapes or values are others than these, or differ between image and mask.
+    np.ndarray
+        RGB ``[H, W, 3]``.
 
     Examples
     --------
-    >>> show_slice(np.eye(4), mask=np.eye(4)).axes[0].get_images()[0].get_array().shape
-    (4, 4, 3)
+    >>> tinted(np.array([[0.0, 0.5]]), np.array([[0.0, 1.0]]), "#ff0000").tolist()
+    [[[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]]
     """
-    picture = np.asarray(image)
-    if picture.ndim != 3 or picture.shape[-1] != 3:
-        picture = grey_values(check.plane("image", picture))
-    if mask is not None:
-        membrane = check.binary("mask", check.plane("mask", mask))
-        check.same_shape("mask", membrane, "image", np.atleast_3d(picture)[..., 0])
-        picture = _tinted(picture, 0.45 * membrane, COLOURS["orange"])
-    height, width = picture.shape[:2]
-    target = ax or new_figure(4.2, 4.2 * min(height / width, 2) + 0.3 * bool(title)).add_subplot()
-    show_picture(target, picture, 400, levels=12)
-    target.set_title(title)
-    return ax or target.figure
-
-
-def _tinted(picture, opacity, colour):
-    """RGB copy of a grey or RGB picture with a colour laid over it, [H, W] from 0 to 1 strong."""
     paint = np.array(to_rgb(colour)) if isinstance(colour, str) else colour
     rgb = picture[..., None] if picture.ndim == 2 else picture
     return rgb + opacity[..., None] * (paint - rgb)
@@ -243,10 +134,10 @@ def error_map(
     if image is not None:
         grey = FADED[0] + FADED[1] * grey_values(check.plane("image", image))
     check.same_shape("image", grey, "truth", truth)
-    return _tinted(_tinted(grey, truth & ~prediction, MISSED), prediction & ~truth, FALSE)
+    return tinted(tinted(grey, truth & ~prediction, MISSED), prediction & ~truth, FALSE)
 
 
-@in_style()
+@style.context("default", after_reset=True)
 def contact_sheet(
     images: np.ndarray,
     truths: np.ndarray,
@@ -291,7 +182,7 @@ def contact_sheet(
     # Two slices alone would fill the page, and thirty would fill a megabyte.
     panel = min(2.2, 8.4 / columns, (12 / len(images)) ** 0.5)
     height = bands * (4 * panel * images.shape[1] / images.shape[2] + 0.75) + 0.3
-    figure = new_figure(max(panel * columns + 0.3, 3.4), height)
+    figure = Figure((max(panel * columns + 0.3, 3.4), height), dpi=100, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
     axes = figure.subplots(4 * bands, columns, squeeze=False, subplot_kw={"visible": False})
     for k, image in enumerate(images):
@@ -300,7 +191,7 @@ def contact_sheet(
         errors = FADED[0] + FADED[1] * ndimage.gaussian_filter(image, 2)
         wrong = {MISSED: truth & ~found, FALSE: found & ~truth}
         for colour, where in wrong.items():
-            errors = _tinted(errors, ndimage.maximum_filter(where, 3), colour)
+            errors = tinted(errors, ndimage.maximum_filter(where, 3), colour)
         pictures = (image, 1.0 - truth, 1.0 - probabilities[k], errors)
         for ax, picture, label in zip(panels, pictures, PANELS, strict=True):
             ax.set_visible(True)
@@ -317,6 +208,8 @@ def contact_sheet(
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="png")
+        # With a palette the file is a third as large.
+        Image.open(path).convert("RGB").quantize(255).save(path, format="PNG", optimize=True)
     return figure
 
 
@@ -335,7 +228,7 @@ def show_picture(ax: Axes, picture: np.ndarray, pixels: float, levels: int = 8) 
 
     Examples
     --------
-    >>> ax = new_figure(2, 2).add_subplot()
+    >>> ax = Figure((2, 2)).add_subplot()
     >>> show_picture(ax, np.eye(300)[:150], 100)
     >>> ax.get_images()[0].get_array().shape, ax.get_images()[0].get_extent()
     ((50, 100), [-0.5, 299.5, 149.5, -0.5])
@@ -351,7 +244,7 @@ def show_picture(ax: Axes, picture: np.ndarray, pixels: float, levels: int = 8) 
         size = [max(1, round(side / factor)) for side in (height, width)]
         picture = resize_local_mean(picture.astype(float), (*size, *picture.shape[2:]))
         picture = np.round(picture * (levels - 1)) / (levels - 1)
-    ax.imshow(picture, vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    ax.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=extent, interpolation="nearest")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
 
@@ -406,7 +299,7 @@ def label_overlay(
     # every membrane pixel takes the number of the cell nearest to it
     grown = expand_labels(relabel_sequential(labels)[0], labels.size)
     palette = np.array([to_rgb(COLOURS[name]) for name in _CELL_COLOURS])
-    return _tinted(grey, opacity * cells, palette[_colour_indices(grown)[grown]])
+    return tinted(grey, opacity * cells, palette[_colour_indices(grown)[grown]])
 
 
 def _colour_indices(regions):

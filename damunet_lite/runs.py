@@ -289,5 +289,4 @@ def load_network(path: str | os.PathLike) -> keras.Model:
     try:
         return keras.models.load_model(file, compile=False)
     except Exception as error:
-        reason = shorten(str(error), 300)
-        raise RunError(f"{file} cannot be loaded as a Keras model: {reason}") from error
+        raise RunError(f"{file} cannot be loaded by Keras: {shorten(str(error), 300)}") from error

@@ -353,7 +353,7 @@ def test_what_is_wrong_is_named_and_nothing_is_written(tmp_path, capsys, monkeyp
         ("predict any good.png --out x.png", "--out is the file x.png, wanted a folder"),
         ("predict any good.png --out file", "--out is the file file, wanted a folder"),
         ("predict tinny good.png", "model is 'tinny', which is not there; wanted a run folder"),
-        ("predict text.keras good.png", "text.keras cannot be loaded as a Keras model"),
+        ("predict text.keras good.png", "text.keras cannot be loaded by Keras"),
         ("predict text.npz good.png", "text.npz: cannot be read"),
         ("evaluate file", "file is not a run folder: config.json is missing"),
         ("evaluate started", "started holds no network; wanted a .keras file or a finished run"),
@@ -389,9 +389,10 @@ def test_an_error_is_one_line_without_a_trace_or_start_up_noise(tmp_path):
 def test_data_says_what_it_found(capsys):
     if "DAMUNET_DATA" not in os.environ:
         pytest.skip("the real stack is not here (DAMUNET_DATA)")
-    for part, shown in (("train", "0.2196"), ("test", "not public")):
+    for part, shown in (("train", "21.96% of pixels"), ("test", "not public")):
         assert main(["data", "--part", part]) == 0
-        lines = capsys.readouterr().out.splitlines()
-        assert lines[0].endswith("(verified)")
-        rows = {line[:20].strip(): line[20:] for line in lines}
-        assert (rows["slices"], rows["membrane fraction"]) == ("30", shown)
+        described, folder, source = capsys.readouterr().out.splitlines()
+        expected = f"isbi2012 {part}: 30 slices of 512 x 512 pixels, membrane {shown}"
+        assert described == expected
+        assert folder.endswith("(verified)")
+        assert "doi:10.1371" in source

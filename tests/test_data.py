@@ -197,7 +197,7 @@ def test_real_stack_for_the_book_without_a_warning(monkeypatch):
     direct = np.asarray(Image.open(folder / "train/image/17.png"))
     np.testing.assert_array_equal(np.round(stack.images[17, ..., 0] * 255), direct)
     # 78.04 % of the training stack's pixels are cell interior.
-    assert round(1 - data.describe(stack)["membrane_fraction"], 4) == 0.7804
+    assert round(1 - stack.membranes.mean(dtype=float), 4) == 0.7804
     assert len(isbi2012("test")) == 30
 
 

@@ -5,13 +5,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from damunet_book.plots import curves, draw_network, fold_dots, network_layout, profile, score_bars
+from damunet_book.plots.style import in_style, show_slice, use_style
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import FancyArrowPatch
 from PIL import Image
 from scipy import ndimage
 
-from damunet_lite import models, plots
-from damunet_lite.plots import contact_sheet, error_map, label_overlay, show_slice
+from damunet_lite import models
+from damunet_lite.plots import contact_sheet, error_map, label_overlay
 from damunet_lite.synthetic import synthetic_stack
 
 
@@ -42,7 +43,7 @@ def test_drawing_leaves_no_trace_in_pyplot_and_no_style_of_the_reader_in_it():
 
 def test_the_style_has_dark_text_on_light_ground_and_the_colours_of_the_book():
     with plt.rc_context():
-        plots.use_style()
+        use_style()
         for name in ("text.color", "axes.labelcolor", "xtick.labelcolor"):
             assert to_hex("#" + plt.rcParams[name].removeprefix("#")) == "#26292c"
         assert plt.rcParams["axes.prop_cycle"].by_key()["color"][0].endswith("0072B2")
@@ -339,5 +340,5 @@ def test_a_network_without_pictures_inside_is_refused():
 def test_interactive_mode_switched_on_by_the_first_figure_stays_on():
     # A notebook's backend does that; without it the reader's own figures are not shown.
     with plt.rc_context({"interactive": False}):
-        plots.in_style()(plt.interactive)(True)
+        in_style()(plt.interactive)(True)
         assert plt.isinteractive()

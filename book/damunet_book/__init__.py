@@ -3,9 +3,12 @@
 import warnings
 from typing import Any
 
+import numpy as np
+from scipy import ndimage
+
 from damunet_lite import data, synthetic
 
-__all__ = ["load_stack", "start_again"]
+__all__ = ["describe", "load_stack", "start_again"]
 
 
 def load_stack() -> data.Stack:
@@ -34,6 +37,55 @@ def load_stack() -> data.Stack:
         return synthetic.synthetic_stack()
 
 
+def describe(stack: data.Stack) -> dict[str, float | int | str | None]:
+    """Summarise a stack in a few numbers.
+
+    Parameters
+    ----------
+    stack : Stack
+        Any stack.
+
+    Returns
+    -------
+    dict
+        ``name``, ``slices``, ``height``, ``width`` (pixels), ``grey_mean`` and ``grey_sd``
+        (grey values in [0, 1]), ``membrane_fraction`` and ``cells_per_slice`` (mean number of
+        4-connected cells); the last two are None without membranes.
+
+    Examples
+    --------
+    >>> images = np.zeros((1, 4, 4, 1), np.float32)
+    >>> images[:, :2] = 1  # half white, half black
+    >>> wall = np.zeros((1, 4, 4, 1), np.float32)
+    >>> wall[:, :, 1] = 1  # one cell left of it, one right of it
+    >>> for name, value in describe(data.Stack(images, wall, "wall")).items():
+    ...     print(f"{name}: {value}")
+    name: wall
+    slices: 1
+    height: 4
+    width: 4
+    grey_mean: 0.5
+    grey_sd: 0.5
+    membrane_fraction: 0.25
+    cells_per_slice: 2.0
+    >>> print(describe(data.Stack(images, None, "no truth"))["cells_per_slice"])
+    None
+    """
+    n, height, width, _ = stack.images.shape
+    masks = [] if stack.membranes is None else stack.membranes[..., 0]
+    cells = [ndimage.label(mask == 0)[1] for mask in masks]
+    return {
+        "name": stack.name,
+        "slices": n,
+        "height": height,
+        "width": width,
+        "grey_mean": float(stack.images.mean(dtype=np.float64)),
+        "grey_sd": float(stack.images.std(dtype=np.float64)),
+        "membrane_fraction": float(np.mean(masks, dtype=np.float64)) if cells else None,
+        "cells_per_slice": float(np.mean(cells)) if cells else None,
+    }
+
+
 def start_again(network: Any, weights: list) -> None:
     """Give a compiled network the weights of another start, and its optimiser no memory.
 
@@ -49,7 +101,6 @@ def start_again(network: Any, weights: list) -> None:
     Examples
     --------
     >>> import keras
-    >>> import numpy as np
     >>> network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     >>> network.compile(keras.optimizers.Adam(0.1), "mse")
     >>> start, ends = network.get_weights(), []

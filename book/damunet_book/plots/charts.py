@@ -10,8 +10,9 @@ from matplotlib.patches import Patch
 from scipy import ndimage
 from skimage.measure import profile_line
 
+from damunet_book.plots.style import in_style, new_figure
 from damunet_lite import _arguments as check
-from damunet_lite.plots import COLOURS, grey_values, in_style, new_figure, show_picture
+from damunet_lite.plots import COLOURS, grey_values, show_picture
 
 
 @in_style()

@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Patch
 
 from damunet_book.plots.layout import Box, Edge, NetworkLayout, network_layout
-from damunet_lite.plots import COLOURS, in_style, new_figure
+from damunet_book.plots.style import in_style, new_figure
+from damunet_lite.plots import COLOURS
 
 _PALE = "#55595D"
 

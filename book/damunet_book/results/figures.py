@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
+from damunet_book.plots.style import in_style, new_figure, show_slice
 from damunet_book.results.frames import SCORE_NAMES
 from damunet_book.results.scores import by_fold, differences
 from damunet_lite import plots
-from damunet_lite.plots import in_style, new_figure
 
 # In inches: what a phone shows whole.
 WIDTH = 6.5
@@ -185,7 +185,7 @@ def gallery_figure(gallery: Sequence[dict[str, Any]], stack: Any) -> Figure:
         truth = stack.membranes[item["slice"], ..., 0] == 1
         picture = plots.error_map(truth, mask, 1 - 0.25 * truth)
         title = f"{item['network']}, slice {item['slice']}: V_rand {item['v_rand']:.3f}"
-        plots.show_slice(picture, ax=ax, title=title)
+        show_slice(picture, ax=ax, title=title)
     handles = [
         Patch(color=plots.MISSED, label="missed membrane: cells may merge"),
         Patch(color=plots.FALSE, label="false membrane: a cell may be split"),
