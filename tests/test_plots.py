@@ -108,7 +108,7 @@ def test_contact_sheet_is_a_small_file_of_at_most_900_pixels_with_six_slices_in_
     figure = contact_sheet(images, images, images, titles=list("abcdefgh"))
     shown = [ax for ax in figure.axes if ax.get_visible()]
     assert (len(figure.axes), len(shown)) == (48, 32)
-    assert "".join(ax.get_title(loc="left") for ax in shown) == "abcdefgh"
+    assert "".join(ax.get_title() for ax in shown) == "abcdefgh"
     assert [ax.get_ylabel() for ax in shown].count("errors") == 2
 
 

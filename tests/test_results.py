@@ -303,7 +303,7 @@ def test_flop_of_networks_are_those_of_an_independent_count():
 def network(monkeypatch):
     """The network of a run folder in name only; its tissue is as dark as its membranes."""
     network = models.att_unet(base_filters=2, depth=2)
-    config = TrainConfig("att_unet", {"base_filters": 2}, fold=1, seed=3)
+    config = TrainConfig("att_unet", {"base_filters": 2}, fold=1, seed=3, crop=32, batch_size=1)
     drawn = synthetic.synthetic_stack(30, 32, 0).membranes
     tissue = data.Stack(drawn * np.float32(0.8), drawn, "drawn")
     monkeypatch.setattr(training.runs, "read_config", lambda folder: config)
@@ -342,6 +342,20 @@ def test_cells_of_the_threshold_are_counted(network, monkeypatch, threshold):
     wanted = counts["true"] if threshold == 0.5 else [1] * len(counts["true"])
     assert counts["proposed"] == wanted
     assert (counts["found"] == counts["true"]) == (threshold == 0.5)
+
+
+def test_renewed_norms_follow_the_crops_and_change_no_weight(network, monkeypatch):
+    norms = [one for one in network.layers if isinstance(one, keras.layers.BatchNormalization)]
+    before = [keras.ops.convert_to_numpy(one) for one in network.trainable_variables]
+    for norm in norms:
+        norm.moving_variance.assign(norm.moving_variance + 1e6)
+    monkeypatch.setattr(
+        training, "evaluate", lambda *_: {"test": {"v_rand": 1, "dice_membrane": 0}}
+    )
+    assert gates.renew_norms(RUN, batches=100) == {"v_rand": 1, "dice_membrane": 0}
+    assert all(keras.ops.max(norm.moving_variance) < 1e3 for norm in norms)
+    for old, new in zip(before, network.trainable_variables, strict=True):
+        np.testing.assert_array_equal(old, keras.ops.convert_to_numpy(new))
 
 
 def test_the_kept_mask_of_a_worst_slice_comes_back_with_its_score(tmp_path):

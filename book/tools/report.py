@@ -1,7 +1,7 @@
 """All tables of the results, and the copy of the records that the package carries.
 
 python -m book.tools.report [--results DIR] [--out DIR] [--speed]
-                            [--worst RUN..] [--gates RUN..] [--counts RUN..]
+                            [--worst RUN..] [--gates RUN..] [--counts RUN..] [--norms RUN..]
 """
 
 import argparse
@@ -45,8 +45,8 @@ def collect(results: Path) -> dict[str, Any]:
     Parameters
     ----------
     results : path
-        Folder of records; ``gallery/``, ``gates.json``, ``threshold_cells.json`` and
-        ``speed-cpu.json`` in it are used if they are there.
+        Folder of records; ``gallery/``, ``gates.json``, ``threshold_cells.json``,
+        ``renewed_norms.json`` and ``speed-cpu.json`` in it are used if they are there.
 
     Returns
     -------
@@ -67,9 +67,12 @@ def collect(results: Path) -> dict[str, Any]:
         raise RecordError(f"{results} holds no record, wanted at least one of the real stack")
     means = gates.read_kept(results / gates.GATES_FILE)
     counts = gates.read_kept(results / gates.COUNTS_FILE)
+    renewed = gates.read_kept(results / gates.NORMS_FILE)
     for row in rows:
         if row["name"] in means:
             row["gate"] = means[row["name"]]
+        if row["name"] in renewed:
+            row["renewed"] = renewed[row["name"]]
         found = counts.get(row["name"], {})
         row["slices"] |= {f"threshold_{name}": found[name] for name in found}
     speed = results / cost.SPEED_FILE
@@ -207,6 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--worst", **runs, help="first predict the worst test slice of these run folders again")
     add("--gates", **runs, help="first measure the attention gates of these run folders")
     add("--counts", **runs, help="first count the cells of the threshold in these run folders")
+    add("--norms", **runs, help="first score them again with renewed batch normalisation")
     given = parser.parse_args(arguments)
 
     def work():
@@ -219,6 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             gates.keep(folder, given.results / gates.GATES_FILE, gates.measure_gates)
         for folder in given.counts:
             gates.keep(folder, given.results / gates.COUNTS_FILE, gates.count_cells)
+        for folder in given.norms:
+            gates.keep(folder, given.results / gates.NORMS_FILE, gates.renew_norms)
         if given.speed:
             write_json(given.results / cost.SPEED_FILE, cost.measure_speed())
         content = collect(given.results)
