@@ -87,7 +87,7 @@ def tversky_gradient(rng):
             slope = [(loss(y, p + d, s) - loss(y, p - d, s)) / 2e-6 for d in steps]
             yield ("focalTversky", y, p, s), {"gradient": slope}
     # nothing right, nothing wrong, nothing added: perfect, and flat
-    s["smooth"] = 0
+    s = s | {"smooth": 0}
     yield ("focalTversky", [0] * 4, [0] * 4, s), {"index": 1, "loss": 0, "gradient": [0] * 4}
 
 
