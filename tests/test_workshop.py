@@ -530,7 +530,7 @@ def test_the_scripts_in_the_bundle_say_what_comes_first_and_check_the_computer(t
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout == f"-m damunet_book.preflight {tmp_path}/data/isbi2012\n"
     page = json.loads(
-        (IN_BUNDLE.parent / "templates" / notebooks.PREFLIGHT).read_text(encoding="utf-8")
+        (IN_BUNDLE.parent / "templates" / f"{notebooks.PREFLIGHT}.txt").read_text(encoding="utf-8")
     )
     source = "".join(page["cells"][1]["source"])
     assert source == "from damunet_book import preflight\n\npreflight.run()"

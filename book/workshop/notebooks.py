@@ -140,7 +140,7 @@ def write_all(
         nbformat.write(notebook, paths[-1])
     if kind == "student":
         paths.append(folder / PREFLIGHT)
-        shutil.copy(HERE / "templates" / PREFLIGHT, paths[-1])
+        shutil.copy(HERE / "templates" / f"{PREFLIGHT}.txt", paths[-1])
     return paths
 
 
