@@ -149,12 +149,13 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         stack = stack if own else training.load_stack(config.data)
         tta = config.tta if tta is None else tta
         found = training.runs.identity(stack)
-        learnt = origin.get("stack", None if own else found)  # the first version did not keep it
+        # the first version did not keep it
+        learnt = origin.get("stack", "a stack that it does not name" if own else found)
         if found == learnt:
             fold = training.folds(len(stack))[config.fold]
             name = f"{config.network}, fold {config.fold}"
         else:
-            print(f"note: {found}: not what the run learnt from, {learnt}", file=sys.stderr)
+            print(f"note: scored on {found}; the run learnt from {learnt}", file=sys.stderr)
     _print_scores(training.evaluate(_network(arguments.model), stack, fold, bool(tta)), name)
 
 

@@ -137,7 +137,7 @@ def test_a_run_writes_its_six_files_and_prints_its_scores_and_evaluate_does_agai
     monkeypatch.setattr(training, "load_stack", lambda name: other)
     assert main(["evaluate", str(run_folder)]) == 0
     out, err = capsys.readouterr()
-    assert err.startswith(f"note: {runs.identity(other)}: not what the run learnt from, synthetic,")
+    assert err.startswith(f"note: scored on {runs.identity(other)}; the run learnt from synthetic,")
     assert "test slices 0 to 29; " in out
     origin = json.loads((run_folder / "config.json").read_text())
     del origin["stack"]  # as in the first version
@@ -318,7 +318,7 @@ def test_own_images_train_evaluate_and_go_on_from_a_network(tmp_path, monkeypatc
     assert main(f"evaluate run {own}".split()) == 0
     out, err = capsys.readouterr()
     assert "test slices 0 to 3; " in out
-    assert "not what the run learnt from, own images (images), (5, 48, 48)" in err
+    assert "the run learnt from own images (images), (5, 48, 48)" in err
     for words, said in (
         ("evaluate run", "--images is missing: this run learnt from 'own images (images)'"),
         ("train unet --images images", "--masks is missing, wanted both --images and --masks"),
