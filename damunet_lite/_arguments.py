@@ -66,13 +66,28 @@ def shape(name: str, array: Any, wanted: str) -> np.ndarray:
 
 
 def plane(name: str, array: Any) -> np.ndarray:
-    """A picture or mask [H, W] or [H, W, 1] as [H, W]."""
+    """A picture or mask [H, W] or [H, W, 1] as [H, W].
+
+    Examples
+    --------
+    >>> plane("mask", np.zeros((2, 3, 1))).shape
+    (2, 3)
+    """
     array = shape(name, array, "[H, W] or [H, W, 1]")
     return array[..., 0] if array.ndim == 3 else array
 
 
 def slices(name: str, stack: Any, wanted: str = "[N, H, W] or [N, H, W, 1]") -> np.ndarray:
-    """A stack as [N, H, W], a single image where that is wanted too; never colour for grey."""
+    """A stack as [N, H, W], a single image where that is wanted too; never colour for grey.
+
+    Examples
+    --------
+    >>> slices("images", np.zeros((4, 4, 4))).shape  # too thin to be a picture in colour
+    (4, 4, 4)
+    >>> slices("images", np.zeros((5, 5, 4)))
+    Traceback (most recent call last):
+    ValueError: images has shape (5, 5, 4), wanted [N, H, W] or [N, H, W, 1]: colour?
+    """
     array = np.asarray(stack)
     coloured = array.ndim in (3, 4) and array.shape[-1] in (2, 3, 4)
     if coloured and (array.ndim == 4 or min(array.shape[:2]) > 4):

@@ -104,8 +104,9 @@ class TrainConfig:
 
     Examples
     --------
-    >>> TrainConfig("unet", steps=10).fold
-    4
+    >>> recipe = TrainConfig("unet", steps=10)
+    >>> recipe.fold, recipe.batch_size, recipe.crop, recipe.warmup, recipe.evaluate_every
+    (4, 4, 192, 20, 50)
     """
 
     network: str = _field("damu_net", "network to train", choices=tuple(NETWORK_OPTIONS))

@@ -66,6 +66,12 @@ def test_help_loads_nothing_that_takes_time():
         assert f"\n    {name} " in result.stdout
 
 
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"{cli.__version__}\n"
+
+
 def test_help_of_train_says_every_setting_and_the_default_that_holds(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
@@ -120,6 +126,7 @@ def test_a_run_writes_its_six_files_and_prints_its_scores_and_evaluate_does_agai
     assert main([*SMALL.split(), str(run_folder)]) == 0  # finished: nothing to do
     record = json.loads((run_folder / "metrics.json").read_text())
     rows, words = printed_rows(capsys)
+    assert words[-1][0] == f"{run_folder}:"
     columns = ("v_rand", "v_info", "dice_membrane", "dice_cell", "accuracy")
     assert words[0] == list(columns)
     for start, row in ((("all", "cell"), record["baselines"]["all cell"]), (RUN, record["test"])):

@@ -90,6 +90,10 @@ import numpy as np
 from damunet_lite import devices, runs, synthetic, training
 
 assert devices.local_devices() == ["cpu:0", "cpu:1"]
+if backend == "tensorflow":
+    for count in (1, 2):
+        with devices.distributed(count):
+            assert tf.distribute.get_strategy().num_replicas_in_sync == count
 stack = synthetic.synthetic_stack(n=12, size=48, seed=0)
 # Per image, so that the mean over devices is the mean over the batch.
 one = training.TrainConfig(
