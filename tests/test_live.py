@@ -386,6 +386,19 @@ def test_threshold_picture_shows_image_truth_and_cells():
     assert (dark == 12).all()
 
 
+def test_neck_picture_shows_image_pieces_and_cells():
+    likely = np.full((8, 9), 0.1)
+    likely[:, 4] = 0.9
+    image = np.linspace(0, 1, 72).reshape(8, 9)
+    shown = pictures(live.NeckExplorer(truth=likely > 0.5, probability=likely, image=image))
+    assert list(shown) == ["image", "pieces below the threshold", "cells"]
+    np.testing.assert_array_equal(shown["image"][..., 0], np.round(255 * image))
+    np.testing.assert_array_equal(shown["pieces below the threshold"][..., 1], 255 * (likely < 0.5))
+    # no pixel is left over; half the image, half the hue of its cell
+    wanted = 0.5 * np.round(255 * image)[..., None] + 0.5 * np.array([0, 114, 178])
+    np.testing.assert_allclose(shown["cells"][:, :4], wanted[:, :4], atol=0.5)
+
+
 def test_broken_membrane_follows_its_state():
     figure = live.BrokenMembrane()
     shown = pictures(figure)["predicted cells"]
