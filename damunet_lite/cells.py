@@ -27,7 +27,7 @@ COUNTED_SIZE = 64
 def segment_cells(
     probability: np.ndarray,
     threshold: float = 0.15,
-    neck: float = 0.1,
+    neck: float = 0.15,
     min_size: int = 20,
     lines: bool = False,
 ) -> np.ndarray:
@@ -70,6 +70,11 @@ def segment_cells(
     3. A watershed on -d cuts the pieces between the summits that are left.
     4. A second watershed, on the probability, lets the parts grow until they meet on the crests
        of the membranes.
+
+    Threshold and neck are by default those with the highest mean V_rand on the validation slices
+    of twenty networks, four on each of five folds of ISBI 2012: .935, of 56 pairs from .05 and 0
+    to .5 and .3. The mean is flat there: neck .1 has .931, neck .2 has .935. Broad cells decide
+    it; where true processes are thin, a smaller neck spares them.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What only the weights of a run can tell: gates, worst slice, cells of the threshold, norms."""
+"""What only the weights of a run can tell: gates, worst slice, cells, norms, necks."""
 
 import base64
 import json
@@ -13,12 +13,15 @@ from PIL import Image
 from book.tools.plan import labels
 from book.tools.records import RecordError, as_row, run_name
 from damunet_lite import data, inference, metrics, runs, training
-from damunet_lite.cells import score_cells
+from damunet_lite.cells import score_cells, segment_cells
 
 GATES_FILE = "gates.json"
 COUNTS_FILE = "threshold_cells.json"
 NORMS_FILE = "renewed_norms.json"
+NECKS_FILE = "neck_grid.json"
 COUNTS = ("true", "proposed", "found", "split", "merged")
+THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+NECKS = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 
 
 def measure_gates(run_folder: Path) -> dict[str, float]:
@@ -88,6 +91,33 @@ def count_cells(run_folder: Path) -> dict[str, list[int]]:
         for place, probability in zip(test, _maps(run_folder, test), strict=True)
     ]
     return {name: [int(row[name]) for row in rows] for name in COUNTS}
+
+
+def score_necks(run_folder: Path) -> dict[str, dict[str, float]]:
+    """Score the cells of a finished run's validation slices at every threshold and neck.
+
+    The defaults of :func:`damunet_lite.cells.segment_cells` are chosen from these.
+
+    Parameters
+    ----------
+    run_folder : path
+
+    Returns
+    -------
+    dict
+        Threshold to neck to mean V_rand.
+    """
+    config = runs.read_config(run_folder)
+    membranes = training.load_stack(config.data).membranes[..., 0]
+    places = data.folds(len(membranes))[config.fold].validation
+    truths = [metrics.label_cells(membranes[place] == 0) for place in places]
+    pairs = list(zip(truths, _maps(run_folder, places), strict=True))
+
+    def mean(threshold: float, neck: float) -> float:
+        scores = [score_cells(truth, segment_cells(p, threshold, neck)) for truth, p in pairs]
+        return round(float(np.mean([score["v_rand"] for score in scores])), 4)
+
+    return {str(t): {str(neck): mean(t, neck) for neck in NECKS} for t in THRESHOLDS}
 
 
 def renew_norms(run_folder: Path, batches: int = 30) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 python -m book.tools.report [--results DIR] [--out DIR] [--speed]
                             [--worst RUN..] [--gates RUN..] [--counts RUN..] [--norms RUN..]
+                            [--necks RUN..]
 """
 
 import argparse
@@ -211,6 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--gates", **runs, help="first measure the attention gates of these run folders")
     add("--counts", **runs, help="first count the cells of the threshold in these run folders")
     add("--norms", **runs, help="first score them again with renewed batch normalisation")
+    add("--necks", **runs, help="first score their validation slices at every threshold and neck")
     given = parser.parse_args(arguments)
 
     def work():
@@ -219,12 +221,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         for folder in given.worst:
             gates.keep_worst(folder, given.results / "gallery")
-        for folder in given.gates:
-            gates.keep(folder, given.results / gates.GATES_FILE, gates.measure_gates)
-        for folder in given.counts:
-            gates.keep(folder, given.results / gates.COUNTS_FILE, gates.count_cells)
-        for folder in given.norms:
-            gates.keep(folder, given.results / gates.NORMS_FILE, gates.renew_norms)
+        for folders, name, measure in (
+            (given.gates, gates.GATES_FILE, gates.measure_gates),
+            (given.counts, gates.COUNTS_FILE, gates.count_cells),
+            (given.norms, gates.NORMS_FILE, gates.renew_norms),
+            (given.necks, gates.NECKS_FILE, gates.score_necks),
+        ):
+            for folder in folders:
+                gates.keep(folder, given.results / name, measure)
         if given.speed:
             write_json(given.results / cost.SPEED_FILE, cost.measure_speed())
         content = collect(given.results)
