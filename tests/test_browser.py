@@ -316,7 +316,7 @@ def turned(name):
 
 
 DICE = {"fn_weight": 0.5, "fp_weight": 0.5, "exponent": 1.0, "smooth": 1.0}
-NECK = {"threshold": 0.15, "neck": 0.1}
+NECK = {"threshold": 0.15, "neck": 0.15}
 # kind: slider to move, its trait, what to click and its words, what the click sets
 FIGURES = {
     "TverskyExplorer": ("exponent", "exponent", "button", "Dice loss", DICE),

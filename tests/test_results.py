@@ -1,5 +1,6 @@
 """Results from records alone: same records, same bytes; each number checked by another way."""
 
+import inspect
 import json
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from PIL import Image
 from scipy import stats
 
 from book.tools import cost, gates, plan, records, report
-from damunet_lite import data, models, synthetic, training
+from damunet_lite import data, metrics, models, synthetic, training
+from damunet_lite.cells import score_cells, segment_cells
 from damunet_lite.config import TrainConfig
 
 # V_rand on folds 0 to 4, made up so that the paired differences are easy on paper.
@@ -375,3 +377,28 @@ def test_pictures_are_small_and_the_package_of_networks_needs_no_pandas():
     assert [p for p in plan.RESULTS.rglob("*.png") if p.stat().st_size > 150_000] == []
     sources = Path(models.__file__).parent.glob("*.py")
     assert [path.name for path in sources if "pandas" in path.read_text(encoding="utf-8")] == []
+
+
+def test_necks_are_scored_on_validation_slices(network, monkeypatch):
+    monkeypatch.setattr(gates.inference, "predict", lambda network, image, **_: image)
+    grid, membranes = gates.score_necks(RUN), training.load_stack("drawn").membranes[..., 0]
+    places = data.folds(30)[1].validation
+    for threshold, neck in ((0.15, 0.3), (0.5, 0.0)):
+        cells = [segment_cells(0.8 * membranes[k], threshold, neck) for k in places]
+        truths = [metrics.label_cells(membranes[k] == 0) for k in places]
+        scores = [score_cells(*pair)["v_rand"] for pair in zip(truths, cells, strict=True)]
+        assert grid[str(threshold)][str(neck or 0)] == pytest.approx(np.mean(scores), abs=1e-4)
+
+
+def test_cells_are_cut_as_the_validation_slices_of_all_folds_want_it():
+    kept = gates.read_kept(plan.RESULTS / gates.NECKS_FILE)
+    both = {run["name"] for run in plan.plan() if run["part"] == "networks"}
+    assert set(kept) == {name for name in both if name.endswith("seed3")}
+    means = sum(pd.DataFrame(grid) for grid in kept.values()) / len(kept)
+    defaults = inspect.signature(segment_cells).parameters
+    assert means.stack().idxmax() == tuple(
+        str(defaults[name].default) for name in ("neck", "threshold")
+    )
+    # what the docstring says
+    printed = [f"{means['0.15'][neck]:.3f}" for neck in ("0.15", "0.1", "0.2")]
+    assert printed == ["0.935", "0.931", "0.935"]

@@ -42,6 +42,9 @@ class TverskyExplorer(Figure):
     >>> figure = TverskyExplorer(fn_weight=0.5, fp_weight=0.5, exponent=1)
     >>> figure.describe()
     'Tversky index 0.817, loss 0.183 on the four pixels.'
+    >>> figure.probabilities, figure.truth, figure.smooth = [0.25, 0, 0, 0.75], [1, 0, 0, 0], 0
+    >>> figure.describe()
+    'Tversky index 0.250, loss 0.750 on the four pixels.'
     """
 
     scripts = ("tversky.js",)

@@ -46,8 +46,8 @@ def profile(
 
     Examples
     --------
-    >>> profile(np.eye(4), (1, 0), (1, 3)).axes[1].lines[0].get_ydata().tolist()
-    [0.0, 1.0, 0.0, 0.0]
+    >>> profile(np.eye(4), (0, 0), (0, 3)).axes[1].lines[0].get_ydata().tolist()
+    [1.0, 0.0, 0.0, 0.0]
     """
     grey = grey_values(check.plane("image", image))
     corner = (grey.shape[0] - 1, grey.shape[1] - 1)

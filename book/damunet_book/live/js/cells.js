@@ -29,7 +29,7 @@ const widget = {
         step: STEP }),
       scores,
       html("div", {}, button("the package's defaults",
-        () => fig.set({ threshold: 0.15, neck: 0.1 }))),
+        () => fig.set({ threshold: 0.15, neck: 0.15 }))),
     ];
     const spread = "display: grid; gap: 0.6rem; align-content: space-between";
     const parts = [
