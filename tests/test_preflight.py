@@ -87,6 +87,12 @@ def test_packages_in_a_wrong_version_or_missing_are_named_with_the_command(monke
     assert preflight.check_packages(["numpy>=2", *elsewhere]).found == "1 of 1 needed; numpy 3.0rc1"
 
 
+@pytest.mark.parametrize(("backend", "wanted"), [("jax", "ok"), ("tensorflow", "failed")])
+def test_tensorflow_is_needed_only_where_keras_runs_on_it(monkeypatch, backend, wanted):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    assert preflight.check_packages(["numpy", "tensorflow>=99"]).status == wanted
+
+
 def test_a_full_disk_is_told_from_a_folder_of_somebody_else(monkeypatch, tmp_path):
     def refused(dir):
         raise PermissionError(13, "Permission denied")

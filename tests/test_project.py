@@ -4,6 +4,7 @@ import ast
 import fnmatch
 import importlib.metadata
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -39,8 +40,7 @@ def module_name(path: Path) -> str:
 
 
 # Keras on another backend; the package names them, and does without.
-# The last two come with jupyter-book, and slides say so where they are missing.
-OPTIONAL_IMPORTS = {"jax", "torch", "markdown_it", "mdit_py_plugins"}
+OPTIONAL_IMPORTS = {"jax", "torch"}
 DISTRIBUTION = {"PIL": "pillow", "skimage": "scikit-image", "IPython": "ipython"}
 
 
@@ -91,6 +91,13 @@ def test_every_import_is_a_declared_dependency_and_the_other_way_round():
     assert names - set(DEPENDENCIES) == set()
     # TensorFlow is Keras's default backend: needed without being imported.
     assert set(DEPENDENCIES) - names <= {"tensorflow"}
+
+
+def test_those_who_do_without_tensorflow_are_told_all_the_rest():
+    page = (ROOT / "book" / "how_to_use.md").read_text(encoding="utf-8")
+    command = re.search(r'pip install ("keras.*?)\n```', page, re.DOTALL)[1]
+    told = {Requirement(word).name for word in shlex.split(command.replace("\\\n", " "))}
+    assert told == set(DEPENDENCIES) - {"tensorflow"} | {"jax"}
 
 
 def test_every_file_of_the_packages_is_shipped():

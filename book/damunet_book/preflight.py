@@ -183,7 +183,10 @@ def check_packages(required: list[str] | None = None) -> Check:
     'python -m pip install "no-such-package>=1"'
     """
     all_of_them = map(Requirement, required or importlib.metadata.requires(DISTRIBUTION) or [])
-    needed = [r for r in all_of_them if not r.marker or r.marker.evaluate({"extra": ""})]
+    ours = [r for r in all_of_them if not r.marker or r.marker.evaluate({"extra": ""})]
+    # The default backend, which nobody needs who has chosen another.
+    unused = {"tensorflow"} - {os.environ.get("KERAS_BACKEND", "tensorflow")}
+    needed = [r for r in ours if r.name not in unused]
     found = {r: _version(r.name) for r in needed}
     wrong = [r for r, v in found.items() if not (v and r.specifier.contains(v, prereleases=True))]
     if wrong:

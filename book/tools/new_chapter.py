@@ -1,6 +1,6 @@
 """Start a chapter: notebook, checkers and answers for their tests, in the form of the others.
 
-    python -m book.tools.new_chapter 16 slug_of_the_chapter "Title of the chapter"
+    python -m book.tools.new_chapter 17 slug_of_the_chapter "Title of the chapter"
 
 Writes chapters/NN_slug.ipynb (executed), book/damunet_book/checks/chNN.py and
 tests/checks/answers/chNN.py from book/tools/templates, and enters the chapter in _toc.yml. All of
@@ -43,7 +43,7 @@ def start_chapter(number: str, slug: str, title: str, root: Path = ROOT) -> list
         If number, slug or title have another form, or the number is taken.
     """
     for name, value, form, wanted in (
-        ("number", number, r"(?!00)\d\d", "two digits such as 15"),
+        ("number", number, r"(?!00)\d\d", "two digits such as 17"),
         ("slug", slug, r"[a-z][a-z0-9_]*", "small letters, digits and underscores"),
         ("title", title, r'[^\s"][^"]{0,59}', "up to 60 characters without quotes"),
     ):

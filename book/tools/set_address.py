@@ -19,7 +19,7 @@ SUFFIXES = {".cff", ".cfg", ".css", ".html", ".ipynb", ".js", ".json", ".md", ".
 SUFFIXES |= {".txt", ".yml", ".yaml"}
 SKIPPED = {"_build", "build", "dist", "node_modules", "runs", "__pycache__"}
 READ_BY_HOSTS = {".github", ".devcontainer"}
-ADDRESS = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)/?$")
+ADDRESS = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?$")
 CONFIGURED = re.compile(r"^\s*url:\s*(https://github\.com/\S+)\s*$", re.MULTILINE)
 
 
@@ -37,7 +37,7 @@ def split_address(address: str) -> tuple[str, str]:
 
     Examples
     --------
-    >>> split_address("https://github.com/someone/membranes")
+    >>> split_address("https://github.com/someone/membranes.git")
     ('someone', 'membranes')
     >>> split_address("https://example.org/someone/membranes")
     Traceback (most recent call last):
