@@ -65,11 +65,13 @@ def write(
 def _write_sheets(folder: Path, chapters: list[Chapter], start: int | None) -> None:
     folder.mkdir()
     for form in sheets.FORMATS:
-        path = folder / f"{form.slug}.md"
-        text = sheets.to_markdown(sheets.plan(form, chapters), start)
-        path.write_text(text, encoding="utf-8")
-        page = slides.to_page(f"Run sheet: {form.name.lower()}", text)
-        path.with_suffix(".html").write_text(page, encoding="utf-8")
+        sheet = sheets.plan(form, chapters)
+        texts = {form.slug: sheets.to_markdown(sheet, start)}
+        texts[f"{form.slug}_handout"] = sheets.to_handout(sheet)
+        for name, text in texts.items():
+            (folder / f"{name}.md").write_text(text, encoding="utf-8")
+            title = text.partition("\n")[0].lstrip("# ")
+            (folder / f"{name}.html").write_text(slides.to_page(title, text), encoding="utf-8")
 
 
 def _move_in(written: Path, folder: Path, force: bool) -> None:

@@ -241,6 +241,12 @@ def to_markdown(sheet: Sheet, start: int | None = None) -> str:
     return without_links(text)
 
 
+def to_handout(sheet: Sheet) -> str:
+    """What pairs fill in: what to open, exercises and checkpoints' questions, with room below."""
+    chosen = {item.exercise.key for item in chain(*sheet.days) if item.exercise}
+    return without_links(fill("handout.md.jinja", sheet=sheet, chosen=chosen))
+
+
 def parse_clock(text: str) -> int:
     """Minutes after midnight of a time of day.
 
