@@ -1,5 +1,7 @@
 """Figures: their pixels, numbers and sizes, and the layout of network drawings."""
 
+from itertools import combinations
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from damunet_book.plots import curves, draw_network, fold_dots, network_layout, profile, score_bars
 from damunet_book.plots.style import in_style, show_slice, use_style
 from matplotlib.colors import to_hex, to_rgb
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from PIL import Image
 from scipy import ndimage
 
@@ -325,6 +327,22 @@ def test_a_drawing_shows_every_box_and_arrow(tmp_path):
     names = {box.name for box in layout.boxes if box.kind in ("block", "head")}
     assert names | {"image"} <= set(texts)
     assert texts.count("G") == 2
+    arrows = [part for part in axes.patches if isinstance(part, FancyArrowPatch)]
+    boxes = [p.get_window_extent() for p in axes.patches if isinstance(p, Circle | FancyBboxPatch)]
+    shapes = dict(zip((box.name for box in layout.boxes), boxes, strict=True))
+    assert not any(a.overlaps(b) for a, b in combinations(shapes.values(), 2))
+    places = [axes.transData.transform(text.get_position()) for text in axes.texts]
+    for box in layout.boxes:
+        word = {"input": "image", "gate": "G", "head": box.name}.get(box.kind, str(box.channels))
+        middle = np.mean(shapes[box.name].get_points(), axis=0)
+        inside = [np.allclose(middle, place, atol=1) for place in places]
+        assert word in np.array(texts)[inside]
+    for edge, arrow in zip(layout.edges, arrows, strict=True):
+        ends = axes.transData.transform(arrow._posA_posB)
+        for end, name in zip(ends, (edge.source, edge.target), strict=True):
+            assert shapes[name].padded(2).contains(*end)
+    widths = {box.channels: shapes[box.name].width for box in layout.boxes if box.kind == "block"}
+    assert [widths[channels] for channels in sorted(widths)] == sorted(widths.values())
     figure.savefig(tmp_path / "network.png")
     assert figure.get_size_inches()[0] * figure.dpi <= 900
     assert (tmp_path / "network.png").stat().st_size < 60_000
