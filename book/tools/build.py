@@ -8,7 +8,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def book_pages(root: Path = ROOT) -> list[str]:
+def book_pages() -> list[str]:
     """Names of the book's pages, in the order of its table of contents.
 
     Examples
@@ -23,4 +23,4 @@ def book_pages(root: Path = ROOT) -> list[str]:
         below = [node.get(key) or [] for key in ("parts", "chapters", "sections")]
         return [node[key] for key in ("root", "file") if key in node] + names(below)
 
-    return names(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")))
+    return names(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))

@@ -106,13 +106,10 @@ def costs(speed: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     return found
 
 
-def measure_speed(repeats: int = 3) -> dict[str, Any]:
+def measure_speed() -> dict[str, Any]:
     """Processor seconds for predicting one 512 x 512 image, over all cores, on this machine.
 
-    Parameters
-    ----------
-    repeats : int
-        The median of so many predictions counts, after one to warm up.
+    The median of three predictions counts, after one to warm up.
 
     Returns
     -------
@@ -128,7 +125,7 @@ def measure_speed(repeats: int = 3) -> dict[str, Any]:
         network.compile(jit_compile=devices.prefers_jit())
         network.predict_on_batch(image)
         taken = []
-        for _ in range(repeats):
+        for _ in range(3):
             started = time.process_time()
             network.predict_on_batch(image)
             taken.append(time.process_time() - started)

@@ -24,8 +24,8 @@ _INK, _GREY = "#26292C", "#8A8F94"
 
 
 @in_style()
-def dots_figure(runs: pd.DataFrame, scores: Sequence[str] = _TWO) -> Figure:
-    """A dot for each fold, joined from network to network, and a bar at each mean.
+def dots_figure(runs: pd.DataFrame) -> Figure:
+    """V_rand and membrane Dice: a dot for each fold, joined by lines, and a bar at each mean.
 
     Where the clouds of two rows overlap, or the lines cross, the runs do not put one above the
     other.
@@ -34,13 +34,11 @@ def dots_figure(runs: pd.DataFrame, scores: Sequence[str] = _TWO) -> Figure:
     ----------
     runs : DataFrame
         Runs of one width; a row for each ``network``, in their order.
-    scores : sequence of str
-        A panel for each.
     """
     rows = list(dict.fromkeys(runs.network))
     figure = new_figure(WIDTH, 1.5 + 0.42 * len(rows))
-    axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
-    for ax, score in zip(axes, scores, strict=True):
+    axes = figure.subplots(1, len(_TWO), sharey=True)
+    for ax, score in zip(axes, _TWO, strict=True):
         table = by_fold(runs, score)
         for fold, values in table.iterrows():
             style = {"color": plots.COLOURS[_FOLDS[fold]], "lw": 0.8, "ms": 6, "alpha": 0.8}
