@@ -195,15 +195,6 @@ def test_a_process_that_ends_badly_is_told_in_plain_words(
 # --- minutes ----------------------------------------------------------------------------
 
 
-def test_minutes_scale_part_by_part():
-    times = {
-        "reference": {"plain": 0.5, "network": 4.0},
-        "chapters": [{"chapter": 3, "title": "Three", "plain": 28.0, "network": 60.0}],
-    }
-    (found,) = preflight.predict_minutes({"plain": 1.0, "network": 1.0}, times)
-    assert found["minutes"] == pytest.approx((30 * 2 + 60 / 4) / 60)
-
-
 def test_times_on_file_are_those_of_the_chapters():
     known = {entry["chapter"]: entry for entry in preflight.read_times()["chapters"]}
     for page in (page for page in book_pages() if page.startswith("chapters/")):
