@@ -20,7 +20,7 @@ from scipy import ndimage
 
 from book.tools.browser import Browser, missing
 from book.tools.build import ROOT
-from damunet_lite import cells, metrics, tiling
+from damunet_lite import cells, layers, losses, metrics, supervision, tiling
 
 FIGURES = [getattr(live, name) for name in live.__all__ if name != "Figure"]
 RUNNER = Path(__file__).parent / "widgets" / "run.mjs"
@@ -65,7 +65,6 @@ def tversky_cases(rng, count):
 
 
 def focal_tversky(rng):
-    losses = pytest.importorskip("damunet_lite.losses")
     for truth, probability, s in tversky_cases(rng, 60):
         y, p = truth[None].astype(float), probability[None]
         weights = (s["fnWeight"], s["fpWeight"])
@@ -155,7 +154,6 @@ def gate_by_hand(rng):
 
 
 def enlarged_maps(rng):
-    layers = pytest.importorskip("damunet_lite.layers")
     for case in range(50):
         values = rng.random(rng.integers(1, 9, 2))
         rows, columns = np.array(values.shape) * 2 - rng.integers(0, 2, 2)  # x may have odd sides
@@ -178,7 +176,6 @@ def blended(rng):
 
 
 def cbam(rng):
-    layers = pytest.importorskip("damunet_lite.layers")
     for _ in range(50):
         features = rng.random((1, *rng.integers(3, 8, 3)))
         size = int(rng.choice([1, 3, 5, 7]))
@@ -202,7 +199,6 @@ def cbam(rng):
 
 
 def supervision_targets(rng):
-    supervision = pytest.importorskip("damunet_lite.supervision")
     for case in range(54):
         height, width = (8 * rng.integers(1, 6, 2)).tolist()
         mask = (blobs(rng, height, width) > rng.integers(120, 230)).astype(np.uint8)
@@ -215,7 +211,6 @@ def supervision_targets(rng):
 
 
 def head_weights(rng):
-    supervision = pytest.importorskip("damunet_lite.supervision")
     for heads in (1, 2, 3, 4):
         for decay in np.arange(1, 21) / 20:
             wanted = supervision.head_weights([f"head{i}" for i in range(heads)], float(decay))
@@ -509,7 +504,7 @@ def test_figures_that_need_no_network_do_without_a_network_library():
     program = """
 import sys; sys.modules.update(dict.fromkeys(["keras", "tensorflow", "torch", "jax"]))
 from damunet_book import live
-for kind in set(live.__all__) - {"Figure", "TverskyExplorer", "SupervisionTargets"}:
+for kind in set(live.__all__) - {"Figure", "SupervisionTargets"}:
     getattr(live, kind)().html()
 """
     subprocess.run([sys.executable, "-c", program], timeout=120, check=True, cwd=ROOT)
