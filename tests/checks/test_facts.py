@@ -69,11 +69,6 @@ def test_widths_and_dips_counted_over_all_positions():
     assert ch10.dips([max(dip), min(dip)])
 
 
-def test_a_chain_has_companions_and_no_heads():
-    said = ch09.chain_pulls.messages | ch09.equal_pull.messages
-    assert not [text for text in said.values() if "head" in text]
-
-
 @pytest.mark.parametrize(("base_filters", "depth"), [(4, 3), (2, 4)])
 def test_the_parameters_of_multi_scale_input_are_those_of_the_network(base_filters, depth):
     plain, multi = (
