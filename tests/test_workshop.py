@@ -1,7 +1,6 @@
 """Workshop material: no solution where none belongs, minutes that add up, slides for a room."""
 
 import importlib
-import json
 import re
 import shutil
 import subprocess
@@ -542,8 +541,7 @@ def test_the_scripts_in_the_bundle_say_what_comes_first_and_check_the_computer(t
     command = [sys.executable, tmp_path / "start.py", "check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout == f"-m damunet_book.preflight {tmp_path}/data/isbi2012\n"
-    page = json.loads(
-        (IN_BUNDLE.parent / "templates" / f"{notebooks.PREFLIGHT}.txt").read_text(encoding="utf-8")
+    page = nbformat.read(
+        IN_BUNDLE.parent / "templates" / f"{notebooks.PREFLIGHT}.txt", as_version=4
     )
-    source = "".join(page["cells"][1]["source"])
-    assert source == "from damunet_book import preflight\n\npreflight.run()"
+    assert page.cells[1].source == "from damunet_book import preflight\n\npreflight.run()"
