@@ -541,7 +541,6 @@ def test_the_scripts_in_the_bundle_say_what_comes_first_and_check_the_computer(t
     command = [sys.executable, tmp_path / "start.py", "check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout == f"-m damunet_book.preflight {tmp_path}/data/isbi2012\n"
-    page = nbformat.read(
-        IN_BUNDLE.parent / "templates" / f"{notebooks.PREFLIGHT}.txt", as_version=4
-    )
+    template = IN_BUNDLE.parent / "templates" / f"{notebooks.PREFLIGHT}.txt"
+    page = nbformat.read(template, as_version=4)
     assert page.cells[1].source == "from damunet_book import preflight\n\npreflight.run()"
