@@ -47,7 +47,8 @@ def collect(results: Path) -> dict[str, Any]:
     ----------
     results : path
         Folder of records; ``gallery/``, ``gates.json``, ``threshold_cells.json``,
-        ``renewed_norms.json`` and ``speed-cpu.json`` in it are used if they are there.
+        ``renewed_norms.json``, ``neck_grid.json`` and ``speed-cpu.json`` in it are used if they
+        are there.
 
     Returns
     -------
@@ -83,6 +84,7 @@ def collect(results: Path) -> dict[str, Any]:
         "runs": rows,
         "costs": cost.costs(seconds),
         "gallery": gates.read_gallery(results / "gallery", rows),
+        "necks": gates.read_kept(results / gates.NECKS_FILE),
     }
 
 
