@@ -394,11 +394,10 @@ def test_cells_are_cut_as_the_validation_slices_of_all_folds_want_it():
     kept = gates.read_kept(plan.RESULTS / gates.NECKS_FILE)
     both = {run["name"] for run in plan.plan() if run["part"] == "networks"}
     assert set(kept) == {name for name in both if name.endswith("seed3")}
-    means = sum(pd.DataFrame(grid) for grid in kept.values()) / len(kept)
-    defaults = inspect.signature(segment_cells).parameters
-    assert means.stack().idxmax() == tuple(
-        str(defaults[name].default) for name in ("neck", "threshold")
-    )
-    # what the docstring says
-    printed = [f"{means['0.15'][neck]:.3f}" for neck in ("0.15", "0.1", "0.2")]
-    assert printed == ["0.935", "0.931", "0.935"]
+    means, defaults = results.necks(), inspect.signature(segment_cells).parameters
+    chosen = (defaults["threshold"].default, defaults["neck"].default)
+    assert means.stack().idxmax() == chosen == (0.15, 0.15)
+    by_hand = np.mean([grid["0.15"]["0.1"] for grid in kept.values()])
+    assert means.loc[0.15, 0.1] == pytest.approx(by_hand)
+    # what the docstring of segment_cells says
+    assert means.loc[0.15, [0.15, 0.1, 0.2]].round(3).tolist() == [0.935, 0.931, 0.935]

@@ -29,12 +29,12 @@ def recorded() -> dict[str, Any]:
     Returns
     -------
     dict
-        Lists of dicts: ``plan``, ``runs``, ``costs``, ``gallery``.
+        Lists of dicts: ``plan``, ``runs``, ``costs``, ``gallery``; ``necks`` is a dict by run.
 
     Examples
     --------
     >>> sorted(recorded())
-    ['costs', 'gallery', 'plan', 'runs']
+    ['costs', 'gallery', 'necks', 'plan', 'runs']
     """
     return json.loads(RECORDED.read_text(encoding="utf-8"))
 
@@ -160,6 +160,26 @@ def costs(content: dict[str, Any] | None = None) -> pd.DataFrame:
     """
     rows = (content or recorded())["costs"]
     return pd.DataFrame(rows).set_index(["base_filters", "network"])
+
+
+def necks(content: dict[str, Any] | None = None) -> pd.DataFrame:
+    """Mean V_rand of the cells of the validation slices, over the runs that were asked.
+
+    Returns
+    -------
+    DataFrame
+        A row for each ``threshold`` of :func:`damunet_lite.cells.segment_cells`, a column for each
+        ``neck``.
+
+    Examples
+    --------
+    >>> necks().stack().idxmax() == (0.15, 0.15)
+    True
+    """
+    grids = (content or recorded())["necks"].values()
+    mean = sum(map(pd.DataFrame, grids)).T / len(grids)
+    mean.index, mean.columns = mean.index.astype(float), mean.columns.astype(float)
+    return mean.rename_axis(index="threshold", columns="neck")
 
 
 def gallery(content: dict[str, Any] | None = None) -> list[dict[str, Any]]:
