@@ -185,7 +185,7 @@ def check_packages(required: list[str] | None = None) -> Check:
     all_of_them = map(Requirement, required or importlib.metadata.requires(DISTRIBUTION) or [])
     ours = [r for r in all_of_them if not r.marker or r.marker.evaluate({"extra": ""})]
     # The default backend, which nobody needs who has chosen another.
-    unused = {"tensorflow"} - {os.environ.get("KERAS_BACKEND", "tensorflow")}
+    unused = {"tensorflow"} - {_backend()}
     needed = [r for r in ours if r.name not in unused]
     found = {r: _version(r.name) for r in needed}
     wrong = [r for r, v in found.items() if not (v and r.specifier.contains(v, prereleases=True))]
@@ -296,6 +296,10 @@ def _network_checks(measured: dict[str, Any]) -> list[Check]:
         "(4 crops of 128 x 128, 8 base filters, 3 levels)"
     )
     return [first, Check("training step", "ok", step)]
+
+
+def _backend() -> str:
+    return os.environ.get("KERAS_BACKEND", "tensorflow")
 
 
 def _version(package: str) -> str | None:
@@ -489,7 +493,7 @@ def explain_failure(code: int, errors: str) -> dict[str, str]:
         what = f"a package cannot be loaded: {last.partition(': ')[2]}"
         if code < 0:
             what = f"the network library crashed (signal {-code})"
-        remedy = "python -m pip install --force-reinstall tensorflow keras"
+        remedy = f"python -m pip install --force-reinstall {_backend()} keras"
     return {"error": what, "remedy": remedy}
 
 
