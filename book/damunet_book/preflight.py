@@ -247,10 +247,8 @@ def check_disk() -> Check:
         remedy = "start in a folder of your own; runs and predictions are written there"
         return Check("disk", "failed", f"{here} cannot be written", remedy)
     free = shutil.disk_usage(here).free / GIGABYTE
-    least, good = (
-        (0.2, "make room there"),
-        (2.0, "enough for the chapters; a full run needs 1 GB more"),
-    )
+    least = 0.2, "make room there"
+    good = 2.0, "enough for the chapters; a full run needs 1 GB more"
     return _amount("disk", free, f"{free:.1f} GB free in {here}", least, good)
 
 
@@ -395,9 +393,8 @@ def network_reference(stack: data.Stack) -> dict[str, Any]:
     """
     from damunet_lite import training
 
-    config = training.TrainConfig(
-        "unet", {"base_filters": 8, "depth": 3}, steps=STEPS + 1, crop=128
-    )
+    options = {"base_filters": 8, "depth": 3}
+    config = training.TrainConfig("unet", options, steps=STEPS + 1, crop=128)
     indices = np.arange(len(stack))
     network = training.build(config)
     before = network.get_weights()[0].copy()
@@ -449,15 +446,9 @@ def measure_in_a_process(limit: float = 120) -> dict[str, Any]:
     """
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", MPLBACKEND="agg")
     command = [sys.executable, "-m", "damunet_book.preflight", "--measure"]
+    options: Any = {"capture_output": True, "text": True, "errors": "replace"}
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=limit,
-            env=environment,
-        )
+        done = subprocess.run(command, timeout=limit, env=environment, **options)
     except subprocess.TimeoutExpired:
         remedy = "close other programs and try again; on an old computer use Colab"
         return {"error": f"no end after {limit:g} seconds", "remedy": remedy}
