@@ -137,13 +137,8 @@ def test_a_faulty_page_is_noticed(browser, tmp_path):
     browser.resize(*PHONE)
     with serve(tmp_path) as address:
         faults = browser.visit(f"{address}faulty.html", address).faults
-    for fault in (
-        "outside request: https://example.org/a.png",
-        "outside request: https://cdn.example.org",
-        "broken image: not_there.png",
-        "status of 404",
-        "planted",
-    ):
+    asked = [f"outside request: https://{a}" for a in ("example.org/a.png", "cdn.example.org")]
+    for fault in (*asked, "broken image: not_there.png", "status of 404", "planted"):
         assert [f for f in faults if fault in f], (fault, faults)
     assert browser.run(TOO_WIDE)
 
@@ -215,6 +210,23 @@ const {top, bottom} = figure.querySelector(".dm-status").getBoundingClientRect()
 return figure.clientHeight > innerHeight && top > slider.getBoundingClientRect().bottom
   && bottom <= innerHeight;
 """
+# The name of a row in a table that was scrolled to its end.
+ROW_NAME = """
+const box = document.querySelector(".pst-scrollable-table-container[tabindex='0']:has(> table)");
+box.scrollLeft = 999;
+const from = (e) => e.getBoundingClientRect().left;
+return box.scrollLeft > 80 && Math.abs(from(box.querySelector("tbody td")) - from(box)) < 2;
+"""
+# What a figure says before, while and after a finger tries to scroll the page from its slider.
+SCROLLED = """
+const slider = document.querySelector(".dm input[type=range]"), told = [];
+for (const event of ["pointerdown", "input", "pointercancel"]) {
+  if (event === "input") slider.value = slider.min;
+  slider.dispatchEvent(new Event(event, {bubbles: true}));
+  told.push(document.querySelector(".dm-status").textContent);
+}
+return told[0] !== told[1] && told[0] === told[2];
+"""
 
 
 @pytest.mark.parametrize(
@@ -227,9 +239,12 @@ return figure.clientHeight > innerHeight && top > slider.getBoundingClientRect()
         (HERE, "book/cite", (1280, 600)),
         (HERE, "chapters/13_results", PHONE),
         (STATUS, "chapters/05_focal_tversky", PHONE),
+        (STATUS, "chapters/03_scores", PHONE[::-1]),
+        (ROW_NAME, "chapters/13_results", PHONE),
+        (SCROLLED, "chapters/05_focal_tversky", PHONE),
     ],
 )
-def test_what_one_looks_for_is_in_sight(browser, site, what, page, size):
+def test_what_one_looks_for_is_in_sight_and_stays(browser, site, what, page, size):
     look(browser, (site / f"{page}.html").as_uri(), size)
     until, seen = monotonic() + 3, False
     while monotonic() < until and not seen:

@@ -6,6 +6,7 @@ Each mend is one replacement in the HTML, and does nothing where the thing it me
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -31,11 +32,13 @@ MENDS = (
         re.compile(r'(<th class="head[^"]*"><p>)(<span class="math[^"]*">[^<]*</span></p></th>)'),
         r'\1<span class="visually-hidden">formula </span>\2',
     ),
+    # A folded cell is called what is written on it, not the same as every other.
+    (re.compile('<summary aria-label="Toggle hidden content">'), "<summary>"),
 )
 # On a phone a wide picture shows a part of itself at a time rather than all of it too small: in a
 # box that scrolls, which the theme lets the keyboard reach where there is something to scroll.
 PICTURE = re.compile(r'(<div class="wide-figure">.*?)?<img ([^>]*?src="([^":]+)"[^>]*?) ?/?>')
-WIDE = 660  # pixels; what is narrower can be read as it is
+WIDE = 600  # pixels; what is narrower can be read as it is
 LEAST = 0.65  # of its own width, for the labels of a plot
 DRAWING = "draw_network</span>"  # has the smallest labels, and is kept at its own width
 
@@ -62,7 +65,7 @@ def boxed(text: str, size_of: Callable[[str], tuple[int, int]]) -> str:
     <div class="wide-figure"><div class="pst-scrollable-table-container" role="group" \
     aria-label="Wide figure"><img alt="a plot" src="a.png" width="800" height="300" \
     style="--least: 520px"></div></div>
-    >>> boxed('<img src="a.png">', lambda source: (600, 300))
+    >>> boxed('<img src="a.png">', lambda source: (590, 300))
     '<img src="a.png">'
     """
 
@@ -77,11 +80,9 @@ def boxed(text: str, size_of: Callable[[str], tuple[int, int]]) -> str:
             f'style="--least: {round(least * width)}px"></div></div>'
         )
 
-    cells = re.split(r'(?=<div class="cell )', text)
-    least = [1 if DRAWING in cell else LEAST for cell in cells]
     return "".join(
-        PICTURE.sub(lambda found, share=share: box(found, share), cell)
-        for cell, share in zip(cells, least, strict=True)
+        PICTURE.sub(partial(box, least=1 if DRAWING in cell else LEAST), cell)
+        for cell in re.split(r'(?=<div class="cell )', text)
     )
 
 

@@ -1,5 +1,5 @@
-/* What pages need a script for: where one is in the list of pages, and the words that a search
-   found. Pages work without it. */
+/* What pages need a script for: where one is in the list of pages, sliders under a finger that
+   scrolls, and the words that a search found. Pages work without it. */
 
 /** Scroll the list of pages, and nothing else, until the page that is shown is in sight. */
 const showPlace = () => {
@@ -15,6 +15,14 @@ addEventListener("load", showPlace);
 addEventListener("click", (event) => {
   if (event.target.closest(".primary-toggle")) setTimeout(showPlace, 100);
 }, true); // the theme lets the click go no further
+
+// A finger that scrolls the page from a figure's slider leaves the slider as it was.
+addEventListener("pointerdown", ({ target }) => { target.atFirst = target.value; });
+addEventListener("pointercancel", ({ target }) => {
+  if (target.type !== "range") return;
+  target.value = target.atFirst;
+  target.dispatchEvent(new Event("input"));
+});
 
 /* The search. Sphinx would read every page that it found, which pages from disk may not. */
 
