@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from damunet_book import results
+from damunet_book import plots, results
+from matplotlib.colors import to_hex
 from PIL import Image
 from scipy import stats
 
@@ -369,6 +370,12 @@ def test_the_kept_mask_of_a_worst_slice_comes_back_with_its_score(tmp_path):
     np.testing.assert_array_equal(results.gallery_masks([found]), [mask])
     assert (found["network"], found["slice"]) == ("U-Net", 25)
     assert found["v_rand"] == pytest.approx(0.984)  # the second of its slices
+    truth = np.zeros((26, 8, 8, 1), np.float32)
+    truth[25, 3, :4] = truth[25, 5, 0] = 1
+    figure = results.gallery_figure([found], data.Stack(truth, truth, "drawn"))
+    picture = figure.axes[0].images[0].get_array()[[3, 5, 3, 0], [0, 0, 6, 0]]
+    wanted = ["#bfbfbf", plots.MISSED.lower(), plots.FALSE.lower(), "#ffffff"]
+    assert [to_hex(colour) for colour in picture] == wanted
     with pytest.raises(records.RecordError, match="has no record"):
         gates.read_gallery(tmp_path, [])
 
