@@ -374,7 +374,7 @@ def test_the_kept_mask_of_a_worst_slice_comes_back_with_its_score(tmp_path):
     truth[25, 3, :4] = truth[25, 5, 0] = 1
     figure = results.gallery_figure([found], data.Stack(truth, truth, "drawn"))
     picture = figure.axes[0].images[0].get_array()[[3, 5, 3, 0], [0, 0, 6, 0]]
-    wanted = ["#bfbfbf", plots.MISSED.lower(), plots.FALSE.lower(), "#ffffff"]
+    wanted = ["#d6d6d6", plots.MISSED.lower(), plots.FALSE.lower(), "#ffffff"]
     assert [to_hex(colour) for colour in picture] == wanted
     with pytest.raises(records.RecordError, match="has no record"):
         gates.read_gallery(tmp_path, [])
