@@ -162,7 +162,7 @@ def tests_of(file: Path) -> list[str]:
     """A module's own tests and examples."""
     own = file.relative_to(ROOT)
     if "checks" in own.parts:
-        return ["tests/checks"]
+        return [own.as_posix(), "tests/checks"]
     room = own.with_suffix("").parts[1 if own.parts[0] == "damunet_lite" else 2]
     rooms = {"__main__": ["cli"], "_arguments": ["metrics", "tiling", "config", "augment"]}
     rooms |= {"__init__": ["devices", "weights"], "_predict_files": ["cli"], "runs": ["training"]}

@@ -129,7 +129,13 @@ def equal(got: np.ndarray, wanted: Any, tolerance: float) -> bool:
 
 
 def side(got: np.ndarray, wanted: Any) -> str:
-    """On which side of the right answer an answer lies."""
+    """On which side of the right answer an answer lies.
+
+    Examples
+    --------
+    >>> side(np.array([0, 0.5]), [1, 1]), side(np.array([0.5, 1]), [1, 1])
+    ('too small', 'not right')
+    """
     if np.all(got > wanted):
         return "too large"
     return "too small" if np.all(got < wanted) else "not right"
