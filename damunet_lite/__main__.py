@@ -118,12 +118,14 @@ def _train(arguments: argparse.Namespace) -> None:
     given, training, stack = vars(arguments), _training(), _own_stack(arguments)
     start = _network(arguments.start) if arguments.start else None
     settings = {k: given[k] for k in TrainConfig.__dataclass_fields__ if k in given}
-    if start is not None:
+    if start is not None and "base_filters" in NETWORK_OPTIONS[arguments.network]:
         given.setdefault("base_filters", start.weights[0].shape[-1])
     if "base_filters" in given:
         settings.setdefault("network_options", {})["base_filters"] = given["base_filters"]
     if stack is not None:
         last = len(training.folds(len(stack))) - 1
+        if "data" in given:
+            raise ValueError(f"--data is {given['data']!r} beside --images, wanted one of the two")
         settings = {"data": stack.name, "fold": min(TrainConfig.fold, last), **settings}
     config = TrainConfig(**settings)
     stack = stack or training.load_stack(config.data)
@@ -164,7 +166,7 @@ def _own_stack(arguments: argparse.Namespace) -> Any:
     from damunet_lite import data
 
     images, masks = arguments.images, arguments.masks
-    if bool(images) != bool(masks):
+    if not (images and masks) and (images or masks or arguments.mask_is):
         missing = "masks" if images else "images"
         raise ValueError(f"--{missing} is missing, wanted both --images and --masks")
     return data.read_stack(images, masks, arguments.mask_is) if images else None
@@ -237,7 +239,7 @@ def _predict(arguments: argparse.Namespace) -> None:
     for job in tqdm(jobs, disable=len(jobs) == 1, unit="image"):
         rows += _predict_files.predict_file(network, arguments, *job)
     if arguments.cells:
-        text = f"{len(jobs)} image{'s' * (len(jobs) > 1)}, {len(rows)} cells"
+        text = f"{len(jobs)} image{'s' * (len(jobs) > 1)}, {len(rows)} cell{'s' * (len(rows) != 1)}"
         if rows:
             text += f", median area {np.median([row['area_px'] for row in rows]):.0f} pixels"
         known = [row["area_um2"] for row in rows if row["area_um2"] is not None]
@@ -246,12 +248,9 @@ def _predict(arguments: argparse.Namespace) -> None:
 
 # ------------------------------------------------------------------ main
 
-COMMANDS = {
-    "data": (_data, _data_arguments),
-    "train": (_train, _train_arguments),
-    "evaluate": (_evaluate, _evaluate_arguments),
-    "predict": (_predict, _predict_arguments),
-}
+COMMANDS = {"data": (_data, _data_arguments), "train": (_train, _train_arguments)}
+COMMANDS |= {"evaluate": (_evaluate, _evaluate_arguments)}
+COMMANDS |= {"predict": (_predict, _predict_arguments)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -272,11 +271,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["predict", "missing.keras", "missing.png"])
     1
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m damunet_lite",
-        description="Train, score and use the four networks of the DAMU-Net book.",
-        epilog="`python -m damunet_lite COMMAND --help` explains each command.",
-    )
+    about = "Train, score and use the four networks of the DAMU-Net book."
+    hint = "`python -m damunet_lite COMMAND --help` explains each command."
+    parser = argparse.ArgumentParser("python -m damunet_lite", description=about, epilog=hint)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (run, add_arguments) in COMMANDS.items():
@@ -296,7 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ImportError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         if os.environ.get("DAMUNET_DEBUG"):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     return 0
 

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import os
 import re
 import sys
 import warnings
@@ -18,11 +19,11 @@ from damunet_lite import _arguments, cells, images, plots
 LARGEST_WHOLE = 1024 * 1024
 TILE, OVERLAP = 512, 0.25
 
-DOUBT = (
-    "{:.1%} of the answer is membrane, where tissue has {:.0%} to {:.0%}, and {:.1%} is undecided. "
-    "Membranes have to be darker than cells (else --invert), the contrast full (else --stretch), "
-    "cells some 20 to 100 pixels wide; or the network knows no such tissue"
+DOUBT = "{:.1%} of the answer is membrane, where tissue has {:.0%} to {:.0%}, and {:.1%} is "
+DOUBT += (
+    "undecided. Membranes have to be darker than cells (else --invert), the contrast full (else "
 )
+DOUBT += "--stretch), cells some 20 to 100 pixels wide; or the network knows no such tissue"
 #: Share of membrane that an answer for tissue can have; that of the ISBI 2012 stack is 0.22.
 LEAST, MOST = 0.1, 0.4
 #: Pixels with probabilities from 0.2 to 0.8, at most so many to a pixel of membrane. The network
@@ -43,9 +44,9 @@ def predict_file(network, given, path: Path, written: list[Path], pixel_nm: floa
     else:
         images.write_image(written[0], eight_bits, pixel_nm)
     share, undecided = (maps > 0.5).mean(), ((maps > 0.2) & (maps < 0.8)).mean()
-    print(f"{path} -> {', '.join(map(str, written))} (membrane: {share:.1%} of pixels)")
+    tqdm.write(f"{path} -> {', '.join(map(str, written))} (membrane: {share:.1%} of pixels)")
     if not LEAST <= share <= MOST or undecided > UNDECIDED * share:
-        print(f"note: {path}: {DOUBT.format(share, LEAST, MOST, undecided)}", file=sys.stderr)
+        tqdm.write(f"note: {path}: {DOUBT.format(share, LEAST, MOST, undecided)}", file=sys.stderr)
     if not given.cells:
         return []
     labels = np.stack([cells.segment_cells(probability) for probability in maps])
@@ -86,19 +87,17 @@ def plan(arguments: argparse.Namespace) -> list[tuple[Path, list[Path], float | 
         raise ValueError(f"--out is the file {out}, wanted a folder")
     if side is not None:
         _arguments.above_0("--pixel-nm", side)
-    found = images.find(arguments.images)
-    paths = [path for path in found if not re.search(r"_(membrane|cells)\.(png|tif)$", path.name)]
-    if len(paths) < len(found):
-        print(f"note: {len(found) - len(paths)} results passed over", file=sys.stderr)
-    if not paths:
-        raise ValueError("IMAGE is nothing but results, wanted images")
+    paths = images.find_inputs(arguments.images)
     jobs, taken = [], {path.resolve(): "an input" for path in paths}
     for path in paths:
         _, single = _read(path, arguments)
         pixel_nm = side or images.read_info(path).pixel_nm
         ends = ["membrane.png" if single else "membrane.tif", "cells.tif", "cells.csv", "cells.png"]
-        ends = ends if arguments.cells else ends[:1]
-        targets = [(out or path.parent) / f"{path.stem}_{end}" for end in ends]
+        folder = out or path.parent
+        there = next(filter(Path.exists, (folder, *folder.absolute().parents)))
+        if not os.access(there, os.W_OK):
+            raise PermissionError(f"{folder} cannot be written to, wanted another --out")
+        targets = [folder / f"{path.stem}_{end}" for end in ends[: 4 if arguments.cells else 1]]
         for target in targets:
             if target.resolve() in taken:
                 what = taken[target.resolve()]

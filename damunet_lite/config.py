@@ -184,9 +184,9 @@ def _checked(field: dataclasses.Field, value: Any) -> Any:
         return _arguments.above_0(name, value)
     if not isinstance(value, str if kind is str else dict):
         raise ValueError(f"{name} is {value!r}, wanted {'a name' if kind is str else 'a dict'}")
-    if isinstance(value, str):
-        return value
-    return {k: v.item() if hasattr(v, "item") else v for k, v in value.items()}
+    if isinstance(value, dict):
+        value = {k: v.item() if hasattr(v, "item") else v for k, v in value.items()}
+    return value
 
 
 def _check_keys(name: str, values: Iterable[str], known: Sequence[str]) -> None:

@@ -13,7 +13,6 @@ Arganda-Carreras et al. (2015), Frontiers in Neuroanatomy 9:142, doi:10.3389/fna
 import math
 import os
 import re
-import warnings
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -29,17 +28,15 @@ from tqdm import tqdm
 
 from damunet_lite import _arguments
 from damunet_lite import images as files
-from damunet_lite.images import FilePath, ImageNote
+from damunet_lite.images import FilePath
 
-ISBI_URL = (
-    "https://raw.githubusercontent.com/zhixuhao/unet/"
-    "b45af4d458437d8281cc218a07fd4380818ece4a/data/membrane/"
+_COMMIT = "b45af4d458437d8281cc218a07fd4380818ece4a"
+ISBI_URL = f"https://raw.githubusercontent.com/zhixuhao/unet/{_COMMIT}/data/membrane/"
+ISBI_SOURCE = "ISBI 2012 EM segmentation challenge; cite Cardona et al. 2010 (doi:10.1371/journal."
+ISBI_SOURCE += (
+    "pbio.1000502) and Arganda-Carreras et al. 2015 (doi:10.3389/fnana.2015.00142); free "
 )
-ISBI_SOURCE = (
-    "ISBI 2012 EM segmentation challenge; cite Cardona et al. 2010 (doi:10.1371/journal.pbio."
-    "1000502) and Arganda-Carreras et al. 2015 (doi:10.3389/fnana.2015.00142); free for "
-    "generating or testing non-commercial segmentation software"
-)
+ISBI_SOURCE += "for generating or testing non-commercial segmentation software"
 REGISTRY_FILE = Path(__file__).with_name("isbi2012_sha256.txt")
 DOWNLOAD_RETRIES = 2
 
@@ -177,12 +174,13 @@ def read_stack(
     """
     _arguments.choice("mask_is", mask_is, (None, "membrane", "cell", "labels"))
     partners = [] if masks is None else files.find(masks)
-    paths = [path for path in files.find(images) if path not in partners]
+    paths = files.find_inputs(images, but=partners)
     pictures = [files.read_image(path) for path in paths]
     size = np.min([picture.shape[-2:] for picture in pictures], axis=0)
     if any((picture.shape[-2:] != size).any() for picture in pictures):
-        text = f"images differ in size: cut to {size[0]} x {size[1]} pixels around their middle"
-        warnings.warn(text, ImageNote, stacklevel=2)
+        files.note(
+            f"images differ in size: cut to {size[0]} x {size[1]} pixels around their middle"
+        )
     labels = membranes = None
     if masks is not None:
         numbered, truths = mask_is == "labels", []
@@ -198,8 +196,7 @@ def read_stack(
             labels = skimage.segmentation.relabel_sequential(walled)[0].astype(np.int32)
             membranes = (labels == 0).astype(np.float32)
         if (share := membranes.mean()) > 0.5:
-            text = f"{share:.0%} of the pixels are membrane: is mask_is {mask_is!r} right?"
-            warnings.warn(text, ImageNote, stacklevel=2)
+            files.note(f"{share:.0%} of the pixels are membrane: is mask_is {mask_is!r} right?")
         membranes = membranes[..., None]
     side = files.read_info(paths[0]).pixel_nm or math.nan
     greys = np.concatenate([_middle(picture, size) for picture in pictures])
@@ -384,11 +381,12 @@ def verify(folder: FilePath, part: str) -> None:
                 continue
         except OSError as error:
             found = str(error.strerror)
-        raise DataError(
-            f"{path}: {found}; wanted a copy of the ISBI 2012 files (train/image, train/label, "
-            "test), which `folder` and DAMUNET_DATA are for; with DAMUNET_DATA unset they are "
-            "downloaded. Images of your own are read by data.read_stack and by --images"
+        wanted = (
+            "a copy of the ISBI 2012 files (train/image, train/label, test), which `folder` and"
         )
+        wanted += " DAMUNET_DATA are for; with DAMUNET_DATA unset they are downloaded"
+        own = "Images of your own are read by data.read_stack and by --images"
+        raise DataError(f"{path}: {found}; wanted {wanted}. {own}")
 
 
 def _part_files(part: str) -> dict[str, str]:
@@ -417,13 +415,15 @@ def _download(part: str, cache: Path) -> None:
     except (OSError, ValueError) as error:
         # requests' errors are OSError; pooch reports a wrong hash as ValueError.
         # The message says it all; the chain of errors behind it is screens of sockets.
-        raise DataError(
-            f"{what} could not be downloaded from {url} to {cache} ({type(error).__name__}: "
-            f"{shorten(str(error), 300)}); what arrived whole is kept. Check the network, the "
-            "address (DAMUNET_DATA_URL names another) and that the cache can be written "
-            "(DAMUNET_CACHE names another), or copy the files to a folder and name it with "
-            "DAMUNET_DATA"
-        ) from None
+        reason = f"{type(error).__name__}: {shorten(str(error), 300)}"
+        help_ = (
+            "Check the network, the address (DAMUNET_DATA_URL names another) and that the cache "
+        )
+        help_ += "can be written (DAMUNET_CACHE names another), or copy the files to a folder and "
+        said = (
+            f"{what} could not be downloaded from {url} to {cache} ({reason}); what arrived whole"
+        )
+        raise DataError(f"{said} is kept. {help_}name it with DAMUNET_DATA") from None
     finally:
         pooch.get_logger().disabled = False
 
@@ -505,7 +505,7 @@ def folds(n: int = 30, block: int | None = None, validation: int | None = None) 
     20 5 4 2
     25 5 5 2
     """
-    _arguments.integer("n", n, 3)
+    _arguments.integer("n, the number of slices,", n, 3)
     if block is None:
         divisors = [size for size in range(1, max(n // 5, 1) + 1) if n % size == 0]
         block = 6 if n % 6 == 0 and n > 6 else divisors[-1]

@@ -190,14 +190,10 @@ def describe() -> dict[str, str]:
     >>> sorted(describe())[:3]
     ['backend', 'cores', 'device']
     """
-    found = {
-        "backend": keras.backend.backend(),
-        "device": ", ".join(local_devices()),
-        "cores": str(os.cpu_count()),
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
+    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default")
+    found = {"backend": keras.backend.backend(), "device": ", ".join(local_devices())}
+    found |= {"cores": str(os.cpu_count()), "onednn": onednn}
+    found |= {"system": platform.platform(), "python": platform.python_version()}
     for package in ("keras", "numpy", "scipy", "scikit-image", "tensorflow", "jax", "torch"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)

@@ -32,10 +32,13 @@ FilePath = str | os.PathLike
 #: Ends of the names that are looked for in folders.
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".npy")
 
+#: Names of what :mod:`damunet_lite` writes for an image: they are not read as images.
+RESULT = re.compile(r"_(membrane|cells)\.(png|tif)$")
+
 #: Formats that Pillow reads here; TIFF only where tifffile lacks the unpacking.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF")
-NANOMETRES = {"nm": 1, "um": 1e3, "µm": 1e3, "μm": 1e3, "\\u00b5m": 1e3, "micron": 1e3}
-NANOMETRES |= {"microns": 1e3, "mm": 1e6, "cm": 1e7, "m": 1e9, "inch": 25.4e6}
+NANOMETRES = {"pm": 1e-3, "å": 0.1, "nm": 1, "um": 1e3, "µm": 1e3, "μm": 1e3, "\\u00b5m": 1e3}
+NANOMETRES |= {"micron": 1e3, "microns": 1e3, "mm": 1e6, "cm": 1e7, "m": 1e9, "inch": 25.4e6}
 
 #: Pixels of 10 micrometres and more are those of screens and printers, which programs fill in.
 LARGEST_PIXEL_NM = 1e4
@@ -110,16 +113,63 @@ def find(sources: FilePath | Iterable[FilePath]) -> list[Path]:
     found: list[Path] = []
     for source in [sources] if isinstance(sources, FilePath) else sources:
         path = Path(source)
-        paths = [path] if path.exists() else [*map(Path, glob.glob(str(path), recursive=True))]
+        # a folder that is there may well have brackets in its name
+        folder = glob.escape(str(path.parent)) if path.parent.is_dir() else str(path.parent)
+        pattern = os.path.join(folder, path.name)
+        paths = [path] if path.exists() else [*map(Path, glob.glob(pattern, recursive=True))]
         if path.is_dir():
             paths = [one for one in path.glob("[!.]*") if one.suffix.lower() in SUFFIXES]
         if not paths:
             wanted = f"wanted a file, a folder or a pattern; images end in {', '.join(SUFFIXES)}"
-            missing = not path.exists() and not glob.has_magic(str(path))
-            said = "does not exist" if missing else "leads to no image"
-            raise ImageError(f"{path} {said}, {wanted}")
+            gone = not path.exists() and not glob.has_magic(str(path))
+            raise ImageError(
+                f"{path} {'does not exist' if gone else 'leads to no image'}, {wanted}"
+            )
         found += sorted(paths, key=_in_natural_order)
-    return list(dict.fromkeys(found))
+    return [*{os.path.abspath(path): path for path in found}.values()]
+
+
+def find_inputs(sources: FilePath | Iterable[FilePath], but: Iterable[Path] = ()) -> list[Path]:
+    """Image files as for :func:`find`, without results of this package.
+
+    Parameters
+    ----------
+    sources : str or path, or several
+        As for :func:`find`.
+    but : paths, optional
+        Others that are left out.
+
+    Returns
+    -------
+    list of path
+
+    Raises
+    ------
+    ImageError
+        As :func:`find`, and if nothing is left.
+
+    Warns
+    -----
+    ImageNote
+        If results are passed over.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(f"{folder}/a.tif", np.eye(2))
+    ...     write_image(f"{folder}/a_membrane.tif", np.eye(2))
+    ...     with warnings.catch_warnings(action="ignore"):
+    ...         [path.name for path in find_inputs(folder)]
+    ['a.tif']
+    """
+    found = [path for path in find(sources) if path not in {*but}]
+    paths = [path for path in found if not RESULT.search(path.name)]
+    if len(paths) < len(found):
+        note(f"{len(found) - len(paths)} results passed over: named _membrane or _cells")
+    if not paths:
+        raise ImageError(f"{sources} leads to nothing but results or masks, wanted images")
+    return paths
 
 
 def _in_natural_order(path):
@@ -166,7 +216,7 @@ def read_image(path: FilePath) -> np.ndarray:
     if high - low < FEW_GREYS:
         kind = "dark" if high < FEW_GREYS else "pale"
         span = f"98 % of its grey values lie between {low:.1%} and {high:.1%} of full scale"
-        _note(f"{path} is {kind}: {span}; stretch its contrast before a network looks at it")
+        note(f"{path} is {kind}: {span}; stretch its contrast before a network looks at it")
     return image
 
 
@@ -174,7 +224,7 @@ def _span(image):
     """Between which two values 98 % of the grey values lie."""
     some = image.ravel()[:: image.size >> 20 | 1]
     some = some[(some > 0) & (some < 1)]  # scale bars and hot pixels are black or white
-    return np.percentile(some, (1, 99)).tolist() if some.size else (0, 1)
+    return np.percentile(some if some.size else image, (1, 99)).tolist()
 
 
 def stretch(image: np.ndarray) -> np.ndarray:
@@ -231,10 +281,9 @@ def read_info(path: FilePath) -> ImageInfo:
     pixels, (x, y) = _read(path)
     pixel_nm = float(f"{x:.7g}") if 0 < x < LARGEST_PIXEL_NM else None
     if pixel_nm and abs(x - y) > 0.01 * x:
-        _note(f"{path}: its pixels are {x:.3g} by {y:.3g} nm, not square; no size is taken")
+        note(f"{path}: its pixels are {x:.3g} by {y:.3g} nm, not square; no size is taken")
         pixel_nm = None
-    slices = len(pixels) if pixels.ndim == 3 else 1
-    return ImageInfo(pixels.shape, slices, pixels.dtype, pixel_nm)
+    return ImageInfo(pixels.shape, int(np.prod(pixels.shape[:-2])), pixels.dtype, pixel_nm)
 
 
 def read_mask(path: FilePath, mask_is: str | None = None) -> np.ndarray:
@@ -264,7 +313,7 @@ def read_mask(path: FilePath, mask_is: str | None = None) -> np.ndarray:
     low, *others = np.unique(pixels)
     if len(others) > 1:
         text = f"{path} holds {len(others) + 1} values from {low} to {others[-1]}, wanted a mask"
-        raise ImageError(f"{text} of two (or numbered labels; JPEG blurs)")
+        raise ImageError(f"{text} of two (JPEG blurs; numbered cells have mask_is='labels')")
     bright = pixels > (low if others else 0)
     if mask_is is None:
         likely = "cell" if bright.mean() > 0.5 else "membrane"
@@ -301,11 +350,12 @@ def read_labels(path: FilePath) -> np.ndarray:
     if not 0 <= low <= high < 2**63 or np.any(labels % 1):
         raise ImageError(f"{path} holds values from {low} to {high}, wanted whole numbers >= 0")
     if np.all((labels == 0) | (labels == high)):
-        _note(f"{path} has one cell, number {high}; a mask is read by read_mask")
+        note(f"{path} has at most one cell, number {+high}; a mask is read by read_mask")
     return labels.astype(np.int32 if high < 2**31 else np.int64)
 
 
-def _note(text):
+def note(text: str) -> None:
+    """Tell the user of the function that calls this."""
     warnings.warn(text, ImageNote, stacklevel=3)
 
 
@@ -350,8 +400,9 @@ def _decode(file, most, as_numbers):
     if start != b"\x93NUMPY":
         return _decode_by_pillow(file, as_numbers)
     values = np.load(file.name, mmap_mode="r")
-    coloured = values.ndim == 3 and values.shape[-1] <= 4 < min(values.shape[:2])
-    axes = {2: "YX", 4: "ZYXS"}.get(values.ndim, "YXS" if coloured else "ZYX")
+    _arguments.shape("it", values, "[H, W], [H, W, C], [N, H, W] or [N, H, W, C]")
+    coloured = values.shape[-1] <= 4 and (values.ndim == 4 or min(values.shape[:2]) > 4)
+    axes = ("ZYXS" if coloured and values.ndim > 2 else "TZYX")[-values.ndim :]
     return _in_order(values, axes), (np.inf, np.inf)
 
 
@@ -366,9 +417,12 @@ def _in_order(values, axes):
     return values.reshape(-1, height, width, samples * channels)
 
 
-def _decode_tiff(file, most, as_numbers):
-    with tifffile.TiffFile(file) as tiff:
+def _decode_tiff(file, most, as_numbers, **flags):
+    with tifffile.TiffFile(file, offset=0, **flags) as tiff:
         series, *others = [one for one in tiff.series if not one.keyframe.is_reduced]
+        # pages that were written one by one, each with a description of its own
+        if others and {(one.kind, len(one)) for one in (series, *others)} == {("shaped", 1)}:
+            return _decode_tiff(file, most, as_numbers, is_shaped=False)
         if others:
             raise ImageError(f"holds {len(others) + 1} kinds of images, wanted one stack")
         page = series.keyframe
@@ -424,6 +478,9 @@ def _decode_by_pillow(file, as_numbers, pages=None):
     # phones put a small copy behind a photograph
     if slices > 1 and pages is None and picture.format != "MPO":
         raise ImageError(f"holds {slices} pictures, wanted one; stacks are TIFF files")
+    packed = str(picture.tile[0].args) if picture.tile and not pages else ""
+    if as_numbers and re.search(r"[AB];16|L;[24]|'L', (?!255|65535)\d+\)$", packed):
+        raise ImageError("has numbers that change on reading, wanted labels in 8 or 16 bit grey")
     frames = []
     for page in pages or [0]:
         picture.seek(page)
@@ -445,10 +502,12 @@ def _one_channel(values):
         raise ImageError(f"holds {values.dtype}, wanted grey values")
     channels = values.shape[-1]
     if channels in (2, 4) and np.ptp(values[..., -1]):
-        raise ImageError(f"has {channels} channels, one of transparency (alpha); save one")
+        raise ImageError(
+            f"has {channels} channels, the last not constant (alpha?); save one as grey"
+        )
     colours = values[..., :-1] if channels in (2, 4) else values
     if channels > 4 or np.any(colours[..., 1:] != colours[..., :1]):
-        raise ImageError(f"has {channels} channels that differ (colour?); save one as grey")
+        raise ImageError(f"has {channels} channels that differ (colour? slices?); save one as grey")
     return values[0, ..., 0] if len(values) == 1 else values[..., 0]
 
 

@@ -278,9 +278,7 @@ class AttentionGate(_Attention):
         theta, phi = self.theta(x), self.phi(gate)
         got, wanted = tuple(gate.shape[1:3]), tuple(theta.shape[1:3])
         if None not in (*got, *wanted) and got != wanted:
-            raise ValueError(
-                f"gate has height and width {got}, wanted {wanted}, half of those of x"
-            )
+            raise ValueError(f"gate has height and width {got}, wanted {wanted}, half those of x")
         psi = ops.sigmoid(self.psi(ops.relu(theta + phi)))
         for axis in (1, 2):
             psi = _double(psi, axis, smooth=self.interpolation == "bilinear")

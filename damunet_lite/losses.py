@@ -216,7 +216,7 @@ class TverskyLoss(keras.losses.Loss):
         name: str = "tversky",
         **kwargs,
     ):
-        super().__init__(name, dtype="float32", **kwargs)
+        super().__init__(name, **{"dtype": "float32", **kwargs})
         self.smooth = arguments.at_least_0("smooth", smooth)
         self.pooling = arguments.choice("pooling", pooling, POOLINGS)
         self.fn_weight = arguments.at_least_0("fn_weight", fn_weight)
@@ -234,9 +234,9 @@ class TverskyLoss(keras.losses.Loss):
     def _split(self, sample_weight, y_pred):
         """Weights as one for each value of the loss, and how often a pixel counts within it."""
         weight, shape = ops.cast(sample_weight, "float32"), tuple(y_pred.shape)
-        values = _values(weight)
-        if values is not None and not (values >= 0).all():
-            raise ValueError(f"sample_weight holds {values.min()}, wanted numbers >= 0")
+        held = _values(weight)
+        if held is not None and not (np.isfinite(held) & (held >= 0)).all():
+            raise ValueError(f"sample_weight is {held.min()} to {held.max()}, wanted finite, >= 0")
         if same_shape(weight.shape, shape[:1]):
             weight = ops.reshape(weight, (-1, *[1] * (len(shape) - 1)))
         elif same_shape((*weight.shape, 1), shape):

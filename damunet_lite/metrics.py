@@ -590,10 +590,9 @@ class StackScores:
         ValueError
             If a threshold is not among those that were scored.
         """
-        if v_info_threshold is None:
-            v_info_threshold = v_rand_threshold
+        info = v_rand_threshold if v_info_threshold is None else v_info_threshold
         used = dict.fromkeys(TABLE_COLUMNS, pixel_threshold)
-        used |= {"v_rand": v_rand_threshold, "v_info": v_info_threshold}
+        used |= {"v_rand": v_rand_threshold, "v_info": info}
         row = {}
         for name, threshold in used.items():
             at = np.isclose(self.thresholds, threshold, rtol=0, atol=1e-9)
@@ -656,8 +655,8 @@ def score_stack(
     name = "membrane_probabilities"
     probabilities = _arguments.probability(name, _arguments.slices(name, membrane_probabilities))
     _arguments.same_shape(name, probabilities, "truth_membranes", truth)
-    levels = np.asarray(thresholds, float)
-    levels = _arguments.probability("thresholds", _arguments.shape("thresholds", levels, "[T]"))
+    levels = _arguments.shape("thresholds", np.asarray(thresholds, float), "[T]")
+    levels = _arguments.probability("thresholds", levels, "[0, 1]")
     by_slice = zip(truth, probabilities, strict=True)
     scores = np.array([_score_slice(*pair, levels, thin) for pair in by_slice])
     return StackScores(levels, *np.moveaxis(scores, -1, 0))

@@ -39,10 +39,9 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunError(
-            f"cannot write {path}: {error.strerror or error}. Make room or choose a folder you "
-            "can write to; what was saved before is intact, and the same command goes on from it"
-        ) from error
+        what = f"cannot write {path}: {error.strerror or error}. Make room or choose a folder you"
+        kept = "what was saved before is intact, and the same command goes on from it"
+        raise RunError(f"{what} can write to; {kept}") from error
 
 
 @contextlib.contextmanager
@@ -242,10 +241,8 @@ def check_same_config(path: Path, config: TrainConfig, **others: str | None) -> 
     changed = sorted(key for key in wanted if wanted[key] != found[key])
     if changed:
         differences = ", ".join(f"{k}: {found[k]!r} -> {wanted[k]!r}" for k in changed)
-        raise RunError(
-            f"{path} belongs to another configuration ({differences}); choose another folder, or "
-            "delete this one"
-        )
+        what = f"{path} belongs to another configuration ({differences})"
+        raise RunError(f"{what}; choose another folder, or delete this one")
 
 
 def read_config(folder: str | os.PathLike) -> TrainConfig:

@@ -184,14 +184,13 @@ def _distance(target):
 
 def _draw_greys(rng, owners, to_line, labels):
     """Grey values of the stack, float32 [n, size, size] in [0, 1]."""
-    shape = owners.shape
     # Where a membrane is cut at a slant it is faint and broad.
-    slant = np.clip(_smooth_noise(rng, shape, (2, 24)) - 0.7, 0, 2)
-    light = 0.04 * _smooth_noise(rng, shape, (2, 100))
+    slant = np.clip(_smooth_noise(rng, owners.shape, (2, 24)) - 0.7, 0, 2)
+    light = 0.04 * _smooth_noise(rng, owners.shape, (2, 100))
     tones = rng.normal(0, 0.05, owners.max() + 1)
     crowding = np.clip(rng.normal(0.5, 0.8, owners.max() + 1), 0, 2) / 130
     bodies = _place_mitochondria(rng, labels)
-    images = np.empty(shape, np.float32)
+    images = np.empty(owners.shape, np.float32)
     for z, (owner, label) in enumerate(zip(owners, labels, strict=True)):
         inside, outside = _distance(label == 0), _distance(label != 0)
         grey = 0.61 + tones[owner] + light[z]

@@ -114,6 +114,8 @@ def build(config: TrainConfig) -> SegmentationNetwork:
             shared_norm = count > 1 and keras.backend.backend() == "tensorflow"
             options: dict[str, Any] = {"synchronized_norm": True} if shared_norm else {}
             network = NETWORKS[config.network](**config.network_options, **options)
+            if config.crop % network.multiple:
+                raise ValueError(f"crop is {config.crop}, wanted a multiple of {network.multiple}")
             network.compile(
                 _optimizer(config),
                 _loss(config, network.heads),
@@ -163,13 +165,10 @@ def _prepare_process(config: TrainConfig) -> None:
 
 def _origin(config: TrainConfig, stack: Stack, start: keras.Model | None) -> dict[str, Any]:
     """What a run is made from, and where."""
-    return {
-        "config": asdict(config),
-        "stack": runs.identity(stack),
-        "start": start and f"{start.name}, {runs.digest_of(*start.get_weights())}",
-        "package": __version__,
-        "environment": {**devices.describe(), "precision": _precision(config)},
-    }
+    named = start and f"{start.name}, {runs.digest_of(*start.get_weights())}"
+    origin = {"config": asdict(config), "stack": runs.identity(stack), "start": named}
+    environment = {**devices.describe(), "precision": _precision(config)}
+    return origin | {"package": __version__, "environment": environment}
 
 
 def train(
@@ -285,6 +284,8 @@ def _predict(network, stack: Stack, tta: bool) -> np.ndarray:
 def _truth(stack: Stack) -> np.ndarray:
     if stack.membranes is None:
         raise ValueError(f"stack is {stack.name!r} without membranes, wanted one that has them")
+    if (blank := stack.membranes.all(axis=(1, 2, 3))).any():
+        raise ValueError(f"stack has no cell in slice {blank.argmax()}, wanted some in every slice")
     return stack.membranes
 
 
@@ -297,12 +298,9 @@ def _best_row(scores: metrics.StackScores) -> dict[str, float]:
 
 def _finish(config, stack, fold, history: History, folder: Path, origin: dict) -> None:
     network = load_network(folder)
-    record = origin | {
-        "parameters": network.count_params(),
-        "best_step": runs.best(history)["step"],
-        "training_seconds": round(history[-1]["seconds"], 1),
-        "history": history,
-    }
+    best, seconds = runs.best(history)["step"], round(history[-1]["seconds"], 1)
+    record = origin | {"parameters": network.count_params(), "best_step": best}
+    record |= {"training_seconds": seconds, "history": history}
     with runs.replacing(folder / SHEET_FILE) as temporary:
         record |= evaluate(network, stack, fold, config.tta, temporary)
     write_json(folder / METRICS_FILE, record)

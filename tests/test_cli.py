@@ -331,6 +331,8 @@ def test_own_images_train_evaluate_and_go_on_from_a_network(tmp_path, monkeypatc
         ("train unet --images images", "--masks is missing, wanted both --images and --masks"),
         ("train unet --images images --masks masks", "say mask_is='cell'"),
         (f"train unet --from tiny {own} --crop 32", "start does not fit the network"),
+        (f"train published_listing --from tiny {own} --crop 32", "start does not fit the network"),
+        (f"train unet --data synthetic {own}", "--data is 'synthetic' beside --images, wanted one"),
     ):
         assert main(words.split()) == 1
         assert said in capsys.readouterr().err
@@ -349,11 +351,15 @@ def test_what_is_wrong_is_named_and_nothing_is_written(tmp_path, capsys, monkeyp
     Path("started").mkdir()
     Path("started/config.json").write_text('{"config": {"data": "synthetic"}}')
     before = content(tmp_path)
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path and allowed(path, mode))
     for words, said in (
         ("predict any good.png bad.png", "bad.png cannot be read"),
         ("predict any same.png same.tif", "of the same name"),
-        ("predict none same_cells.png good.png", "note: 1 results passed over"),
-        ("predict any *_cells.png", "IMAGE is nothing but results, wanted images"),
+        ("predict none same_cells.png good.png", "note: 1 results passed over: named _membrane or"),
+        ("predict any *_cells.png", "leads to nothing but results or masks, wanted images"),
+        ("predict any good.png --out nowhere/x", "nowhere/x cannot be written to, wanted another"),
+        ("train unet --mask-is cell", "--images is missing, wanted both --images and --masks"),
         ("predict any no*.png", "no*.png leads to no image, wanted a file, a folder or a pattern"),
         ("predict any gone.png", "gone.png does not exist, wanted a file, a folder or a pattern"),
         ("predict any good.png --pixel-nm 0", "--pixel-nm is 0.0, wanted a finite number > 0"),

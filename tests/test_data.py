@@ -253,6 +253,16 @@ def test_labels_get_walls_where_they_touch_and_slices_follow_each_other(tmp_path
     assert len(stack) == 2
 
 
+def test_results_beside_the_images_are_passed_over_and_masks_are_no_images(own):
+    for name in ("img2_membrane.tif", "img2_cells.tif", "img2_cells.png"):
+        (own / "images" / name).write_bytes((own / "images/img2.tif").read_bytes())
+    with pytest.warns(images.ImageNote, match="3 results passed over"):
+        stack = data.read_stack(own / "images", own / "masks", "cell")
+    assert np.round(255 * stack.images[:, 0, 0, 0]).tolist() == [2, 10]
+    with pytest.raises(images.ImageError, match="masks leads to nothing but results or masks"):
+        data.read_stack(own / "masks", own / "masks", "cell")
+
+
 def test_images_of_different_sizes_are_cut_around_their_middle_with_a_note(own):
     write_image(own / "images/img3.tif", np.arange(48, dtype=np.uint8).reshape(6, 8))
     with pytest.warns(images.ImageNote, match="differ in size: cut to 4 x 5 pixels around"):
@@ -355,7 +365,7 @@ def test_no_slice_is_in_two_parts_and_parts_are_contiguous(n, block, validation)
 
 def test_folds_refuse_what_cannot_be_split():
     for arguments, message in (
-        ((2,), "n is 2, wanted an integer >= 3"),
+        ((2,), "n, the number of slices, is 2, wanted an integer >= 3"),
         ((30, 7), "block is 7, wanted a divisor of n = 30"),
         ((30, 0), "block is 0, wanted an integer >= 1"),
         ((30, 6, -1), "validation is -1"),

@@ -1,5 +1,6 @@
 """Image files: what they are read as, what is refused and told, what is written, damaged files."""
 
+import base64
 import logging
 import random
 import re
@@ -46,6 +47,15 @@ def pyramid(inside):
     return ".tif", write
 
 
+def one_by_one(*pages):
+    def write(path):
+        with tifffile.TiffWriter(path) as file:
+            for page in pages:
+                file.write(page)
+
+    return ".tif", write
+
+
 def numpy_file(pixels):
     return ".npy", lambda path: np.save(path, pixels)
 
@@ -82,10 +92,14 @@ STACKS = {
     "ImageJ": tiff(STACK, imagej=True, metadata={"axes": "ZYX"}),
     "times": tiff(STACK, imagej=True, metadata={"axes": "TYX"}),
     "one page that declares five": tiff(STACK, truncate=True),
+    "pages written one by one": one_by_one(*STACK),
     "one time": tiff(STACK[None], photometric="minisblack"),
     "OME": tiff(STACK, ome=True, metadata={"axes": "ZYX"}),
     **{f"Pillow, {how}": pillow(list(STACK), compression=how) for how in ("raw", "tiff_lzw")},
-    **{f"npy of slices {a.ndim}": numpy_file(a) for a in (STACK, STACK[..., None] / 255)},
+    **{
+        f"npy of slices {a.shape}": numpy_file(a)
+        for a in (STACK, STACK[..., None] / 255, STACK[None])
+    },
 }
 
 
@@ -168,7 +182,10 @@ REFUSED = [
     (tiff(STACK[None].repeat(2, 0), imagej=True, metadata={"axes": "TZYX"}), "axes TZYX"),
     (pillow([GREY, GREY[:9]]), "2 kinds of images"),
     (pillow([GREY, 255 - GREY], ".gif"), "2 pictures, wanted one"),
-    (numpy_file(np.zeros(5)), "cannot be read"),
+    (one_by_one(GREY, GREY[:9]), "2 kinds of images"),
+    (one_by_one(STACK, STACK), "2 kinds of images"),
+    (numpy_file(STACK[None].repeat(2, 0)), "axes TZYX"),
+    (numpy_file(np.zeros(5)), r"has shape \(5,\), wanted \[H, W\]"),
     (numpy_file(np.zeros((0, 5))), "cannot be read"),
     (numpy_file(np.array([[1j]])), "wanted grey values"),
     (numpy_file(np.array([[{}]])), "cannot be read"),
@@ -199,6 +216,8 @@ FEW = [
     (with_bar(GREY.astype(np.uint16) * 16, 65535), "dark"),  # with a scale bar
     (with_bar(GREY // 5 + 100, 0), "pale"),
     (np.full_like(GREY, 100), "pale"),
+    (np.zeros_like(GREY), "dark"),
+    (np.full_like(GREY, 255), "pale"),
     (255 - GREY, None),  # only the answer of a network shows that it is inverted
     (with_bar(GREY, 255), None),
     (GREY > 99, None),  # truth values
@@ -213,6 +232,24 @@ def test_few_grey_values_are_told(tmp_path, pixels, word):
     assert [note.category for note in caught] == [images.ImageNote] * bool(word)
     assert all(f"is {word}" in str(note.message) for note in caught)
     assert all(note.filename == __file__ for note in caught)
+
+
+def test_files_are_found_once_in_any_folder_and_results_are_not_read(tmp_path, monkeypatch):
+    folder = tmp_path / "day [1]"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    names = ["a2.tif", "a10.tif", "a2_membrane.tif", "a2_cells.png", "a2_cells.tif"]
+    for name in names:
+        tifffile.imwrite(folder / name, GREY)
+    for pattern in (f"{folder}/*.tif", "*.tif", [folder / "a2.tif", "a2.tif", folder]):
+        with pytest.warns(images.ImageNote, match="[23] results passed over: named _membrane or"):
+            paths = images.find_inputs(pattern)
+        assert [path.name for path in paths] == names[:2]
+    assert len(images.find([folder, f"{tmp_path}/day*/*", "a2.tif"])) == 5
+    with pytest.raises(
+        images.ImageError, match=r"a2.tif'?\]? leads to nothing but results or masks"
+    ):
+        images.find_inputs(["a2.tif"], but=images.find("a2.tif"))
 
 
 # --- pixel sizes and writing ----------------------------------------------------------------
@@ -234,6 +271,8 @@ SIZES = [
     (imagej(0.25, "nm"), 4),
     (imagej(0.25, "pixel"), None),
     (ome(4, 4, "nm"), 4),
+    (ome(40, 40, "Å"), 4),
+    (ome(4000, 4000, "pm"), 4),
     (ome(0.005, 0.005, None), 5),  # micrometres where no unit is said
     (tiff(GREY, resolution=(2.5e6, 2.5e6), resolutionunit="centimeter"), 4),
     (tiff(GREY, resolution=(72, 72), resolutionunit="inch"), None),  # a screen's
@@ -312,7 +351,9 @@ def test_masks_of_either_polarity(tmp_path, kind, most):
         images.read_mask(path)
     with pytest.raises(ValueError, match="mask_is is 'labels'"):
         images.read_mask(path, "labels")
-    with pytest.warns(images.ImageNote, match="one cell, number .*; a mask is read by"):
+    with pytest.warns(
+        images.ImageNote, match=r"at most one cell, number [\d.]+; a mask is read by"
+    ):
         images.read_labels(path)
     everywhere = saved(tmp_path, kind((MASK | True) * most))
     assert np.all(images.read_mask(everywhere, "membrane") == 1)
@@ -336,14 +377,25 @@ def test_labels_are_numbers(tmp_path, dtype):
 
 NO_NUMBERS = [
     *[(images.read_labels, v, "wanted whole numbers") for v in (-1.0, 0.5, 2.0**63, np.nan)],
-    (images.read_mask, 3.0, "holds 4 values from 0.0 to 3.0, wanted a mask of two"),
+    (images.read_mask, 3.0, "holds 4 values from 0.0 to 3.0, wanted a mask of two .*'labels'"),
 ]
 
 
-@pytest.mark.parametrize(("read", "value", "words"), NO_NUMBERS)
-def test_what_is_no_mask_or_label_image_is_refused(tmp_path, read, value, words):
-    with pytest.raises(images.ImageError, match=words):
-        read(saved(tmp_path, numpy_file(np.array([[0, 1], [2, value]]))))
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB{}AAAABJRU5ErkJggg=="
+CHANGED = [  # a pixel, what Pillow makes of it out of 255, and the file
+    (257, 1, "a.png", PNG.format("EAQAAADljNBBAAAADUlEQVR42mNgZPz/HwADCQIBnfIlcQ")),  # with alpha
+    (3, 51, "a.png", PNG.format("BAAAAAD/jnZUAAAACklEQVR42mMwAAAAMgAxxEDidw")),  # of 4 bit
+    (1, 3, "a.pgm", "UDUgMSAxIDEwMAoB"),  # 100 is white
+]
+
+
+@pytest.mark.parametrize(("number", "grey", "name", "data"), CHANGED)
+def test_labels_are_no_numbers_that_the_reader_has_changed(tmp_path, number, grey, name, data):
+    (tmp_path / name).write_bytes(base64.b64decode(data))
+    with pytest.warns(images.ImageNote, match="is dark"):
+        assert 255 * images.read_image(tmp_path / name) == pytest.approx(grey)
+    with pytest.raises(images.ImageError, match="numbers that change on reading, wanted labels in"):
+        assert images.read_labels(tmp_path / name) == number
 
 
 # --- damaged files --------------------------------------------------------------------------

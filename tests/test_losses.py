@@ -88,8 +88,14 @@ def test_weights_that_cannot_be_used_are_refused():
             ValueError, match=r"sample_weight has shape .*, wanted \[N\] .*\(2, 4\)"
         ):
             TverskyLoss()(Y, P, sample_weight=np.ones(shape))
-    with pytest.raises(ValueError, match="sample_weight holds -1.0, wanted numbers >= 0"):
-        TverskyLoss()(Y, P, sample_weight=np.array([1.0, -1.0]))
+    for bad, said in ((-1.0, "-1.0 to 1.0"), (np.inf, "1.0 to inf"), (np.nan, "nan to nan")):
+        with pytest.raises(ValueError, match=f"sample_weight is {said}, wanted finite, >= 0"):
+            TverskyLoss()(Y, P, sample_weight=np.array([1.0, bad]))
+
+
+def test_a_loss_takes_the_dtype_that_its_user_names():
+    assert TverskyLoss(dtype="float64")(Y, P).dtype == "float64"
+    assert float(TverskyLoss(dtype="float64")(Y, P)) == pytest.approx(float(TverskyLoss()(Y, P)))
 
 
 def test_slope_of_the_pooled_loss():

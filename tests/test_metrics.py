@@ -269,7 +269,7 @@ def test_a_512_pixel_slice_is_scored_at_all_thresholds_in_under_two_thirds_of_a_
         (
             "score_stack",
             (EMPTY, EMPTY, [0.5, 1.5]),
-            "thresholds has values from 0.5 to 1.5, wanted",
+            r"thresholds has values from 0.5 to 1.5, wanted \[0, 1\]$",
         ),
         ("score_stack", (EMPTY, EMPTY, 0.5), r"thresholds has shape \(\), wanted .T"),
         ("score_stack", (EMPTY + 255, EMPTY), "truth_membranes holds 255.0"),

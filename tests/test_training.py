@@ -147,6 +147,22 @@ def test_learning_rate(finished):
     assert float(flat.learning_rate) == pytest.approx(1e-3)
 
 
+def test_what_would_fail_only_later_is_refused_before_a_folder_is_made(tmp_path):
+    blank = replace(
+        STACK, membranes=np.where(np.arange(12) == 5, 1, STACK.membranes.T).T, labels=None
+    )
+    deep = replace(CONFIG, network_options={"base_filters": 2, "depth": 6})
+    for config, stack, said in (
+        (CONFIG, blank, "stack has no cell in slice 5, wanted some in every slice"),
+        (deep, STACK, "crop is 32, wanted a multiple of 64"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            training.train(config, stack, tmp_path / "run", progress=False)
+        assert not (tmp_path / "run").exists()
+    with pytest.raises(ValueError, match="stack has no cell in slice 5"):
+        evaluate(None, blank, None)
+
+
 # --- killed at any moment -------------------------------------------------------------------
 
 
