@@ -248,9 +248,12 @@ def _predict(arguments: argparse.Namespace) -> None:
 
 # ------------------------------------------------------------------ main
 
-COMMANDS = {"data": (_data, _data_arguments), "train": (_train, _train_arguments)}
-COMMANDS |= {"evaluate": (_evaluate, _evaluate_arguments)}
-COMMANDS |= {"predict": (_predict, _predict_arguments)}
+COMMANDS = {
+    "data": (_data, _data_arguments),
+    "train": (_train, _train_arguments),
+    "evaluate": (_evaluate, _evaluate_arguments),
+    "predict": (_predict, _predict_arguments),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

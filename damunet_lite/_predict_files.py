@@ -19,11 +19,11 @@ from damunet_lite import _arguments, cells, images, plots
 LARGEST_WHOLE = 1024 * 1024
 TILE, OVERLAP = 512, 0.25
 
-DOUBT = "{:.1%} of the answer is membrane, where tissue has {:.0%} to {:.0%}, and {:.1%} is "
-DOUBT += (
-    "undecided. Membranes have to be darker than cells (else --invert), the contrast full (else "
+DOUBT = (
+    "{:.1%} of the answer is membrane, where tissue has {:.0%} to {:.0%}, and {:.1%} is undecided. "
+    "Membranes have to be darker than cells (else --invert), the contrast full (else --stretch), "
+    "cells some 20 to 100 pixels wide; or the network knows no such tissue"
 )
-DOUBT += "--stretch), cells some 20 to 100 pixels wide; or the network knows no such tissue"
 #: Share of membrane that an answer for tissue can have; that of the ISBI 2012 stack is 0.22.
 LEAST, MOST = 0.1, 0.4
 #: Pixels with probabilities from 0.2 to 0.8, at most so many to a pixel of membrane. The network

@@ -32,11 +32,11 @@ from damunet_lite.images import FilePath
 
 _COMMIT = "b45af4d458437d8281cc218a07fd4380818ece4a"
 ISBI_URL = f"https://raw.githubusercontent.com/zhixuhao/unet/{_COMMIT}/data/membrane/"
-ISBI_SOURCE = "ISBI 2012 EM segmentation challenge; cite Cardona et al. 2010 (doi:10.1371/journal."
-ISBI_SOURCE += (
-    "pbio.1000502) and Arganda-Carreras et al. 2015 (doi:10.3389/fnana.2015.00142); free "
+ISBI_SOURCE = (
+    "ISBI 2012 EM segmentation challenge; cite Cardona et al. 2010 (doi:10.1371/journal.pbio."
+    "1000502) and Arganda-Carreras et al. 2015 (doi:10.3389/fnana.2015.00142); free for "
+    "generating or testing non-commercial segmentation software"
 )
-ISBI_SOURCE += "for generating or testing non-commercial segmentation software"
 REGISTRY_FILE = Path(__file__).with_name("isbi2012_sha256.txt")
 DOWNLOAD_RETRIES = 2
 
@@ -159,7 +159,8 @@ def read_stack(
     Warns
     -----
     damunet_lite.images.ImageNote
-        If images are cut, or most of the pixels turn out to be membrane.
+        If images are cut, results of this package are passed over, or most of the pixels turn
+        out to be membrane.
 
     Examples
     --------
@@ -178,9 +179,7 @@ def read_stack(
     pictures = [files.read_image(path) for path in paths]
     size = np.min([picture.shape[-2:] for picture in pictures], axis=0)
     if any((picture.shape[-2:] != size).any() for picture in pictures):
-        files.note(
-            f"images differ in size: cut to {size[0]} x {size[1]} pixels around their middle"
-        )
+        files.note(f"images differ in size: cut to {size[0]} x {size[1]} around their middles")
     labels = membranes = None
     if masks is not None:
         numbered, truths = mask_is == "labels", []
@@ -381,12 +380,11 @@ def verify(folder: FilePath, part: str) -> None:
                 continue
         except OSError as error:
             found = str(error.strerror)
-        wanted = (
-            "a copy of the ISBI 2012 files (train/image, train/label, test), which `folder` and"
+        raise DataError(
+            f"{path}: {found}; wanted a copy of the ISBI 2012 files (train/image, train/label, "
+            "test), which `folder` and DAMUNET_DATA are for; with DAMUNET_DATA unset they are "
+            "downloaded. Images of your own are read by data.read_stack and by --images"
         )
-        wanted += " DAMUNET_DATA are for; with DAMUNET_DATA unset they are downloaded"
-        own = "Images of your own are read by data.read_stack and by --images"
-        raise DataError(f"{path}: {found}; wanted {wanted}. {own}")
 
 
 def _part_files(part: str) -> dict[str, str]:
@@ -415,15 +413,13 @@ def _download(part: str, cache: Path) -> None:
     except (OSError, ValueError) as error:
         # requests' errors are OSError; pooch reports a wrong hash as ValueError.
         # The message says it all; the chain of errors behind it is screens of sockets.
-        reason = f"{type(error).__name__}: {shorten(str(error), 300)}"
-        help_ = (
-            "Check the network, the address (DAMUNET_DATA_URL names another) and that the cache "
-        )
-        help_ += "can be written (DAMUNET_CACHE names another), or copy the files to a folder and "
-        said = (
-            f"{what} could not be downloaded from {url} to {cache} ({reason}); what arrived whole"
-        )
-        raise DataError(f"{said} is kept. {help_}name it with DAMUNET_DATA") from None
+        raise DataError(
+            f"{what} could not be downloaded from {url} to {cache} ({type(error).__name__}: "
+            f"{shorten(str(error), 300)}); what arrived whole is kept. Check the network, the "
+            "address (DAMUNET_DATA_URL names another) and that the cache can be written "
+            "(DAMUNET_CACHE names another), or copy the files to a folder and name it with "
+            "DAMUNET_DATA"
+        ) from None
     finally:
         pooch.get_logger().disabled = False
 

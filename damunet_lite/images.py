@@ -121,10 +121,9 @@ def find(sources: FilePath | Iterable[FilePath]) -> list[Path]:
             paths = [one for one in path.glob("[!.]*") if one.suffix.lower() in SUFFIXES]
         if not paths:
             wanted = f"wanted a file, a folder or a pattern; images end in {', '.join(SUFFIXES)}"
-            gone = not path.exists() and not glob.has_magic(str(path))
-            raise ImageError(
-                f"{path} {'does not exist' if gone else 'leads to no image'}, {wanted}"
-            )
+            missing = not path.exists() and not glob.has_magic(str(path))
+            said = "does not exist" if missing else "leads to no image"
+            raise ImageError(f"{path} {said}, {wanted}")
         found += sorted(paths, key=_in_natural_order)
     return [*{os.path.abspath(path): path for path in found}.values()]
 
@@ -338,12 +337,13 @@ def read_labels(path: FilePath) -> np.ndarray:
     Raises
     ------
     ImageError
-        As `read_image`; if a number is negative or not whole.
+        As `read_image`; if a number is negative or not whole, or reading would change it, as in
+        a PNG of 4 bit, one of 16 bit with colour or alpha, a PGM with another full scale.
 
     Warns
     -----
     ImageNote
-        If there is only one number beside 0, as in a mask.
+        If there is at most one number beside 0, as in a mask.
     """
     labels, _ = _read(path, as_numbers=True)
     low, high = labels.min().item(), labels.max().item()
@@ -502,9 +502,7 @@ def _one_channel(values):
         raise ImageError(f"holds {values.dtype}, wanted grey values")
     channels = values.shape[-1]
     if channels in (2, 4) and np.ptp(values[..., -1]):
-        raise ImageError(
-            f"has {channels} channels, the last not constant (alpha?); save one as grey"
-        )
+        raise ImageError(f"has {channels} channels, the last one varies (alpha?); save one as grey")
     colours = values[..., :-1] if channels in (2, 4) else values
     if channels > 4 or np.any(colours[..., 1:] != colours[..., :1]):
         raise ImageError(f"has {channels} channels that differ (colour? slices?); save one as grey")
@@ -580,7 +578,7 @@ def write_labels(path: FilePath, labels: np.ndarray, pixel_nm: float | None = No
 
 
 def _write(path, name, pixels, pixel_nm):
-    pixels = _arguments.shape(name, pixels, "[H, W] or [N, H, W]")
+    _arguments.slices(name, pixels, "[H, W] or [N, H, W]")
     if not str(path).lower().endswith((".tif", ".tiff")):
         raise ValueError(f"path is {str(path)!r}, wanted a name that ends in .tif or .tiff")
     options: dict[str, Any] = {"metadata": {"axes": "ZYX"[-pixels.ndim :]}}

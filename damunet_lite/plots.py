@@ -200,8 +200,10 @@ def contact_sheet(
         panels[0].set_title(titles[k] if titles else f"slice {k}", fontsize=9)
         missed, false = (f"{100 * where.mean():.1f} %" for where in wrong.values())
         panels[3].set_xlabel(f"{missed} missed\n{false} false", fontsize=8)
-    words = ("missed membrane: cells may merge", "false membrane: a cell may be split")
-    handles = [Patch(color=c, label=text) for c, text in zip((MISSED, FALSE), words, strict=True)]
+    handles = [
+        Patch(color=MISSED, label="missed membrane: cells may merge"),
+        Patch(color=FALSE, label="false membrane: a cell may be split"),
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2 if columns > 2 else 1)
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -265,7 +265,7 @@ def test_results_beside_the_images_are_passed_over_and_masks_are_no_images(own):
 
 def test_images_of_different_sizes_are_cut_around_their_middle_with_a_note(own):
     write_image(own / "images/img3.tif", np.arange(48, dtype=np.uint8).reshape(6, 8))
-    with pytest.warns(images.ImageNote, match="differ in size: cut to 4 x 5 pixels around"):
+    with pytest.warns(images.ImageNote, match="differ in size: cut to 4 x 5 around"):
         stack = data.read_stack(own / "images")
     assert np.round(255 * stack.images[1, :, 0, 0]).tolist() == [9, 17, 25, 33]
 
