@@ -181,7 +181,7 @@ class TverskyLoss(keras.losses.Loss):
     ------
     ValueError
         For a negative weight or an unknown pooling; when called, also for a ``sample_weight`` of
-        another shape and for what :func:`tversky_index` refuses.
+        another shape, below 0 or not finite, and for what :func:`tversky_index` refuses.
 
     Notes
     -----

@@ -114,6 +114,8 @@ def build(config: TrainConfig) -> SegmentationNetwork:
             shared_norm = count > 1 and keras.backend.backend() == "tensorflow"
             options: dict[str, Any] = {"synchronized_norm": True} if shared_norm else {}
             network = NETWORKS[config.network](**config.network_options, **options)
+            if (channels := network.input_shape[-1]) != 1:
+                raise ValueError(f"input_channels is {channels}, wanted 1: images are grey")
             if config.crop % network.multiple:
                 raise ValueError(f"crop is {config.crop}, wanted a multiple of {network.multiple}")
             network.compile(
@@ -207,8 +209,9 @@ def train(
         If the folder cannot be written or belongs to another configuration, stack or start, or the
         loss is no longer a number.
     ValueError
-        If the stack has no membranes, is smaller than a crop or has no such fold, `start` does not
-        fit, or an option of network, loss or crops is out of range. No folder is made then.
+        If the stack has no membranes, a slice without a cell or no such fold, or is smaller than
+        a crop; if `start` does not fit, or an option of network, loss or crops is out of range.
+        No folder is made then.
 
     Examples
     --------

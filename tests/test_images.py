@@ -321,6 +321,8 @@ NOT_WRITTEN = [
     (images.write_image, ("a.tif", GREY * 2.0), "image has values"),
     (images.write_image, ("a.tif", GREY.astype(int)), "image has dtype int64"),
     (images.write_image, ("a.tif", GREY[0]), r"image has shape \(36,\)"),
+    (images.write_image, ("a.tif", EQUAL), r"image has shape \(24, 36, 3\), wanted .*: colour"),
+    (images.write_labels, ("a.tif", EQUAL), r"labels has shape \(24, 36, 3\), wanted .*: colour"),
     (images.write_image, ("a.tif", GREY, 0), "pixel_nm is 0"),
     (images.write_labels, ("a.tif", np.full((2, 2), 2**31)), "labels holds 2147483648"),
 ]

@@ -152,9 +152,11 @@ def test_what_would_fail_only_later_is_refused_before_a_folder_is_made(tmp_path)
         STACK, membranes=np.where(np.arange(12) == 5, 1, STACK.membranes.T).T, labels=None
     )
     deep = replace(CONFIG, network_options={"base_filters": 2, "depth": 6})
+    colour = replace(CONFIG, network_options={"base_filters": 2, "input_channels": 3})
     for config, stack, said in (
         (CONFIG, blank, "stack has no cell in slice 5, wanted some in every slice"),
         (deep, STACK, "crop is 32, wanted a multiple of 64"),
+        (colour, STACK, "input_channels is 3, wanted 1: images are grey"),
     ):
         with pytest.raises(ValueError, match=said):
             training.train(config, stack, tmp_path / "run", progress=False)
