@@ -419,6 +419,7 @@ def _in_order(values, axes):
 
 def _decode_tiff(file, most, as_numbers, **flags):
     with tifffile.TiffFile(file, offset=0, **flags) as tiff:
+        len(tiff.pages)  # counting finds a chain of pages that leads back into itself
         series, *others = [one for one in tiff.series if not one.keyframe.is_reduced]
         # pages that were written one by one, each with a description of its own
         if others and {(one.kind, len(one)) for one in (series, *others)} == {("shaped", 1)}:

@@ -443,3 +443,15 @@ def test_a_header_that_declares_too_much_is_not_believed(tmp_path):
     path.write_bytes(head + width + struct.pack("<I", 20_000_000) + tail)
     with pytest.raises(images.ImageError, match="declares 480000000 bytes"):
         images.read_image(path)
+
+
+def test_pages_that_lead_back_to_an_earlier_one_have_an_end(tmp_path):
+    path = saved(tmp_path, tiff(STACK, metadata=None))
+    with tifffile.TiffFile(path) as file:
+        second, last = (file.pages[i] for i in (1, 4))
+        pointer = last.offset + 2 + 12 * len(last.tags)
+    data = bytearray(path.read_bytes())
+    data[pointer : pointer + 4] = struct.pack("<I", second.offset)
+    path.write_bytes(data)
+    with pytest.raises(images.ImageError, match="invalid circular reference"):
+        images.read_image(path)
