@@ -32,7 +32,7 @@ FilePath = str | os.PathLike
 #: Ends of the names that are looked for in folders.
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".npy")
 
-#: Names of what :mod:`damunet_lite` writes for an image: they are not read as images.
+#: Names of what `damunet_lite predict` writes for an image: they are not read as images.
 RESULT = re.compile(r"_(membrane|cells)\.(png|tif)$")
 
 #: Formats that Pillow reads here; TIFF only where tifffile lacks the unpacking.
