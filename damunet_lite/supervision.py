@@ -50,13 +50,22 @@ def head_targets(mask, sizes: dict[str, tuple[int, int]], rule: str = "any_membr
     Examples
     --------
     >>> import numpy as np
-    >>> mask = np.zeros((1, 4, 4, 1), "float32"); mask[0, 1, :, 0] = 1
+    >>> mask = np.zeros((2, 6, 4, 1), "float32")  # of each image four blocks of 3 x 2 pixels
+    >>> mask[1, ..., 0] = [[0, 1, 0, 0],
+    ...                    [0, 0, 0, 0],
+    ...                    [0, 0, 0, 0],
+    ...                    [1, 1, 0, 0],
+    ...                    [1, 1, 0, 0],
+    ...                    [1, 1, 0, 1]]
     >>> for rule in TARGET_RULES:
-    ...     target = head_targets(mask, {"side2": (2, 2)}, rule)["side2"]
-    ...     print(rule, np.asarray(target)[0, :, 0, 0].tolist())
-    any_membrane [1.0, 0.0]
-    area [0.5, 0.0]
-    strided [0.0, 0.0]
+    ...     target = np.asarray(head_targets(mask, {"side": (2, 2)}, rule)["side"])
+    ...     print(rule, target[1, ..., 0].astype(float).round(2).tolist(), target[0].max())
+    any_membrane [[1.0, 0.0], [1.0, 1.0]] 0.0
+    area [[0.17, 0.0], [1.0, 0.17]] 0.0
+    strided [[0.0, 0.0], [1.0, 0.0]] 0.0
+    >>> targets = head_targets(mask, {"main": (6, 4), "side": (2, 2)})  # any_membrane
+    >>> np.array_equal(targets["main"], mask), float(np.sum(targets["side"]))
+    (True, 3.0)
     """
     arguments.choice("rule", rule, TARGET_RULES)
     if len(mask.shape) != 4:
@@ -99,6 +108,9 @@ def head_weights(names, decay: float = 0.5) -> dict[str, float]:
     --------
     >>> head_weights(["main", "side2", "side4"])
     {'main': 0.5714285714285714, 'side2': 0.2857142857142857, 'side4': 0.14285714285714285}
+    >>> head_weights(["main"], decay=0)
+    Traceback (most recent call last):
+    ValueError: decay is 0, wanted a finite number > 0
     """
     decay = arguments.above_0("decay", decay)
     weights = {name: decay**level for level, name in enumerate(names)}
@@ -127,6 +139,12 @@ def main_output(outputs):
     --------
     >>> main_output({"main": 1, "side2": 2}), main_output([3]), main_output(4)
     (1, 3, 4)
+    >>> main_output({"side2": 1})
+    Traceback (most recent call last):
+    ValueError: model returns ['side2'], wanted one output, or a dict with 'main'
+    >>> main_output([1, 2])
+    Traceback (most recent call last):
+    ValueError: model returns 2 outputs, wanted one output, or a dict with 'main'
     """
     if isinstance(outputs, dict) and "main" in outputs:
         return outputs["main"]
@@ -165,6 +183,8 @@ def main_network(model: keras.Model) -> keras.Model:
     >>> image = keras.Input((None, None, 1))
     >>> main_network(keras.Model(image, {"main": image, "other": 2 * image})).output.shape
     (None, None, None, 1)
+    >>> main_network(len) is len
+    True
     """
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         return model
