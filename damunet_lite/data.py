@@ -78,6 +78,15 @@ class Stack:
     >>> stack = Stack(images, membranes=None, name="black")
     >>> len(stack), stack[1:3].images.shape
     (4, (2, 64, 64, 1))
+
+    Rounding has pushed grey values above 1, and a mask off 0 and 1 on both sides:
+
+    >>> images[0] = 1 + 5e-7
+    >>> near = np.where(images > 0, np.float32(1 + 2.4e-7), np.float32(-2e-7))
+    >>> labels = (images[..., 0] == 0).astype(np.int32)
+    >>> stack = Stack(images, near, "rounded", labels)
+    >>> np.unique(stack.images).tolist(), np.unique(stack.membranes).tolist()
+    ([0.0, 1.0], [0.0, 1.0])
     """
 
     images: np.ndarray
