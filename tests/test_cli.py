@@ -51,11 +51,11 @@ def content(folder):
 # --- words ----------------------------------------------------------------------------------
 
 
-def test_help_loads_nothing_that_takes_time():
+def test_help_and_version_load_nothing_that_takes_time():
     script = (
         "import sys; from damunet_lite.__main__ import main\n"
-        "for words in ([], ['predict'], ['train']):\n"
-        "    try: main([*words, '--help'])\n"
+        "for words in ('--help', 'predict --help', 'train --help', '--version'):\n"
+        "    try: main(words.split())\n"
         "    except SystemExit as end: assert end.code == 0\n"
         "slow = {'keras', 'tensorflow', 'skimage', 'scipy', 'pandas', 'matplotlib', 'tifffile'}\n"
         "assert not slow & set(sys.modules), slow & set(sys.modules)"
@@ -64,12 +64,7 @@ def test_help_loads_nothing_that_takes_time():
     assert result.returncode == 0, result.stderr
     for name in ("data", "train", "evaluate", "predict"):
         assert f"\n    {name} " in result.stdout
-
-
-def test_the_version_is_told(capsys):
-    with pytest.raises(SystemExit):
-        main(["--version"])
-    assert capsys.readouterr().out == f"{cli.__version__}\n"
+    assert result.stdout.endswith(f"\n{cli.__version__}\n")
 
 
 def test_help_of_train_says_every_setting_and_the_default_that_holds(capsys):
@@ -118,11 +113,7 @@ def printed_rows(capsys):
     return {tuple(row[:2]): row[-5:] for row in words if len(row) > 6}, words
 
 
-def test_a_run_writes_its_six_files_and_prints_its_scores_and_evaluate_does_again(
-    run_folder, capsys, monkeypatch
-):
-    names = "best.keras config.json contact_sheet.png history.json last.npz metrics.json"
-    assert sorted(path.name for path in run_folder.iterdir()) == names.split()
+def test_a_run_prints_its_scores_and_evaluate_does_again(run_folder, capsys, monkeypatch):
     assert main([*SMALL.split(), str(run_folder)]) == 0  # finished: nothing to do
     record = json.loads((run_folder / "metrics.json").read_text())
     rows, words = printed_rows(capsys)
@@ -297,10 +288,8 @@ def test_own_images_train_evaluate_and_go_on_from_a_network(tmp_path, monkeypatc
         for i, plane in enumerate(planes):
             save(np.round(255 * plane[..., 0]).astype(np.uint8), f"{kind}/{i}.png")
     own = "--images images --masks masks --mask-is cell"
-    words = (
-        "train damu_net --from tiny --steps 1 --crop 32 --batch-size 1 --no-tta --quiet --folder"
-    )
-    assert main(f"{words} run {own}".split()) == 0
+    words = "train damu_net --from tiny --steps 1 --crop 32 --batch-size 1 --no-tta --quiet"
+    assert main(f"{words} --folder run {own}".split()) == 0
     config = runs.read_config("run")
     assert (config.data, config.fold) == ("own images (images)", 4)
     assert config.network_options == {"base_filters": 6}
