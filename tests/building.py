@@ -28,7 +28,17 @@ sys.meta_path.insert(0, Refuse())
 
 
 def without_networks(folder: Path) -> dict[str, str]:
-    """Environment of a Python that cannot import TensorFlow, Keras, JAX or PyTorch."""
+    """Environment of a Python that cannot import TensorFlow, Keras, JAX or PyTorch.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     options = {"env": without_networks(Path(folder)), "capture_output": True}
+    ...     done = subprocess.run([sys.executable, "-c", "import keras"], **options)
+    >>> b"keras is not needed to build the book" in done.stderr
+    True
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sitecustomize.py").write_text(WITHOUT_NETWORKS, encoding="utf-8")
     return {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(folder)}

@@ -16,7 +16,6 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from building import without_networks
 from chapter_contract import exercise_minutes
 
 from book.tools.build import ROOT, book_pages
@@ -197,13 +196,6 @@ def parse(path: Path) -> BeautifulSoup:
 
 def pages(site: Path) -> list[Path]:
     return sorted(p for p in site.rglob("*.html") if "_static" not in p.relative_to(site).parts)
-
-
-@pytest.mark.slow
-def test_the_book_was_built_without_network_libraries(tmp_path):
-    options = {"env": without_networks(tmp_path), "capture_output": True, "text": True}
-    done = subprocess.run([sys.executable, "-c", "import keras"], **options)
-    assert "not needed to build the book" in done.stderr
 
 
 @pytest.mark.slow
