@@ -259,6 +259,9 @@ def parse_clock(text: str) -> int:
     --------
     >>> parse_clock("9:30")
     570
+    >>> parse_clock("9.30")
+    Traceback (most recent call last):
+    ValueError: start is '9.30', wanted a time of day such as 9:30
     """
     try:
         found = datetime.datetime.strptime(text, "%H:%M")
