@@ -162,10 +162,8 @@ def enlarged_maps(rng):
         for axis in (1, 2):
             resized = layers._double(resized, axis, smooth=how == "bilinear")
         wanted = np.asarray(resized)[0, :rows, :columns, 0].astype(float)
-        yield (
-            ("enlarge", values.ravel(), list(values.shape), [rows.item(), columns.item()], how),
-            wanted,
-        )
+        sizes = list(values.shape), [rows.item(), columns.item()]
+        yield ("enlarge", values.ravel(), *sizes, how), wanted
 
 
 def blended(rng):
