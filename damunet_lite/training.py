@@ -75,6 +75,9 @@ def load_stack(name: str) -> Stack:
     --------
     >>> load_stack("synthetic").images.shape
     (30, 256, 256, 1)
+    >>> load_stack("kitti")
+    Traceback (most recent call last):
+    ValueError: data is 'kitti', wanted one of ('isbi2012', 'synthetic')
     """
     _arguments.choice("data", name, STACKS)
     return isbi2012() if name == "isbi2012" else synthetic_stack()
@@ -136,6 +139,23 @@ def _precision(config: TrainConfig) -> str:
 
 
 def _optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
+    """Adam; its rate goes straight up from a tenth for `warmup` steps, then half a cosine to 0.
+
+    Examples
+    --------
+    >>> optimizer = _optimizer(TrainConfig(steps=20, warmup=4, learning_rate=0.01))
+    >>> for step in (0, 3, 4, 12, 16, 20):
+    ...     _ = optimizer.iterations.assign(step)
+    ...     print(step, round(float(optimizer.learning_rate), 7))
+    0 0.001
+    3 0.00775
+    4 0.01
+    12 0.005
+    16 0.0014645
+    20 0.0
+    >>> round(float(_optimizer(TrainConfig(steps=4, warmup=0)).learning_rate), 7)
+    0.001
+    """
     peak, warmup = config.learning_rate, min(config.warmup, config.steps - 1)
     schedule = keras.optimizers.schedules.CosineDecay(
         peak / 10, config.steps - warmup, warmup_target=peak, warmup_steps=warmup
@@ -144,6 +164,25 @@ def _optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
 
 
 def _loss(config: TrainConfig, heads: tuple[str, ...]):
+    """The loss of all heads, or one for each of them.
+
+    Examples
+    --------
+    Weighted cross-entropy weighs membrane by alpha and cell by the rest:
+
+    >>> config = TrainConfig(loss="weighted_cross_entropy", loss_options={"alpha": 0.8})
+    >>> truth, guess = np.array([[1.0, 0.0]]), np.array([[0.25, 0.6]])
+    >>> round(float(_loss(config, ("main",))(truth, guess)), 5)
+    0.64615
+    >>> round(-(0.8 * math.log(0.25) + 0.2 * math.log(0.4)) / 2, 5)
+    0.64615
+
+    The article's listing has another for the main head than for the side heads:
+
+    >>> listing = _loss(TrainConfig("published_listing", loss="listing"), ("main", "side2"))
+    >>> {head: (loss.name, loss.pooling) for head, loss in listing.items()}
+    {'main': ('tversky', 'batch'), 'side2': ('focal_tversky', 'batch')}
+    """
     options = config.loss_options
     if config.loss != "listing":
         return LOSSES[config.loss](**options)
