@@ -531,12 +531,3 @@ WRONG = [
 def test_wrong_arguments_are_named(figure, arguments, message):
     with pytest.raises(ValueError, match=message):
         figure(**arguments)
-
-
-def test_settings_take_numpy_numbers_and_refuse_what_comes_later():
-    figure = live.OverlapTile(tile=np.int64(512), overlap=np.float32(0.5))
-    assert repr(figure).endswith("(image_size=1024, overlap=0.5, reach=16, tile=512)")
-    with pytest.raises(ValueError, match="overlap is 2, wanted a number"):
-        figure.overlap = 2
-    with pytest.raises(TypeError, match="OverlapTile has no argument 'tiles'"):
-        live.OverlapTile(tiles=128)

@@ -349,6 +349,18 @@ class OverlapTile(Figure):
     --------
     >>> OverlapTile(image_size=600, tile=256).describe()
     '4 x 4 tiles, starting at 0, 115, 229, 344.'
+
+    Settings can be changed later, within their limits; there are no others:
+
+    >>> figure = OverlapTile(tile=np.int64(512), overlap=np.float32(0.5))
+    >>> figure
+    OverlapTile(image_size=1024, overlap=0.5, reach=16, tile=512)
+    >>> figure.overlap = 2
+    Traceback (most recent call last):
+    ValueError: overlap is 2, wanted a number from 0 to 0.9
+    >>> OverlapTile(tiles=128)
+    Traceback (most recent call last):
+    TypeError: OverlapTile has no argument 'tiles'
     """
 
     scripts = ("tiles.js",)
