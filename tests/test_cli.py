@@ -255,9 +255,7 @@ def test_slices_that_the_network_knows_get_no_note_and_inverted_ones_do(tmp_path
         assert ("(else --invert)" in capsys.readouterr().err) == noted
 
 
-def test_too_large_an_image_is_read_in_tiles_and_a_full_memory_names_the_option(
-    tmp_path, monkeypatch, capsys
-):
+def test_large_images_are_tiled_and_a_full_memory_names_the_option(tmp_path, monkeypatch, capsys):
     asked = []
 
     def full(network, image, tile, **options):
