@@ -51,17 +51,17 @@ def head_targets(mask, sizes: dict[str, tuple[int, int]], rule: str = "any_membr
     --------
     >>> import numpy as np
     >>> mask = np.zeros((2, 6, 4, 1), "float32")  # of each image four blocks of 3 x 2 pixels
-    >>> mask[1, ..., 0] = [[0, 1, 0, 0],
-    ...                    [0, 0, 0, 0],
-    ...                    [0, 0, 0, 0],
+    >>> mask[1, ..., 0] = [[0, 0, 0, 0],
+    ...                    [1, 0, 0, 0],
+    ...                    [1, 0, 0, 0],
+    ...                    [1, 1, 0, 1],
     ...                    [1, 1, 0, 0],
-    ...                    [1, 1, 0, 0],
-    ...                    [1, 1, 0, 1]]
+    ...                    [1, 1, 0, 0]]
     >>> for rule in TARGET_RULES:
     ...     target = np.asarray(head_targets(mask, {"side": (2, 2)}, rule)["side"])
     ...     print(rule, target[1, ..., 0].astype(float).round(2).tolist(), target[0].max())
     any_membrane [[1.0, 0.0], [1.0, 1.0]] 0.0
-    area [[0.17, 0.0], [1.0, 0.17]] 0.0
+    area [[0.33, 0.0], [1.0, 0.17]] 0.0
     strided [[0.0, 0.0], [1.0, 0.0]] 0.0
     >>> targets = head_targets(mask, {"main": (6, 4), "side": (2, 2)})  # any_membrane
     >>> np.array_equal(targets["main"], mask), float(np.sum(targets["side"]))

@@ -126,7 +126,7 @@ class CbamExplorer(Figure):
 
     Examples
     --------
-    >>> CbamExplorer(kernel_size=5, spatial=False)
+    >>> CbamExplorer(kernel_size=np.int64(5), spatial=False)
     CbamExplorer(channel=True, kernel_size=5, maximum_weight=6.0, mean_weight=-8.0, spatial=False)
     >>> CbamExplorer().describe()
     'Mean of each channel before CBAM: membrane 0.27, mitochond. 0.13, flat 0.30, noise 0.18.'
