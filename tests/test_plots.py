@@ -346,6 +346,7 @@ def test_a_drawing_shows_every_box_and_arrow(tmp_path):
     figure.savefig(tmp_path / "network.png")
     assert figure.get_size_inches()[0] * figure.dpi <= 900
     assert (tmp_path / "network.png").stat().st_size < 60_000
+    assert Image.open(tmp_path / "network.png").mode == "P"
 
 
 def test_a_network_without_pictures_inside_is_refused():

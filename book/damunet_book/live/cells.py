@@ -42,8 +42,8 @@ class NeckExplorer(Figure):
     Examples
     --------
     >>> truth = np.zeros((8, 11)); truth[:, 4:7] = 1
-    >>> NeckExplorer(truth=truth, probability=0.9 * truth).describe()
-    'Threshold 0.20, neck 0.10: 2 cells, V_rand 1.000, V_info 1.000.'
+    >>> NeckExplorer(truth=truth, probability=0.9 * truth, threshold=0.05).describe()
+    'Threshold 0.05, neck 0.10: 2 cells, V_rand 1.000, V_info 1.000.'
     """
 
     scripts = ("cells.js",)
