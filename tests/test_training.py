@@ -436,3 +436,15 @@ def test_settings_reach_the_network():
     half = build(replace(CONFIG, precision="mixed_bfloat16"))
     assert half.layers[1].compute_dtype == "bfloat16"
     assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "wanted"),
+    [("cpu", None, True), ("gpu", None, False), ("gpu", True, True), ("cpu", False, False)],
+)
+def test_operations_are_deterministic_on_a_cpu_or_where_it_is_said(monkeypatch, kind, said, wanted):
+    tf, asked = pytest.importorskip("tensorflow"), []
+    monkeypatch.setattr(training.devices, "accelerator", lambda: kind)
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: asked.append(True))
+    training._prepare_process(TrainConfig(deterministic=said))
+    assert asked == [True] * wanted
