@@ -275,8 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     1
     """
     about = "Train, score and use the four networks of the DAMU-Net book."
-    hint = "`python -m damunet_lite COMMAND --help` explains each command."
-    parser = argparse.ArgumentParser("python -m damunet_lite", description=about, epilog=hint)
+    parser = argparse.ArgumentParser("python -m damunet_lite", description=about)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (run, add_arguments) in COMMANDS.items():

@@ -210,15 +210,17 @@ class _Network(keras.Model):
         return math.prod(layer.pool_size[0] for layer in pools)
 
     def call(self, inputs, training=None, mask=None):
-        multiple = self.multiple
-        wanted = f"multiples of {multiple}: pad, or use inference.predict"
+        wanted = f"multiples of {self.multiple}: pad, or use inference.predict"
         sides = ops.shape(keras.tree.flatten(inputs)[0])[1:3]
         for side in sides:
             if not isinstance(side, int):
                 import tensorflow as tf  # the only backend that knows a size so late
 
-                tf.debugging.assert_equal(side % multiple, 0, f"image: wanted {wanted}")
-            elif side % multiple:
+                fits = tf.debugging.assert_equal(side % self.multiple, 0, f"image: wanted {wanted}")
+                # nothing else may fail first
+                with tf.control_dependencies([fits]):
+                    inputs = keras.tree.map_structure(tf.identity, inputs)
+            elif side % self.multiple:
                 raise ValueError(f"image has height and width {sides}, wanted {wanted}")
         return super().call(inputs, training=training, mask=mask)
 
