@@ -79,16 +79,10 @@ def count_cells(run_folder: Path) -> dict[str, list[int]]:
     dict
         Of each of :data:`COUNTS`, see :func:`damunet_lite.cells.score_cells`, a list.
     """
-    config = runs.read_config(run_folder)
-    membranes = training.load_stack(config.data).membranes[..., 0]
-    test = data.folds(len(membranes))[config.fold].test
     threshold = _finished(run_folder)["thresholds"]["v_rand"]
     rows = [
-        score_cells(
-            metrics.label_cells(membranes[place] == 0),
-            metrics.thin_borders(metrics.label_cells(1 - probability > threshold)),
-        )
-        for place, probability in zip(test, _maps(run_folder, test), strict=True)
+        score_cells(truth, metrics.thin_borders(metrics.label_cells(1 - probability > threshold)))
+        for truth, probability in _truths_and_maps(run_folder, "test")
     ]
     return {name: [int(row[name]) for row in rows] for name in COUNTS}
 
@@ -107,11 +101,7 @@ def score_necks(run_folder: Path) -> dict[str, dict[str, float]]:
     dict
         Threshold to neck to mean V_rand.
     """
-    config = runs.read_config(run_folder)
-    membranes = training.load_stack(config.data).membranes[..., 0]
-    places = data.folds(len(membranes))[config.fold].validation
-    truths = [metrics.label_cells(membranes[place] == 0) for place in places]
-    pairs = list(zip(truths, _maps(run_folder, places), strict=True))
+    pairs = list(_truths_and_maps(run_folder, "validation"))
 
     def mean(threshold: float, neck: float) -> float:
         scores = [score_cells(truth, segment_cells(p, threshold, neck)) for truth, p in pairs]
@@ -190,6 +180,15 @@ def keep_worst(run_folder: Path, out: Path) -> Path:
 
 def _finished(run_folder: Path) -> dict[str, Any]:
     return json.loads((run_folder / training.METRICS_FILE).read_text(encoding="utf-8"))
+
+
+def _truths_and_maps(run_folder: Path, part: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """True cells and probability of membrane, on each slice of a part of the run's fold."""
+    config = runs.read_config(run_folder)
+    membranes = training.load_stack(config.data).membranes[..., 0]
+    places = getattr(data.folds(len(membranes))[config.fold], part)
+    truths = (metrics.label_cells(membranes[place] == 0) for place in places)
+    return zip(truths, _maps(run_folder, places), strict=True)
 
 
 def _maps(run_folder: Path, places: Iterable[int]) -> Iterator[np.ndarray]:
