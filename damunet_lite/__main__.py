@@ -248,12 +248,8 @@ def _predict(arguments: argparse.Namespace) -> None:
 
 # ------------------------------------------------------------------ main
 
-COMMANDS = {
-    "data": (_data, _data_arguments),
-    "train": (_train, _train_arguments),
-    "evaluate": (_evaluate, _evaluate_arguments),
-    "predict": (_predict, _predict_arguments),
-}
+COMMANDS = {_data: _data_arguments, _train: _train_arguments}
+COMMANDS |= {_evaluate: _evaluate_arguments, _predict: _predict_arguments}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -278,15 +274,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m damunet_lite", description=about)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (run, add_arguments) in COMMANDS.items():
+    for run, add_arguments in COMMANDS.items():
         summary, _, description = str(run.__doc__).partition("\n\n")
-        command = commands.add_parser(name, help=summary, description=description)
+        command = commands.add_parser(run.__name__[1:], help=summary, description=description)
         command.set_defaults(run=run)
         add_arguments(command)
     parsed = parser.parse_args(arguments)
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_note  # type: ignore[assignment]
+            warnings.showwarning = lambda text, *where: print(f"note: {text}", file=sys.stderr)
             parsed.run(parsed)
     except KeyboardInterrupt:
         goes_on = "; the same command goes on from the last saved state"
@@ -298,10 +294,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     return 0
-
-
-def _show_note(message, *where) -> None:
-    print(f"note: {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

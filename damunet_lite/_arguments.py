@@ -54,6 +54,13 @@ def choice(name: str, value: Any, allowed: Iterable[Any]) -> Any:
     return value
 
 
+def truth(name: str, value: Any) -> bool:
+    """A truth value and nothing that would count as one, such as the word "no"."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} is {value!r}, wanted True or False")
+    return bool(value)
+
+
 def shape(name: str, array: Any, wanted: str) -> np.ndarray:
     """An array of a shape that is spelt out, such as "[H, W] or [N, H, W, 1]"."""
     array = np.asarray(array)

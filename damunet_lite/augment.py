@@ -81,6 +81,8 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         _arguments.integer("crop", self.crop, 1)
+        for name in ("flips", "rotate90"):
+            _arguments.truth(name, getattr(self, name))
         for name in ("rotation", "scale", "elastic", "brightness", "contrast", "gamma", "noise"):
             _arguments.at_least_0(name, getattr(self, name))
         if self.elastic and not self.elastic_grid >= 4 * self.elastic:

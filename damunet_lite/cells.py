@@ -95,7 +95,7 @@ def segment_cells(
     probability = _arguments.probability("probability", probability)
     for name, value in (("threshold", threshold), ("neck", neck)):
         _arguments.number(name, value, lambda share: 0 <= share <= 1, "a number in [0, 1]")
-    _arguments.integer("min_size", min_size, 0)
+    min_size, lines = _arguments.integer("min_size", min_size, 0), _arguments.truth("lines", lines)
     pieces = _keep_large(ndimage.label(probability < threshold)[0], min_size)
     parts = _cut_at_necks(pieces, neck)
     cells = skimage.segmentation.watershed(probability, parts, connectivity=1)

@@ -195,8 +195,7 @@ def read_stack(
         for path, mask, picture in zip(paths, _partners(paths, partners), pictures, strict=True):
             truth = files.read_labels(mask) if numbered else files.read_mask(mask, mask_is)
             if truth.shape != picture.shape:
-                shapes = f"has shape {truth.shape}, wanted {picture.shape}"
-                raise DataError(f"{mask} {shapes} like {path}")
+                raise DataError(f"{mask} has shape {truth.shape}, wanted {picture.shape} of {path}")
             truths.append(_middle(truth, size))
         membranes = np.concatenate(truths)
         if numbered:

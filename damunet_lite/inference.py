@@ -83,7 +83,7 @@ def predict(
         raise ValueError(f"tile is {tile}, wanted a multiple of {multiple}, or None")
     inputs, total = getattr(model, "inputs", None), np.zeros(stack.shape, np.float32)
     own_size = inputs[0].shape[1:3] if inputs else (None, None)
-    symmetries = tiling.N_DIHEDRAL if tta else 1
+    symmetries = tiling.N_DIHEDRAL if _arguments.truth("tta", tta) else 1
     for k in range(symmetries):
         # Adding into a view of the total turns each prediction back without a copy.
         turned, turned_total = tiling.dihedral(stack, k), tiling.dihedral(total, k)

@@ -26,9 +26,8 @@ def same_shape(shape, other) -> bool:
     >>> same_shape((2, None), (None, 4)), same_shape((2, 3), (2, 4)), same_shape((2,), (2, 1))
     (True, False, False)
     """
-    return len(shape) == len(other) and all(
-        a is None or b is None or a == b for a, b in zip(shape, other, strict=True)
-    )
+    fits = (a == b or None in (a, b) for a, b in zip(shape, other, strict=False))
+    return len(shape) == len(other) and all(fits)
 
 
 def _values(tensor) -> np.ndarray | None:
@@ -54,6 +53,18 @@ def _check(name: str, tensor, wanted: str) -> None:
     values = _values(tensor)
     if values is not None:
         arguments.probability(name, values, wanted)
+
+
+def _check_shape(name: str, shape: tuple, wanted: tuple) -> None:
+    if not same_shape(shape, wanted):
+        raise ValueError(f"{name} has shape {shape}, wanted {wanted} like y_pred")
+
+
+def _check_weight(name: str, weight) -> None:
+    """Refuse weights that no count can have, where they can be seen."""
+    held = _values(weight)
+    if held is not None and not (np.isfinite(held) & (held >= 0)).all():
+        raise ValueError(f"{name} is {held.min()} to {held.max()}, wanted finite, >= 0")
 
 
 @ops.custom_gradient
@@ -98,7 +109,7 @@ def tversky_index(
     pooling : {"image", "batch"}
         Sum the counts over each image, or over the whole batch.
     pixel_weight : tensor, shape [N, ...], optional
-        How often each pixel counts in TP, FN and FP; same shape.
+        How often each pixel counts in TP, FN and FP; same shape, finite, >= 0.
 
     Returns
     -------
@@ -109,8 +120,9 @@ def tversky_index(
     Raises
     ------
     ValueError
-        For a negative weight, an unknown pooling, shapes that differ, a mask outside [0, 1], or
-        predictions outside [0, 1] by more than 1e-6, such as logits.
+        For a negative weight, an unknown pooling, shapes that differ, a mask outside [0, 1],
+        predictions outside [0, 1] by more than 1e-6, such as logits, or a `pixel_weight` below 0
+        or not finite.
 
     Notes
     -----
@@ -144,9 +156,7 @@ def tversky_index(
     smooth = arguments.at_least_0("smooth", smooth)
     arguments.choice("pooling", pooling, POOLINGS)
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-    if not same_shape(y_true.shape, y_pred.shape):
-        wanted = f"{tuple(y_pred.shape)} like y_pred"
-        raise ValueError(f"y_true has shape {tuple(y_true.shape)}, wanted {wanted}")
+    _check_shape("y_true", tuple(y_true.shape), tuple(y_pred.shape))
     mask = "a mask in [0, 1], membrane = 1: divide 0/255 by 255, check that membrane is 1"
     _check("y_true", y_true, mask)
     # What is not a number stays for the loss: it is then none either, which training tells.
@@ -155,7 +165,9 @@ def tversky_index(
     dtype = "float64" if keras.backend.standardize_dtype(y_pred.dtype) == "float64" else "float32"
     y_true, y_pred = ops.clip(ops.cast(y_true, dtype), 0, 1), _clipped(ops.cast(y_pred, dtype))
     axes = tuple(range(0 if pooling == "batch" else 1, len(y_pred.shape)))
-    weight = 1.0 if pixel_weight is None else ops.cast(pixel_weight, dtype)
+    weight = ops.ones_like(y_pred) if pixel_weight is None else ops.cast(pixel_weight, dtype)
+    _check_shape("pixel_weight", tuple(weight.shape), tuple(y_pred.shape))
+    _check_weight("pixel_weight", weight)
     tp = ops.sum(weight * y_true * y_pred, axis=axes)
     fn = ops.sum(weight * y_true * (1 - y_pred), axis=axes)
     fp = ops.sum(weight * (1 - y_true) * y_pred, axis=axes)
@@ -234,11 +246,9 @@ class TverskyLoss(keras.losses.Loss):
     def _split(self, sample_weight, y_pred):
         """Weights as one for each value of the loss, and how often a pixel counts within it."""
         weight, shape = ops.cast(sample_weight, "float32"), tuple(y_pred.shape)
-        held = _values(weight)
-        if held is not None and not (np.isfinite(held) & (held >= 0)).all():
-            raise ValueError(f"sample_weight is {held.min()} to {held.max()}, wanted finite, >= 0")
+        _check_weight("sample_weight", weight)
         if same_shape(weight.shape, shape[:1]):
-            weight = ops.reshape(weight, (-1, *[1] * (len(shape) - 1)))
+            weight = ops.ones_like(y_pred) * ops.reshape(weight, (-1, *[1] * (len(shape) - 1)))
         elif same_shape((*weight.shape, 1), shape):
             weight = weight[..., None]
         elif not same_shape(weight.shape, shape):

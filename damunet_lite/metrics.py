@@ -657,7 +657,7 @@ def score_stack(
     _arguments.same_shape(name, probabilities, "truth_membranes", truth)
     levels = _arguments.shape("thresholds", np.asarray(thresholds, float), "[T]")
     levels = _arguments.probability("thresholds", levels, "[0, 1]")
-    by_slice = zip(truth, probabilities, strict=True)
+    by_slice, thin = zip(truth, probabilities, strict=True), _arguments.truth("thin", thin)
     scores = np.array([_score_slice(*pair, levels, thin) for pair in by_slice])
     return StackScores(levels, *np.moveaxis(scores, -1, 0))
 

@@ -120,9 +120,9 @@ def build_network(
     base_filters = arguments.integer("base_filters", base_filters, 1)
     depth = arguments.integer("depth", depth, 1)
     input_channels = arguments.integer("input_channels", input_channels, 1)
-    momentum = arguments.share("batch_norm_momentum", batch_norm_momentum)
     dropout = arguments.share("dropout", dropout)
-    norm = {"momentum": momentum, "synchronized": synchronized_norm}
+    norm = {"momentum": arguments.share("batch_norm_momentum", batch_norm_momentum)}
+    norm["synchronized"] = arguments.truth("synchronized_norm", synchronized_norm)
     block = functools.partial(_block, norm=norm, use_bias=False, kernel_initializer="he_normal")
     filters = [base_filters * 2**i for i in range(depth + 1)]
     image = layers.Input((None, None, input_channels), name="image")
@@ -130,7 +130,7 @@ def build_network(
     for level in range(1, depth + 1):
         if level > 1:
             x = layers.MaxPooling2D(name=f"down{level}_pool")(x)
-            if multi_scale:
+            if arguments.truth("multi_scale", multi_scale):
                 scaled = _scale_input(image, level, filters[level - 1], "he_normal")
                 x = layers.Concatenate(name=f"down{level}_concat")([scaled, x])
         x = block(x, filters[level - 1], f"down{level}")
@@ -148,7 +148,7 @@ def build_network(
         x = layers.Conv2DTranspose(filters[level - 1], 2, strides=2, name=f"up{level}_upsample")(x)
         x = layers.Concatenate(name=f"up{level}_concat")([skip, x])
         x = block(x, filters[level - 1], f"up{level}")
-        if level == 1 or deep_supervision:
+        if arguments.truth("deep_supervision", deep_supervision) or level == 1:
             head = "main" if level == 1 else f"side{2 ** (level - 1)}"
             heads = {head: _head(x, head), **heads}
     return SegmentationNetwork(image, heads if deep_supervision else heads["main"], name=name)
@@ -271,9 +271,9 @@ def published_listing(
     '5,638,503'
     """
     image = layers.Input((None, None, 1), name="image")
-    norm = {"synchronized": synchronized_norm}
+    norm = {"synchronized": arguments.truth("synchronized_norm", synchronized_norm)}
     block = functools.partial(_block, norm=norm, conv="_", kernel_initializer=_NAMED)
-    widths = (32, 64, 128, 256 if full_conv4 else 64)
+    widths = (32, 64, 128, 256 if arguments.truth("full_conv4", full_conv4) else 64)
     x, convs = image, []
     for level, filters in enumerate(widths, start=1):
         if level > 1:
@@ -287,7 +287,7 @@ def published_listing(
 
     up1 = _listing_up(centre, 32, _listing_gate(conv4, centre, 128, 1, 1, norm), "up1")
     up2 = _listing_up(up1, 64, _listing_gate(conv3, up1, 64, 1, 2, norm), "up2")
-    third, stride = (up2, 1) if correct_gate3 else (up1, 2)
+    third, stride = (up2, 1) if arguments.truth("correct_gate3", correct_gate3) else (up1, 2)
     up3 = _listing_up(up2, 32, _listing_gate(conv2, third, 32, stride, 3, norm), "up3")
     up4 = _listing_up(up3, 32, conv1, "up4")
 

@@ -48,20 +48,27 @@ def grey_values(picture: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     picture : np.ndarray
-        Of any shape.
+        Of any shape: floats in [0, 1], uint8, uint16 or bool.
 
     Returns
     -------
     np.ndarray
-        float64 of the same shape.
+        Floats of the same shape.
+
+    Raises
+    ------
+    ValueError
+        If the dtype is none of these, or floats leave [0, 1]: guessing their scale would show
+        white where there is a picture.
 
     Examples
     --------
     >>> grey_values(np.array([0, 51, 255], np.uint8))
     array([0. , 0.2, 1. ])
     """
-    scale = np.iinfo(picture.dtype).max if picture.dtype.kind in "ui" else 1
-    return np.clip(picture / scale, 0, 1)
+    grey = check.dtype("image", picture, ("b", "f", "uint8", "uint16"), "uint8, uint16 or floats")
+    scale = np.iinfo(grey.dtype).max if grey.dtype.kind == "u" else 1
+    return check.probability("image", grey / scale, "[0, 1]")
 
 
 def tinted(picture: np.ndarray, opacity: np.ndarray, colour: str | np.ndarray) -> np.ndarray:
@@ -104,7 +111,8 @@ def error_map(
     truth, prediction : np.ndarray
         ``[H, W]`` or ``[H, W, 1]`` of 0 and 1, membrane = 1.
     image : np.ndarray, optional
-        ``[H, W]`` or ``[H, W, 1]`` grey picture; without it the true membranes are drawn.
+        ``[H, W]`` or ``[H, W, 1]`` grey picture, floats in [0, 1], uint8 or uint16; without it
+        the true membranes are drawn.
 
     Returns
     -------
@@ -114,7 +122,7 @@ def error_map(
     Raises
     ------
     ValueError
-        If shapes differ or a mask holds other values than 0 and 1.
+        If shapes differ, a mask holds other values than 0 and 1, or the image is none of these.
 
     Examples
     --------
@@ -167,6 +175,11 @@ def contact_sheet(
     -------
     matplotlib.figure.Figure
 
+    Raises
+    ------
+    ValueError
+        If an array has other values or another shape than these, or `threshold` leaves [0, 1].
+
     Examples
     --------
     >>> truths = np.zeros((2, 8, 8))
@@ -175,8 +188,12 @@ def contact_sheet(
     >>> [ax.get_xlabel() for ax in figure.axes[-2:]]
     ['0.0 % missed\\n0.0 % false', '0.0 % missed\\n0.0 % false']
     """
-    images, truths = check.slices("images", images), check.slices("truths", truths)
-    probabilities = check.slices("probabilities", probabilities)
+    images = grey_values(check.slices("images", images))
+    truths = check.binary("truths", check.slices("truths", truths))
+    check.same_shape("truths", truths, "images", images)
+    probabilities = check.slices("probabilities", check.probability("probabilities", probabilities))
+    check.same_shape("probabilities", probabilities, "images", images)
+    check.number("threshold", threshold, lambda limit: 0 <= limit <= 1, "a number in [0, 1]")
     columns = min(6, len(images))
     bands = -(-len(images) // columns)
     # Two slices alone would fill the page, and thirty would fill a megabyte.
@@ -187,7 +204,7 @@ def contact_sheet(
     axes = figure.subplots(4 * bands, columns, squeeze=False, subplot_kw={"visible": False})
     for k, image in enumerate(images):
         panels = axes[4 * (k // columns) :, k % columns][:4]
-        truth, found = truths[k] > 0.5, ~(1 - probabilities[k] > threshold)
+        truth, found = truths[k], ~(1 - probabilities[k] > threshold)
         errors = FADED[0] + FADED[1] * ndimage.gaussian_filter(image, 2)
         wrong = {MISSED: truth & ~found, FALSE: found & ~truth}
         for colour, where in wrong.items():
@@ -200,10 +217,8 @@ def contact_sheet(
         panels[0].set_title(titles[k] if titles else f"slice {k}", fontsize=9)
         missed, false = (f"{100 * where.mean():.1f} %" for where in wrong.values())
         panels[3].set_xlabel(f"{missed} missed\n{false} false", fontsize=8)
-    handles = [
-        Patch(color=MISSED, label="missed membrane: cells may merge"),
-        Patch(color=FALSE, label="false membrane: a cell may be split"),
-    ]
+    words = "missed membrane: cells may merge", "false membrane: a cell may be split"
+    handles = [Patch(color=colour, label=text) for colour, text in zip(wrong, words, strict=True)]
     figure.legend(handles=handles, loc="outside lower center", ncols=2 if columns > 2 else 1)
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -265,7 +280,8 @@ def label_overlay(
     labels : np.ndarray
         ``[H, W]`` integers, 0 = membrane, every cell connected.
     image : np.ndarray, optional
-        ``[H, W]`` or ``[H, W, 1]`` grey picture shown through the colours.
+        ``[H, W]`` or ``[H, W, 1]`` grey picture, floats in [0, 1], uint8 or uint16, shown
+        through the colours.
     opacity : float
         Of the colours over the image, 0 to 1.
 
@@ -277,7 +293,8 @@ def label_overlay(
     Raises
     ------
     ValueError
-        If ``labels`` holds no integers, a shape is none of these, or ``image`` has another size.
+        If ``labels`` holds no integers, a shape is none of these, ``image`` has another size or
+        other values, or ``opacity`` leaves [0, 1].
 
     References
     ----------
@@ -291,15 +308,14 @@ def label_overlay(
     """
     labels = check.labels("labels", check.plane("labels", labels))
     cells = labels > 0
-    if image is None:
-        grey, opacity = np.zeros(labels.shape), 1
-    else:
-        grey = grey_values(check.plane("image", image))
-        check.same_shape("image", grey, "labels", labels)
+    check.number("opacity", opacity, lambda share: 0 <= share <= 1, "a number in [0, 1]")
+    grey = np.zeros(labels.shape) if image is None else grey_values(check.plane("image", image))
+    check.same_shape("image", grey, "labels", labels)
     # every membrane pixel takes the number of the cell nearest to it
     grown = expand_labels(relabel_sequential(labels)[0], labels.size)
     palette = np.array([to_rgb(COLOURS[name]) for name in _CELL_COLOURS])
-    return tinted(grey, opacity * cells, palette[_colour_indices(grown)[grown]])
+    cover = cells if image is None else opacity * cells
+    return tinted(grey, cover, palette[_colour_indices(grown)[grown]])
 
 
 def _colour_indices(regions):

@@ -201,6 +201,12 @@ def read_origin(path: str | os.PathLike) -> tuple[TrainConfig, dict[str, Any]]:
     ------
     RunError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> read_origin("no-such-folder")
+    Traceback (most recent call last):
+    damunet_lite.runs.RunError: no-such-folder is not a run folder: config.json is missing
     """
     path = Path(path) if str(path).endswith(".json") else Path(path, CONFIG_FILE)
     try:
@@ -243,23 +249,6 @@ def check_same_config(path: Path, config: TrainConfig, **others: str | None) -> 
         differences = ", ".join(f"{k}: {found[k]!r} -> {wanted[k]!r}" for k in changed)
         what = f"{path} belongs to another configuration ({differences})"
         raise RunError(f"{what}; choose another folder, or delete this one")
-
-
-def read_config(folder: str | os.PathLike) -> TrainConfig:
-    """Configuration of a run folder.
-
-    Raises
-    ------
-    RunError
-        If the folder holds no readable ``config.json``.
-
-    Examples
-    --------
-    >>> read_config("no-such-folder")
-    Traceback (most recent call last):
-    damunet_lite.runs.RunError: no-such-folder is not a run folder: config.json is missing
-    """
-    return read_origin(folder)[0]
 
 
 def load_network(path: str | os.PathLike) -> keras.Model:

@@ -314,7 +314,7 @@ def _train_block(config, stack, fold, network, history: History, tick) -> dict[s
     row = {"step": step + count, "loss": loss}
     row["learning_rate"] = float(network.optimizer.learning_rate)
     row["seconds"] = time.perf_counter() - started
-    history.append(row | _best_row(scores))
+    history.append(row | scores.row(scores.best_v_rand()[0], scores.best_v_info()[0]))
     return history[-1]
 
 
@@ -329,10 +329,6 @@ def _truth(stack: Stack) -> np.ndarray:
     if (blank := stack.membranes.all(axis=(1, 2, 3))).any():
         raise ValueError(f"stack has no cell in slice {blank.argmax()}, wanted some in every slice")
     return stack.membranes
-
-
-def _best_row(scores: metrics.StackScores) -> dict[str, float]:
-    return scores.row(scores.best_v_rand()[0], scores.best_v_info()[0])
 
 
 # ------------------------------------------------------------------ the final record

@@ -7,6 +7,7 @@ text alone, so reading one never runs code from it.
 
 import json
 import os
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,7 @@ TINY_FILE = Path(__file__).with_name("tiny.npz")
 CARD_KEY = "record"
 
 _TERMS = {"isbi2012": f"For non-commercial work only. Trained on the {data.ISBI_SOURCE}."}
-_FROM_METRICS = """
-    parameters best_step training_seconds thresholds validation test baselines training_slices
-    validation_slices test_slices
-""".split()  # noqa: SIM905
+_ON_CARD = r"parameters|best_step|training_seconds|thresholds|validation|test|baselines|.*_slices"
 
 
 class WeightsError(RuntimeError):
@@ -186,7 +184,7 @@ def export(run: str | os.PathLike, path: str | os.PathLike) -> Path:
 
 def _card_of(run: Path) -> dict[str, Any]:
     """The model card of a finished run."""
-    config, path = runs.read_config(run), run / runs.METRICS_FILE
+    (config, _), path = runs.read_origin(run), run / runs.METRICS_FILE
     if not path.is_file():
         raise runs.RunError(f"{run} is not finished: {path.name} is missing; train it to its end")
     finished = json.loads(path.read_text(encoding="utf-8"))
@@ -194,7 +192,7 @@ def _card_of(run: Path) -> dict[str, Any]:
     card = {"network": config.network, "options": config.network_options, "storage": "float16"}
     card |= {"terms": terms, "config": asdict(config), "package": __version__}
     # the first version named no slices but those of the test
-    return card | {key: finished[key] for key in _FROM_METRICS if key in finished}
+    return card | {key: finished[key] for key in finished if re.fullmatch(_ON_CARD, key)}
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -177,15 +177,19 @@ def is_noticed(mutant: Mutant, copy: Path) -> bool:
     original = path.read_text(encoding="utf-8")
     path.write_text(mutant.text, encoding="utf-8")
     try:
-        return any(_fails(mutant.file, copy, marked) for marked in ("not slow", "slow"))
+        return _fails(tests_of(mutant.file), copy)
     finally:
         path.write_text(original, encoding="utf-8")
 
 
-def _fails(file: Path, copy: Path, marked: str) -> bool:
+def _fails(tests: list[str], copy: Path) -> bool:
+    return any(_fails_marked(tests, copy, marked) for marked in ("not slow", "slow"))
+
+
+def _fails_marked(tests: list[str], copy: Path, marked: str) -> bool:
     child = os.fork()
     if not child:
-        _run_tests(tests_of(file), copy, marked)
+        _run_tests(tests, copy, marked)
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -271,9 +275,9 @@ def main() -> int:
         shutil.copytree(
             ROOT, copy, ignore=shutil.ignore_patterns(".*", "_build", "runs", "__pycache__")
         )
-        for file in dict.fromkeys(mutant.file for mutant in mutants):
-            if is_noticed(Mutant(file, 0, "", file.read_text(encoding="utf-8")), copy):
-                sys.exit(f"{file.relative_to(ROOT)}: its tests fail without a mutant")
+        tests = [test for mutant in mutants for test in tests_of(mutant.file)]
+        if _fails(list(dict.fromkeys(tests)), copy):
+            sys.exit("the tests fail without a mutant")
         for mutant in mutants:
             started = time.perf_counter()
             noticed = is_noticed(mutant, copy)

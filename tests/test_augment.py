@@ -198,6 +198,8 @@ EMPTY, SMALL = np.zeros((64, 64, 1)), AugmentConfig(crop=32)
         (augment, {"image": EMPTY + 255}, r"image has values from 255.0 to 255.0, wanted \[0, 1\]"),
         (augment, {"mask": EMPTY + 1 + 2e-6}, r"mask has values from 1\.000002"),
         (AugmentConfig, {"crop": 0}, "crop is 0, wanted an integer >= 1"),
+        (AugmentConfig, {"flips": "no"}, "flips is 'no', wanted True or False"),
+        (AugmentConfig, {"rotate90": 2}, "rotate90 is 2, wanted True or False"),
         (AugmentConfig, {"rotation": -1}, "rotation is -1, wanted a finite number >= 0"),
         (AugmentConfig, {"noise": float("nan")}, "noise is nan"),
         (AugmentConfig, {"elastic": 10, "elastic_grid": 20}, "elastic_grid is 20, wanted at least"),

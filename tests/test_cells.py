@@ -164,6 +164,7 @@ def test_maps_of_one_value_and_thin_ones(probability, cells, neck):
         (segment_cells, (np.zeros((4, 4)), 1.5), "threshold is 1.5"),
         (segment_cells, (np.zeros((4, 4)), 0.5, -0.1), "neck is -0.1"),
         (segment_cells, (np.zeros((4, 4)), 0.5, 0.1, 2.5), "min_size is 2.5, wanted an"),
+        (segment_cells, (ONES, 0.5, 0.1, 2, "no"), "lines is 'no', wanted True or False"),
         (score_cells, (0 * ONES, ONES), "truth_labels is 0"),
         (score_cells, (ONES, ONES[:, :3]), r"cells has shape \(4, 3\)"),
         (score_cells, (ONES, -ONES), "cells holds -1"),

@@ -288,7 +288,7 @@ def test_own_images_train_evaluate_and_go_on_from_a_network(tmp_path, monkeypatc
     own = "--images images --masks masks --mask-is cell"
     words = "train damu_net --from tiny --steps 1 --crop 32 --batch-size 1 --no-tta --quiet"
     assert main(f"{words} --folder run {own}".split()) == 0
-    config = runs.read_config("run")
+    config = runs.read_origin("run")[0]
     assert (config.data, config.fold) == ("own images (images)", 4)
     assert config.network_options == {"base_filters": 6}
     # one step of a warm-up moves the weights of tiny by little

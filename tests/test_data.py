@@ -278,7 +278,7 @@ def test_images_of_different_sizes_are_cut_around_their_middle_with_a_note(own):
         ("images/img3.tif", "cell", "img3.tif has 0 masks, wanted one called img3.* or img3_"),
         ("masks/img3.tif", "cell", "img3.tif is the mask of no image"),
         ("masks/img2_b.tif", "cell", "img2.tif has 2 masks, wanted one"),
-        ("masks/img2.tif", "cell", r"2.tif has shape \(6, 8\), wanted \(4, 5\) like .*img2.tif"),
+        ("masks/img2.tif", "cell", r"2.tif has shape \(6, 8\), wanted \(4, 5\) of .*img2.tif"),
         ("masks/img2.tif", "labels", "holds values|wanted"),
     ],
 )

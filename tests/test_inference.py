@@ -103,6 +103,7 @@ def test_a_deep_network_gets_the_multiple_that_it_asks_for():
     [
         ({"tile": 20}, "tile is 20, wanted a multiple of 16"),
         ({"tile": 0}, "tile is 0, wanted an integer >= 1"),
+        ({"tta": "no"}, "tta is 'no', wanted True or False"),
         ({"overlap": 1.0}, "overlap is 1.0"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"image": np.zeros((8, 8, 3))}, r"image has shape \(8, 8, 3\), wanted.*colour"),

@@ -271,6 +271,7 @@ def test_a_512_pixel_slice_is_scored_at_all_thresholds_in_under_two_thirds_of_a_
             (EMPTY, EMPTY, [0.5, 1.5]),
             r"thresholds has values from 0.5 to 1.5, wanted \[0, 1\]$",
         ),
+        ("score_stack", (EMPTY, EMPTY, [0.5], "no"), "thin is 'no', wanted True or False"),
         ("score_stack", (EMPTY, EMPTY, 0.5), r"thresholds has shape \(\), wanted .T"),
         ("score_stack", (EMPTY + 255, EMPTY), "truth_membranes holds 255.0"),
         ("score_stack", (EMPTY[0], EMPTY), r"truth_membranes has shape \(2, 2\), wanted .N, H"),

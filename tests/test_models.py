@@ -184,6 +184,9 @@ def test_first_weights_of_the_presets():
 
 # --- arguments ------------------------------------------------------------------------------
 
+LISTING = {"correct_gate3", "full_conv4"}
+SWITCHES = {"deep_supervision", "multi_scale", "synchronized_norm"}
+
 
 @pytest.mark.parametrize(
     ("options", "words"),
@@ -194,11 +197,13 @@ def test_first_weights_of_the_presets():
         ({"input_channels": -1}, "input_channels is -1, wanted an integer >= 1"),
         ({"batch_norm_momentum": 1.5}, r"batch_norm_momentum is 1.5, wanted a number in \[0, 1\)"),
         ({"dropout": "half"}, r"dropout is 'half', wanted a number in \[0, 1\)"),
+        *[({k: "no"}, f"{k} is 'no', wanted True or False") for k in sorted(SWITCHES | LISTING)],
     ],
 )
 def test_bad_argument_is_named(options, words):
+    build = models.published_listing if options.keys() & LISTING else models.build_network
     with pytest.raises(ValueError, match=words):
-        models.damu_net(**options)
+        build(**options)
 
 
 # --- files ----------------------------------------------------------------------------------

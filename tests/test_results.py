@@ -309,7 +309,7 @@ def network(monkeypatch):
     config = TrainConfig("att_unet", {"base_filters": 2}, fold=1, seed=3, crop=32, batch_size=1)
     drawn = synthetic.synthetic_stack(30, 32, 0).membranes
     tissue = data.Stack(drawn * np.float32(0.8), drawn, "drawn")
-    monkeypatch.setattr(training.runs, "read_config", lambda folder: config)
+    monkeypatch.setattr(training.runs, "read_origin", lambda folder: (config, {}))
     monkeypatch.setattr(training, "load_network", lambda folder: network)
     monkeypatch.setattr(training, "load_stack", lambda name: tissue)
     return network

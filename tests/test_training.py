@@ -108,7 +108,7 @@ def test_folder_of_a_run(finished, monkeypatch):
     assert set(record["baselines"]) == {"all cell", "all membrane"}
     origin = json.loads((folder / "config.json").read_text())
     assert {key: record[key] for key in origin} == origin
-    assert runs.read_config(folder) == CONFIG
+    assert runs.read_origin(folder)[0] == CONFIG
     assert origin["start"] is None
     assert {"python", "keras", "numpy", "device", "backend"} <= set(origin["environment"])
     before = content(folder)
@@ -186,7 +186,7 @@ def scored(patch, *v_rand):
     """Let the evaluations of a run have these scores."""
     values, others = iter(v_rand), ("v_info", "dice_membrane", "dice_cell", "accuracy")
     row = dict.fromkeys(others, 0.5)
-    patch.setattr(training, "_best_row", lambda scores: {"v_rand": next(values), **row})
+    patch.setattr(metrics.StackScores, "row", lambda *_: {"v_rand": next(values, 0.5), **row})
 
 
 def test_best_network_of_a_forgotten_history_is_not_taken(tmp_path, monkeypatch):
@@ -282,7 +282,7 @@ def test_folder_that_is_no_run_folder_is_left_alone(tmp_path):
         with pytest.raises(RunError, match=words):
             runs.open_folder(folder, CONFIG, {})
         with pytest.raises(RunError, match="is not a run folder: config.json is missing"):
-            runs.read_config(folder)
+            runs.read_origin(folder)[0]
     assert content(tmp_path) == {"thesis.tex": b"precious"}
     for text in ("{", "[]", "{}", '{"config": 3}'):
         (tmp_path / "config.json").write_text(text)

@@ -169,7 +169,7 @@ def test_listing_of_an_earlier_version():
 
 
 def test_run_of_an_earlier_version_is_finished_and_its_scores_are_read(tmp_path):
-    config = runs.read_config(SAVED / "finished")
+    config = runs.read_origin(SAVED / "finished")[0]
     assert config.network_options == {"base_filters": 2, "depth": 1, "dropout": 0.2}
     folder = shutil.copytree(SAVED / "finished", tmp_path / "run")
     before = (folder / "metrics.json").read_bytes()
@@ -189,7 +189,7 @@ def test_run_of_an_earlier_version_is_finished_and_its_scores_are_read(tmp_path)
 
 def test_run_that_was_killed_under_an_earlier_version_goes_on(tmp_path):
     folder = shutil.copytree(SAVED / "killed", tmp_path / "run")
-    config = runs.read_config(folder)
+    config = runs.read_origin(folder)[0]
     training.train(config, STACK, folder, progress=False)
     expected = json.loads((SAVED / "finished" / "metrics.json").read_text(encoding="utf-8"))
     found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

@@ -45,7 +45,7 @@ def measure_gates(run_folder: Path) -> dict[str, float]:
     RecordError
         If the network has no gate.
     """
-    config = runs.read_config(run_folder)
+    config = runs.read_origin(run_folder)[0]
     network = training.load_network(run_folder)
     gates = [part for part in network.layers if type(part).__name__ == "AttentionGate"]
     if not gates:
@@ -128,7 +128,7 @@ def renew_norms(run_folder: Path, batches: int = 30) -> dict[str, float]:
     dict
         ``v_rand`` and ``dice_membrane`` of the test slices, at the threshold chosen anew.
     """
-    config, network = runs.read_config(run_folder), training.load_network(run_folder)
+    (config, _), network = runs.read_origin(run_folder), training.load_network(run_folder)
     stack = training.load_stack(config.data)
     fold = data.folds(len(stack))[config.fold]
     for layer in network.layers:
@@ -143,7 +143,7 @@ def renew_norms(run_folder: Path, batches: int = 30) -> dict[str, float]:
 
 def keep(run_folder: Path, path: Path, measure: Callable[[Path], Any]) -> None:
     """Put what a measurement says of a run into a file that has one entry a run."""
-    name = run_name(runs.read_config(run_folder))
+    name = run_name(runs.read_origin(run_folder)[0])
     kept = {**read_kept(path), name: measure(run_folder)}
     lines = [f"{json.dumps(key)}: {json.dumps(kept[key])}" for key in sorted(kept)]
     path.write_text("{" + ",\n ".join(lines) + "}\n", encoding="utf-8", newline="\n")
@@ -173,7 +173,7 @@ def keep_worst(run_folder: Path, out: Path) -> Path:
     (probability,) = _maps(run_folder, [place])
     membrane = ~(1 - probability > row["threshold"]["v_rand"])
     out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{run_name(runs.read_config(run_folder))}-slice{place}.png"
+    path = out / f"{run_name(runs.read_origin(run_folder)[0])}-slice{place}.png"
     Image.fromarray((255 * membrane).astype(np.uint8)).convert("1").save(path, optimize=True)
     return path
 
@@ -184,7 +184,7 @@ def _finished(run_folder: Path) -> dict[str, Any]:
 
 def _truths_and_maps(run_folder: Path, part: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """True cells and probability of membrane, on each slice of a part of the run's fold."""
-    config = runs.read_config(run_folder)
+    config = runs.read_origin(run_folder)[0]
     membranes = training.load_stack(config.data).membranes[..., 0]
     places = getattr(data.folds(len(membranes))[config.fold], part)
     truths = (metrics.label_cells(membranes[place] == 0) for place in places)
@@ -193,7 +193,7 @@ def _truths_and_maps(run_folder: Path, part: str) -> Iterator[tuple[np.ndarray, 
 
 def _maps(run_folder: Path, places: Iterable[int]) -> Iterator[np.ndarray]:
     """Probability of membrane on some slices, as the best network of a run gives it."""
-    config, network = runs.read_config(run_folder), training.load_network(run_folder)
+    (config, _), network = runs.read_origin(run_folder), training.load_network(run_folder)
     for image in training.load_stack(config.data).images[list(places), ..., 0]:
         yield inference.predict(network, image, tta=config.tta, batch_size=1)
 

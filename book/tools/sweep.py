@@ -124,7 +124,7 @@ def again(folder: Path) -> dict[str, Any]:
     """
     from damunet_lite import runs, training
 
-    config = runs.read_config(folder)
+    config = runs.read_origin(folder)[0]
     stack, network = training.load_stack(config.data), training.load_network(folder)
     fold = folds(len(stack))[config.fold]
     scores = json.dumps(training.evaluate(network, stack, fold, config.tta))
@@ -214,11 +214,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("FILE or --again RUN is missing")
 
     def work():
-        from damunet_lite.runs import read_config, write_json
+        from damunet_lite.runs import read_origin, write_json
 
         for folder in given.again:
             given.results.mkdir(parents=True, exist_ok=True)
-            path = given.results / f"{read_config(folder).name}.json"
+            path = given.results / f"{read_origin(folder)[0].name}.json"
             write_json(path, again(folder))
             print(f"{folder} -> {path}")
         if given.file:
