@@ -165,7 +165,11 @@ def tests_of(file: Path) -> list[str]:
         return [own.as_posix(), "tests/checks"]
     room = own.with_suffix("").parts[1 if own.parts[0] == "damunet_lite" else 2]
     rooms = {"__main__": ["cli"], "_arguments": ["metrics", "tiling", "config", "augment"]}
-    rooms |= {"__init__": ["devices", "weights"], "_predict_files": ["cli"], "runs": ["training"]}
+    rooms |= {
+        "__init__": ["devices", "weights", "data"],
+        "_predict_files": ["cli"],
+        "runs": ["training"],
+    }
     tests = [f"tests/test_{name}.py" for name in rooms.get(room, [room])]
     tests = [name for name in tests if (ROOT / name).exists()]
     return [own.as_posix(), *tests] if own.suffix == ".py" else tests

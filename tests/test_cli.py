@@ -175,28 +175,28 @@ def test_cells_of_a_stack_by_hand(darkness, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     planes = np.stack([two_cells(), two_cells((19, 21))])
     images.write_image("mine.tif", planes, pixel_nm=50)
-    words = ["predict", "any", "m*.tif", "--cells", "--out", "results"]
+    words = ["predict", "any", "m*.tif", "--cells", "--out", "all/results"]
     assert main(words) == 0
     assert capsys.readouterr().out.endswith("1 image, 4 cells, median area 300 pixels, 0.75 um2\n")
-    assert_membrane("results/mine_membrane.tif", planes)
+    assert_membrane("all/results/mine_membrane.tif", planes)
     # the wall's two columns go one to either side
-    labels = images.read_labels("results/mine_cells.tif")
+    labels = images.read_labels("all/results/mine_cells.tif")
     np.testing.assert_array_equal(labels, np.stack([halves(11), halves(20)]))
-    assert images.read_info("results/mine_cells.tif").pixel_nm == 50
-    head, *rows = Path("results/mine_cells.csv").read_text().splitlines()
+    assert images.read_info("all/results/mine_cells.tif").pixel_nm == 50
+    head, *rows = Path("all/results/mine_cells.csv").read_text().splitlines()
     assert head == "slice,label,area_px,area_um2,centroid_row,centroid_column,touches_border"
     assert [row[:8] for row in rows] == ["0,1,220,", "0,2,380,", "1,1,400,", "1,2,200,"]
     assert rows[3].endswith(",9.5,24.5,True")
     areas = [float(row.split(",")[3]) for row in rows]
     assert areas == pytest.approx([0.55, 0.95, 1.0, 0.5])
-    with Image.open("results/mine_cells.png") as overlay:
+    with Image.open("all/results/mine_cells.png") as overlay:
         assert overlay.size == (30, 20)
         assert overlay.getpixel((0, 0)) != overlay.getpixel((29, 0))
-    before = content(Path("results"))
+    before = content(Path("all/results"))
     assert len(before) == 4
     assert main(words) == 1
     assert "would be overwritten; add --force or --out" in capsys.readouterr().err
-    assert content(Path("results")) == before
+    assert content(Path("all/results")) == before
 
 
 def test_a_picture_is_never_overwritten_not_even_by_force(darkness, tmp_path, capsys):

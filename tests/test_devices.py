@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import platform
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -61,7 +62,9 @@ def test_devices_are_as_many_as_the_backend_can_use(backend, count, used, monkey
         devices.distributed(count).__enter__()
 
 
-def test_memory_setting_without_glibc(monkeypatch):
+def test_memory_setting_with_and_without_glibc(monkeypatch):
+    assert devices.keep_memory() is (platform.libc_ver()[0] == "glibc")
+
     def missing(name):
         raise OSError("no C library")
 

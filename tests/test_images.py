@@ -175,6 +175,7 @@ REFUSED = [
     (tiff(WIDE.astype(np.int32) - 65535), "wanted 0 to 65535"),
     (tiff(COLOUR, photometric="rgb"), "channels that differ"),
     (numpy_file(COLOUR), "channels that differ"),
+    (numpy_file(np.dstack([GREY, 255 - GREY, GREY])), "channels that differ"),
     (pillow(COLOUR, ".jpg", "CMYK"), "channels that differ"),
     (tiff(STACK, imagej=True, metadata={"axes": "CYX"}), "channels that differ"),
     (pillow(np.dstack([GREY] * 4), ".png"), "alpha"),

@@ -286,6 +286,8 @@ def neck_choices(rng):
     state = {"shape": figure.shape, "labels": figure.labels.ravel(), "which": figure.which}
     state["scores"] = figure.scores
     truth = metrics.label_cells(figure.truth == 0)
+    np.testing.assert_allclose(live.cells.THRESHOLDS, 0.05 * np.arange(1, 11))
+    np.testing.assert_allclose(live.cells.NECKS, 0.05 * np.arange(7))
     corners = [(1, 0), (10, 0), (1, 6), (10, 6)]
     steps = np.concatenate([corners, rng.integers((1, 0), (11, 7), (50, 2))])
     for threshold, neck in np.round(0.05 * steps, 2).tolist():
@@ -442,6 +444,8 @@ def test_html_is_a_still_picture_with_words_code_and_nothing_from_elsewhere(figu
     page = page_of(text)
     (picture,) = page.iter("svg")
     assert picture.get("role") == "img"
+    height = float(picture.get("viewBox").split()[-1])
+    assert all(0 < float(words.get("y")) < height for words in picture.iter("text"))
     assert len(picture.get("aria-label")) > 15
     assert {figure.title, shown.describe()} <= set(page.itertext())
     # the script lies between the markers and cannot end its element

@@ -210,6 +210,19 @@ def test_rounding_is_forgiven():
         assert float(make()(y, p)) == pytest.approx(0, abs=1e-6)
 
 
+def test_a_distance_of_epsilon_itself_counts_as_nothing():
+    y = np.ones((1, 2, 2, 1), "float32")  # 1 - 3 / (3 + 1) is a quarter
+    for epsilon, loss in ((0.25, 0), (0.24, 0.25**0.75)):
+        focal = FocalTverskyLoss(fn_weight=1, smooth=0, epsilon=epsilon)
+        assert float(focal(y, 0.75 * y)) == pytest.approx(loss, abs=1e-6)
+    with pytest.raises(
+        ValueError, match=r"pixel_weight has shape \(1, 2, 2\), wanted \(1, 2, 2, 1\)"
+    ):
+        tversky_index(y, y, pixel_weight=y[..., 0])
+    with pytest.raises(ValueError, match="pixel_weight is -1.0 to -1.0, wanted finite, >= 0"):
+        tversky_index(y, y, pixel_weight=-y)
+
+
 @pytest.mark.parametrize(
     ("make", "far", "expected"),
     [

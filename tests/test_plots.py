@@ -55,6 +55,7 @@ def test_the_style_has_dark_text_on_light_ground_and_the_colours_of_the_book():
 
 
 MASK = np.eye(2)
+PLANE = np.zeros((1, 8, 8))
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,23 @@ MASK = np.eye(2)
         (error_map, (MASK, np.eye(3)), r"prediction has shape \(3, 3\), wanted \(2, 2"),
         (error_map, (MASK, 0.5 * MASK), "prediction holds 0.5"),
         (error_map, (MASK, MASK, np.eye(3)), r"image has shape \(3, 3\), wanted \(2, 2"),
+        (
+            error_map,
+            (MASK, MASK, 255.0 * MASK),
+            r"image has values from 0.0 to 255.0, wanted .0, 1",
+        ),
+        (
+            show_slice,
+            (MASK.astype("int64"),),
+            "image has dtype int64, wanted uint8, uint16 or floats",
+        ),
+        (label_overlay, (MASK.astype(int), MASK, 2), r"opacity is 2, wanted a number in \[0, 1\]"),
+        (contact_sheet, (PLANE - 1, PLANE, PLANE), "image has values from -1.0 to -1.0, wanted"),
+        (contact_sheet, (PLANE, PLANE + 2, PLANE), "truths holds 2.0 .*wanted only 0 and 1"),
+        (contact_sheet, (PLANE, PLANE[:, 1:], PLANE), r"truths has shape \(1, 7, 8\), wanted"),
+        (contact_sheet, (PLANE, PLANE, PLANE - 4), "probabilities has values from -4.0 to -4.0"),
+        (contact_sheet, (PLANE, PLANE, PLANE[..., 1:]), r"probabilities has shape \(1, 8, 7\)"),
+        (contact_sheet, (PLANE, PLANE, PLANE, 128), r"threshold is 128, wanted a number in \[0, 1"),
         (show_slice, (np.zeros((2, 3, 4)),), r"image has shape \(2, 3, 4\)"),
         (show_slice, (MASK, 2 * MASK), "mask holds 2.0"),
         (show_slice, (np.zeros((3, 3, 3)), MASK), r"mask has shape \(2, 2\)"),
@@ -173,6 +191,7 @@ def test_profile_draws_line_curve_and_membrane():
     graph = profile((rows + 2 * columns) / 100, (2, 3), (14, 19)).axes[1]
     distance, intensity = graph.lines[0].get_xydata().T
     assert (distance[-1], len(distance)) == (20, 21)  # 12, 16, 20
+    assert (graph.get_xlim(), graph.get_ylim()) == ((0, 20), (0, 1))
     np.testing.assert_allclose(intensity, (8 + distance * (12 + 32) / 20) / 100)
     image = np.ones((20, 20))
     image[:, 8:10] = 0.25
@@ -321,6 +340,7 @@ def test_a_drawing_shows_every_box_and_arrow(tmp_path):
     axes = figure.axes[0]
     colours = {"gating": "#d55e00", "down": "#0072b2", "up": "#009e73", "image": "#e69f00"}
     colours |= {"flow": "#55595d", "head": "#55595d", "skip": "#8a8f94"}
+    assert not axes.axison
     drawn = [to_hex(p.get_edgecolor()) for p in axes.patches if isinstance(p, FancyArrowPatch)]
     assert drawn == [colours[edge.kind] for edge in layout.edges]
     texts = [text.get_text() for text in axes.texts]

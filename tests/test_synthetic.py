@@ -18,6 +18,10 @@ def test_a_stack_depends_on_the_seed_alone(tissue):
     np.testing.assert_array_equal(again.images, tissue.images)
     np.testing.assert_array_equal(again.labels, tissue.labels)
     assert not np.array_equal(other.labels, tissue.labels)
+    # What the chapters were written with: grey values along a column, cells of each slice.
+    column = [0.689, 0.149, 0.309, 0.395, 0.097, 0.735, 0.615, 0.553]
+    np.testing.assert_allclose(tissue.images[2, ::24, 60, 0], column, atol=2e-3)
+    assert [len(np.unique(plane)) for plane in tissue.labels] == [32, 32, 35, 35, 35, 34, 34, 33]
 
 
 def test_labels_are_the_connected_cells_of_the_masks(tissue):

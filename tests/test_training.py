@@ -387,10 +387,10 @@ def test_loss_that_is_no_number(tmp_path, monkeypatch):
 
 def test_patience_and_a_short_last_block(tmp_path, monkeypatch):
     scored(monkeypatch, 0.5, 0.6, 0.4, 0.6, 0.7, 0.7)
-    folder = train(replace(CONFIG, steps=10, evaluate_every=1, patience=2), tmp_path / "run")
-    # Best at step 2; steps 3 and 4 bring nothing better, 5 is never taken.
-    assert [row["step"] for row in history(folder)] == [1, 2, 3, 4]
-    assert record_of(folder)["best_step"] == 2
+    folder = train(replace(CONFIG, steps=12, evaluate_every=2, patience=2), tmp_path / "run")
+    # Best at step 4; steps 5 to 8 bring nothing better, 9 is never taken.
+    assert [row["step"] for row in history(folder)] == [2, 4, 6, 8]
+    assert record_of(folder)["best_step"] == 4
     folder = train(replace(CONFIG, steps=5, evaluate_every=3), tmp_path / "short")
     assert [row["step"] for row in history(folder)] == [3, 5]
 

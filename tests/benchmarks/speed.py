@@ -5,16 +5,13 @@
 Each row runs in a process of its own, the rows take turns, and the table gives the median and
 the ratio to the first row: times from different days or machines cannot be compared, ratios from
 one run can. Beside the wall clock stand the processor seconds, over all cores and with the
-system's share: those hardly change when something else runs on the machine. PyTorch rows need
-torch, which is not among the book's requirements.
+system's share: those hardly change when something else runs on the machine.
 
     ours       what damunet_lite.training does on this device; "ours, ..." with one thing undone
     newcomer   Keras as it comes: its own layers, compile() with defaults, no setting touched
-    torch ...  the same network and loss in plain PyTorch, channels last
 """
 
 import argparse
-import importlib.util
 import itertools
 import multiprocessing
 import os
@@ -30,9 +27,6 @@ ROWS = (
     "ours, memory returned",
     "newcomer",
     "newcomer, oneDNN",
-    "torch float32",
-    "torch bfloat16",
-    "torch float32, memory kept",
 )
 COLUMNS = ("train", "processor", "predict", "processor", "peak GB")
 SIZE = 512
@@ -40,8 +34,9 @@ SIZE = 512
 
 def measure(row: str, steps: int) -> list[float]:
     """Time one row in this process; one number for each column."""
-    functions = _torch_functions(row) if row.startswith("torch") else _keras_functions(row)
-    seconds = [number for function in functions for number in _median_seconds(function, steps)]
+    seconds = [
+        number for function in _functions(row) for number in _median_seconds(function, steps)
+    ]
     return [*seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20]
 
 
@@ -65,7 +60,7 @@ def _example():
     return image, (image > 0.78).astype(np.float32)
 
 
-def _keras_functions(row: str):
+def _functions(row: str):
     newcomer = row.startswith("newcomer")
     if row == "newcomer":
         import tensorflow  # noqa: F401  before the package sets its default
@@ -85,39 +80,8 @@ def _keras_functions(row: str):
         return lambda: network.train_on_batch(image, mask), lambda: network(image)["main"].numpy()
     if row != "ours, memory returned":
         devices.keep_memory()
-    # As the torch rows do, prediction leaves out the layers that only side heads read.
+    # What only side heads read is left out of a prediction.
     return lambda: network.train_on_batch(image, mask), lambda: inference.predict(network, image)
-
-
-def _torch_functions(row: str):
-    import torch
-
-    from damunet_lite import devices
-    from tests.benchmarks.torch_listing import Listing, focal_tversky
-
-    if row.endswith("memory kept"):
-        devices.keep_memory()
-    last = {"memory_format": torch.channels_last}
-    image, mask = (torch.from_numpy(a).permute(0, 3, 1, 2).contiguous(**last) for a in _example())
-    network = Listing().to(**last)
-    optimiser = torch.optim.Adam(network.parameters(), 1e-3)
-    cast = torch.autocast("cpu", torch.bfloat16, enabled="bfloat16" in row)
-
-    def train():
-        network.train()
-        optimiser.zero_grad()
-        with cast:
-            heads = network(image)
-        focal_tversky(mask, heads).backward()
-        optimiser.step()
-
-    @torch.inference_mode()
-    def predict():
-        network.eval()
-        with cast:
-            network(image, main_only=True)
-
-    return train, predict
 
 
 def main() -> None:
@@ -128,8 +92,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3, help="timed steps in each process")
     given = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    torch = importlib.util.find_spec("torch")
-    found: dict[str, list] = {row: [] for row in given.rows if torch or "torch" not in row}
+    found: dict[str, list] = {row: [] for row in given.rows}
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, fresh, max_tasks_per_child=1) as processes:
         for row in [*found] * given.repeats:

@@ -151,6 +151,9 @@ def test_an_answer_that_ignores_its_arguments_does_not_pass(where):
 def test_a_number_to_be_predicted_is_not_given_away(where, factor):
     right = np.array(SOLUTIONS[where], float)
     for place in np.argwhere(right != 0):
+        beside = right.copy()
+        beside[*place] += 1
+        assert not CHECKERS[where](beside)
         guess = right.copy()
         guess[*place] *= factor
         verdict = CHECKERS[where](guess)

@@ -38,6 +38,7 @@ def test_a_number_may_come_in_any_form(value):
 MISTAKES = [(..., "untouched"), (None, "none"), (2.0, "raised"), (lambda x: 2 * x, "double")]
 MISTAKES += [(lambda x: [2, 2], "wrong_shape"), (lambda x: np.inf, "not_finite")]
 MISTAKES += [(lambda x: 2.0002, "other"), (lambda x: 2j, "wrong_shape")]
+MISTAKES += [(lambda x: np.array(["2"], object), "wrong_shape")]
 
 
 @pytest.mark.parametrize(("answer", "mistake"), MISTAKES)

@@ -123,9 +123,7 @@ def number(value: Any) -> Any:
 def equal(got: np.ndarray, wanted: Any, tolerance: float) -> bool:
     """Whether shapes are the same and no entry is further away than the tolerance."""
     wanted = np.asarray(wanted, dtype=float)
-    return got.shape == wanted.shape and bool(
-        np.allclose(got, wanted, rtol=0, atol=tolerance, equal_nan=True)
-    )
+    return got.shape == wanted.shape and np.allclose(got, wanted, rtol=0, atol=tolerance)
 
 
 def side(got: np.ndarray, wanted: Any) -> str:
