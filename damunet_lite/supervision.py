@@ -258,6 +258,14 @@ class SegmentationNetwork(_Network):
         """Names of the heads, fine to coarse; ``("main",)`` for a network with one output."""
         return tuple(_by_name(self.output))
 
+    def main_network(self) -> keras.Model:
+        """The part that leads to the main head, see :func:`main_network`.
+
+        A method, and kept outside the object, because Keras saves every model that it finds
+        among a model's attributes and properties: itself again, and again.
+        """
+        return main_network(self)
+
     def compile(self, optimizer="adam", loss=None, loss_weights=None, **kwargs):
         """Compile as every Keras model, with the loss spread over the heads.
 

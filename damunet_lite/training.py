@@ -114,9 +114,8 @@ def build(config: TrainConfig) -> SegmentationNetwork:
             if config.batch_size % count:
                 wanted = f"a multiple of the {count} devices"
                 raise ValueError(f"batch_size is {config.batch_size}, wanted {wanted}")
-            shared_norm = count > 1 and keras.backend.backend() == "tensorflow"
-            options: dict[str, Any] = {"synchronized_norm": True} if shared_norm else {}
-            network = NETWORKS[config.network](**config.network_options, **options)
+            options = {**config.network_options, "synchronized_norm": count > 1}
+            network = NETWORKS[config.network](**options)
             if (channels := network.input_shape[-1]) != 1:
                 raise ValueError(f"input_channels is {channels}, wanted 1: images are grey")
             if config.crop % network.multiple:

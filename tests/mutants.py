@@ -6,8 +6,8 @@
 
 A mutant is a copy of the project with one change: another comparison, operator, number or truth
 value, a condition turned, a statement left out. Its tests are the module's own, examples in its
-docstrings included; chapters and other modules' tests do not count. Survivors are printed with
-their line. The exit code is 1 if more than one mutant in ten survives.
+docstrings included; chapters and other modules' tests do not count. Each is printed with the test
+that noticed it. The exit code is 1 if more than one mutant in ten survives.
 
 Each mutant meets its tests in a process forked from this one, which has loaded the libraries: on
 a loaded computer that saves most of the time. Slow tests are asked only when the others pass.
@@ -175,40 +175,53 @@ def tests_of(file: Path) -> list[str]:
     return [own.as_posix(), *tests] if own.suffix == ".py" else tests
 
 
-def is_noticed(mutant: Mutant, copy: Path) -> bool:
-    """Whether a test fails on the mutant; one that never ends is noticed too."""
+def noticed_by(mutant: Mutant, copy: Path) -> str:
+    """The test that fails on the mutant, or what else betrays it; nothing if all is as before."""
     path = copy / mutant.file.relative_to(ROOT)
     original = path.read_text(encoding="utf-8")
     path.write_text(mutant.text, encoding="utf-8")
     try:
-        return _fails(tests_of(mutant.file), copy)
+        return failure(tests_of(mutant.file), copy)
     finally:
         path.write_text(original, encoding="utf-8")
 
 
-def _fails(tests: list[str], copy: Path) -> bool:
-    return any(_fails_marked(tests, copy, marked) for marked in ("not slow", "slow"))
+def failure(tests: list[str], copy: Path) -> str:
+    """The first of the tests that fails, slow ones last; nothing if none does."""
+    return next(filter(None, (_failure(tests, copy, kind) for kind in ("not slow", "slow"))), "")
 
 
-def _fails_marked(tests: list[str], copy: Path, marked: str) -> bool:
+def _failure(tests: list[str], copy: Path, marked: str) -> str:
+    told = copy / "failure.txt"
+    told.write_text("", encoding="utf-8")
     child = os.fork()
     if not child:
-        _run_tests(tests, copy, marked)
+        _run_tests(tests, copy, marked, told)
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
+            code = os.waitstatus_to_exitcode(status)
             # 5: no test is marked so
-            return os.waitstatus_to_exitcode(status) not in (0, 5)
+            return "" if code in (0, 5) else told.read_text(encoding="utf-8") or f"exit code {code}"
         time.sleep(0.1)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return True
+    return f"no end after {SECONDS} s"
 
 
-def _run_tests(tests: list[str], copy: Path, marked: str) -> None:
+def _run_tests(tests: list[str], copy: Path, marked: str, told: Path) -> None:
     """Ask the tests and end this process with their answer."""
     import pytest
+
+    class Witness:
+        """What pytest tells of each test and module."""
+
+        def pytest_runtest_logreport(self, report):
+            if report.failed:
+                told.write_text(report.nodeid, encoding="utf-8")
+
+        pytest_collectreport = pytest_runtest_logreport
 
     os.chdir(copy)
     paths = [str(copy), str(copy / "book")]
@@ -220,7 +233,7 @@ def _run_tests(tests: list[str], copy: Path, marked: str) -> None:
         os.dup2(silence, stream)
     options = ["-n0", "-x", "-q", "-p", "no:cacheprovider", "-m", marked]
     try:
-        os._exit(pytest.main([*options, *tests]))
+        os._exit(pytest.main([*options, *tests], [Witness()]))
     finally:
         os._exit(1)
 
@@ -259,6 +272,11 @@ def extra() -> list[Mutant]:
     return found
 
 
+def _check_original(tests: list[str], copy: Path) -> None:
+    if found := failure(list(dict.fromkeys(tests)), copy):
+        sys.exit(f"{found} fails without a mutant")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="*", type=Path, help="modules (default: all)")
@@ -280,16 +298,13 @@ def main() -> int:
             ROOT, copy, ignore=shutil.ignore_patterns(".*", "_build", "runs", "__pycache__")
         )
         tests = [test for mutant in mutants for test in tests_of(mutant.file)]
-        if _fails(list(dict.fromkeys(tests)), copy):
-            sys.exit("the tests fail without a mutant")
+        _check_original(tests, copy)
         for mutant in mutants:
-            started = time.perf_counter()
-            noticed = is_noticed(mutant, copy)
-            survivors += not noticed
+            found = noticed_by(mutant, copy)
+            survivors += not found
             where = f"{mutant.file.relative_to(ROOT)}:{mutant.line}"
-            verdict = "noticed" if noticed else "SURVIVED"
-            seconds = time.perf_counter() - started
-            print(f"{verdict:9}{where}: {mutant.change} ({seconds:.0f} s)", flush=True)
+            print(f"{where}: {mutant.change}: {found or 'SURVIVED'}", flush=True)
+        _check_original(tests, copy)  # nothing that the mutants left behind fails them either
     print(f"{len(mutants) - survivors} of {len(mutants)} mutants noticed")
     return int(survivors > TOLERATED * len(mutants))
 

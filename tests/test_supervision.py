@@ -111,7 +111,7 @@ def test_predict_gives_the_main_array(batch):
         for found in (network.predict(x, verbose=0), one_by_one, network.predict_on_batch(x)):
             assert isinstance(found, np.ndarray)
             np.testing.assert_allclose(found, seen[-1], atol=1e-5)
-        assert main_network(network).run_eagerly == learns
+        assert network.main_network().run_eagerly == learns
     assert np.ptp(seen[0]) > 0
     assert np.abs(seen[1] - seen[0]).max() > 1e-3
 

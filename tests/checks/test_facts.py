@@ -13,7 +13,7 @@ from checks.answers import ch12 as answers_12
 from damunet_book.checks import ch02, ch05, ch09, ch10, ch11
 
 from damunet_lite import models, training
-from damunet_lite.supervision import head_targets, head_weights, main_network
+from damunet_lite.supervision import head_targets, head_weights
 
 
 def test_the_answers_of_chapter_2_follow_from_first_principles():
@@ -91,7 +91,7 @@ def parts(model):
 def test_the_checkers_know_the_listing():
     listing = models.published_listing()
     assert listing.count_params() == ch11._LISTING
-    assert main_network(listing).count_params() == ch11._MAIN_ONLY
+    assert listing.main_network().count_params() == ch11._MAIN_ONLY
     assert parts(listing)["conv9"] == ch11._CONV9
     assert set(parts(listing)) == ch11._PARTS
     narrow = parts(models.published_listing(correct_gate3=True))
