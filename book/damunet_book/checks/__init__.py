@@ -325,6 +325,15 @@ def compare(
     >>> halves([1.5, [2.5, 3.5]])
     Not yet. The halves should be a list or an array of numbers, not a list of other things, or of
     several shapes.
+
+    Of a long array one entry is told, and of numbers that are nearly equal more digits.
+
+    >>> @checker()
+    ... def thirds(answer):
+    ...     compare(answer, np.full((4, 4), 1 / 3), "the thirds", tolerance=1e-6)
+    >>> thirds(np.full((4, 4), 0.33333)), thirds(1 / 3 + np.eye(4)[::-1])
+    (Not yet. The thirds are not right, first at [0, 0]: 0.33333, wanted 0.3333333333.,
+     Not yet. The thirds are not right, first at [0, 3]: 1.3333, wanted 0.3333.)
     """
     shape = np.shape(wanted)
     verb, has = ("are", "have") if _answers.plural(what) else ("is", "has")
@@ -351,8 +360,13 @@ def compare(
         if got.any() and _answers.equal(got, np.trunc(wanted), 0):
             text = f"{what} {verb} cut to whole numbers, by int, by // or by an array of such."
             raise _Stop(WHOLE_NUMBERS, text)
-        good = _answers.shown(np.asarray(wanted, float))
-        raise _Stop(OTHER, f"{what} {verb} {_answers.shown(got)}, wanted {good}.")
+        good, part = np.asarray(wanted, float), ""
+        if good.size > 12:  # one entry says where to look
+            place = tuple(np.argwhere(~np.isclose(got, good, 0, tolerance))[0].tolist())
+            got, good, part = got[place], good[place], f"not right, first at {[*place]}: "
+        close = _answers.shown(got) == _answers.shown(good)
+        mine, good = (_answers.shown(each, 10 if close else 4) for each in (got, good))
+        raise _Stop(OTHER, f"{what} {verb} {part}{mine}, wanted {good}.")
     raise _Stop(OTHER, f"{what} {verb} {_answers.side(got, wanted)}: {_answers.shown(got)}. {look}")
 
 

@@ -68,7 +68,8 @@ def holds(value: Any, what: Any) -> bool:
     """Whether ``...`` or None is the value, or stands among its parts."""
     parts: Any = (value,)
     if isinstance(value, Mapping):
-        parts = value.values()
+        # A dictionary of None alone is an ordered set, as dict.fromkeys makes it.
+        parts = value.values() if any(part is not None for part in value.values()) else ()
     elif isinstance(value, (Sequence, Set)) and not isinstance(value, (str, bytes)):
         parts = value
     elif isinstance(value, np.ndarray) and value.dtype == object:
@@ -115,9 +116,10 @@ def _text_among(array: np.ndarray) -> bool:
 
 def number(value: Any) -> Any:
     """The number in a one-element array; anything else as it is."""
-    if isinstance(value, (str, bytes, Mapping, Set)) or np.size(value) != 1:
+    if isinstance(value, (str, bytes, Mapping, Set)):
         return value
-    return np.asarray(value).reshape(())[()]
+    array = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    return array.reshape(())[()] if array.size == 1 else value
 
 
 def equal(got: np.ndarray, wanted: Any, tolerance: float) -> bool:
@@ -139,17 +141,20 @@ def side(got: np.ndarray, wanted: Any) -> str:
     return "too small" if np.all(got < wanted) else "not right"
 
 
-def shown(array: np.ndarray) -> str:
-    """Rounded; whole numbers without the point that NumPy puts behind them.
+def shown(array: np.ndarray, digits: int = 4) -> str:
+    """Rounded, on one line; whole numbers without the point that NumPy puts behind them.
 
     Examples
     --------
-    >>> shown(np.array([1.0, 2.0])), shown(np.array(2 / 3))
-    ('[1, 2]', '0.6667')
+    >>> shown(np.array([1.0, 2.0])), shown(np.array(2 / 3)), shown(np.array(2 / 3), 6)
+    ('[1, 2]', '0.6667', '0.666667')
+    >>> shown(np.zeros((8, 9)))
+    '[0, 0, 0, ..., 0, 0, 0]'
     """
+    array = array.ravel() if array.size > 12 else array
     if np.all(np.abs(array) < 1e15) and np.array_equal(array, np.round(array)):
         array = array.astype(int)
-    return np.array2string(array, precision=4, threshold=12, separator=", ")
+    return np.array2string(array, precision=digits, threshold=12, separator=", ")
 
 
 def plural(what: str) -> bool:

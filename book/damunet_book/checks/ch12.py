@@ -166,6 +166,12 @@ def _in_range(answer: Any) -> None:
 _HISTORY = [0.60, 0.70, 0.80, 0.75, 0.78, 0.85, 0.85, 0.82, 0.84]
 _HISTORY += [0.81, 0.95, 0.93, 0.94, 0.92, 0.91, 0.90, 0.93]
 
+_ENDS: dict[str, Any] = dict(late=(200, 120), early=(100, 60), asks_first=(120, 60), index=(8, 5))
+_ENDS |= dict(ties=(200, 140), never_resets=(140, 120), from_the_last=(320, 220), end_alone=180)
+_ENDS |= dict(whole_history=(280, 220), peeked=(180, 220), never_stops=(340, 220), kept_alone=120)
+_ENDS |= dict(keeps_the_end=(180, 180), in_steps=(80, 60), lowest=(80, 20), score=(180, 0.85))
+_ENDS |= dict(swapped=(120, 180))
+
 
 @checker(
     right="With a patience of 2 three of the four recorded runs end before their best step, and "
@@ -216,23 +222,7 @@ def stopped(answer):
         (180, 120),
         "(end, kept)",
         tolerance=1e-6,
-        late=(200, 120),
-        early=(100, 60),
-        asks_first=(120, 60),
-        ties=(200, 140),
-        never_resets=(140, 120),
-        from_the_last=(320, 220),
-        whole_history=(280, 220),
-        peeked=(180, 220),
-        never_stops=(340, 220),
-        keeps_the_end=(180, 180),
-        in_steps=(80, 60),
-        lowest=(80, 20),
-        index=(8, 5),
-        score=(180, 0.85),
-        swapped=(120, 180),
-        end_alone=180,
-        kept_alone=120,
+        **_ENDS,
         fields={"value": value, "scores": _HISTORY[:9]},
         **others,
     )
@@ -258,16 +248,7 @@ def stopped(answer):
 )
 def computed_steps(answer):
     """Steps computed in all by a run of 350 that was killed twice."""
-    compare(
-        answer,
-        437,
-        "the number of steps",
-        tolerance=0.5,
-        look="Draw a line for each of the three starts: from which state, and up to where?",
-        nothing_lost=350,
-        score_counts=387,
-        only_lost=87,
-        first_only=400,
-        from_the_kill=363,
-        from_scratch=237 + 250 + 350,
-    )
+    look = "Draw a line for each of the three starts: from which state, and up to where?"
+    mistakes: dict[str, Any] = dict(nothing_lost=350, score_counts=387, only_lost=87)
+    mistakes |= dict(first_only=400, from_the_kill=363, from_scratch=237 + 250 + 350)
+    compare(answer, 437, "the number of steps", tolerance=0.5, look=look, **mistakes)

@@ -98,8 +98,9 @@ def count_cells(answer):
     walls += [(5, 6, 0.3), (4, 6, 0.2)]
     mistakes: dict[str, Any] = dict(per_wall=1, at_equal=2, strong=5, one_pass=4, regions=7)
     compare(run(answer, 7, walls, 0.5), 3, "the number of cells", **mistakes)
-    few = [(0, 1, 0.6), (2, 3, 0.7)]
-    compare(run(answer, 5, few, 0.65), 4, "the number of cells for five regions, cut 0.65")
+    # No count of the regions that one end of the weak walls names gives 2.
+    few = [(0, 2, 0.6), (2, 1, 0.5), (1, 3, 0.4), (3, 0, 0.3), (3, 4, 0.7)]
+    compare(run(answer, 5, few, 0.65), 2, "the number of cells for five regions, cut 0.65")
 
 
 @checker(
@@ -110,22 +111,25 @@ def count_cells(answer):
     "elsewhere.",
     one_slice="You took the setting of the largest single score: take that of the largest mean.",
     pooled="You choose on all slices together, and the test slices have a vote.",
+    median="You chose by the median of the validation slices, or by one of them: take their mean.",
+    worst="You chose by the worst of the validation slices: take their mean.",
+    wrong_axis="You took the mean over the settings: slices are rows, so average over axis 0.",
+    median_reported="The setting is right. Report the mean of its test slices, not their median.",
     index="That is the setting: its mean over the test slices is asked for.",
 )
 def reported(answer):
     """``answer(validation, test)``, arrays [slices, settings]: the fair score."""
-    validation = np.array([[0.96, 0.93, 0.9, 0.5], [0.9, 0.95, 0.9, 0.99], [0.93, 0.94, 0.9, 0.6]])
-    test = np.array([[0.8, 0.7, 0.95, 0.9], [0.96, 0.84, 0.89, 0.5]])
-    compare(
-        run(answer, validation, test),
-        0.77,
-        "the score",
-        best_on_test=0.92,
-        validation=0.94,
-        best_each=0.955,
-        one_slice=0.7,
-        pooled=0.88,
-        index=1,
-    )
+    validation = [[63, 52, 65, 96, 82, 67, 28], [44, 58, 78, 69, 86, 41, 92]]
+    validation = np.array([*validation, [85, 25, 72, 33, 50, 32, 88]]) / 100
+    test = [
+        [80, 63, 47, 85, 66, 27, 42],
+        [21, 74, 54, 51, 28, 87, 43],
+        [92, 72, 32, 29, 27, 97, 68],
+    ]
+    mistakes: dict[str, Any] = dict(best_on_test=2.11, validation=2.18, best_each=2.69)
+    mistakes |= dict(one_slice=1.65, pooled=1.93, median=1.53, worst=1.33, wrong_axis=2.09)
+    mistakes = {name: total / 3 for name, total in mistakes.items()}
+    value = run(answer, validation, np.array(test) / 100)
+    compare(value, 1.21 / 3, "the score", median_reported=0.28, index=4, **mistakes)
     few = np.array([[0.5, 0.7], [0.6, 0.9]])
     compare(run(answer, few, 1 - few[:1]), 0.3, "the score of one test slice with two settings")

@@ -5,6 +5,8 @@ Not yet. The number of padded rows for 300 x 1000 pixels of 6.5 nm is too small:
 zoom, rounded to whole pixels, then up to the next multiple of 16.
 """
 
+from typing import Any
+
 import numpy as np
 
 from damunet_book.checks import checker, compare, elements, known, run, stop, within
@@ -187,6 +189,10 @@ def average_flip(answer):
     compare(run(answer, network, other), good, "the average for another image")
 
 
+_STOPS: dict[str, Any] = dict(first_plateau=0.5, first_plateau_end=0.6, largest_fall=0.4, index=6)
+_STOPS |= dict(single_steps=0.7, last_value=0.8, smallest=0.9, highest=0.95, share=0.167)
+
+
 @checker(
     right="Not the first calm but the last: a leak can close late. Is the rule any good? See "
     "below.",
@@ -218,20 +224,7 @@ def steady(answer):
     pale = np.array([0.3, 0.4, 0.5]), np.array([0.9, 0.89, 0.885])
     if within(value, 0.89, 0.91) and within(run(answer, *pale, 0.02), 0.29, 0.31):
         stop("relative")
-    compare(
-        value,
-        0.85,
-        "the threshold",
-        first_plateau=0.5,
-        first_plateau_end=0.6,
-        largest_fall=0.4,
-        single_steps=0.7,
-        last_value=0.8,
-        smallest=0.9,
-        highest=0.95,
-        index=6,
-        share=0.167,
-    )
+    compare(value, 0.85, "the threshold", **_STOPS)
     value = run(answer, _CUTS, _LARGEST, 0.1)
     compare(value, 0.7, "the threshold for a slack of 0.1", slack_ignored=0.85)
     value = run(answer, _CUTS[3:6], np.array([0.12, 0.11, 0.115]), 0.02)

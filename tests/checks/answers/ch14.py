@@ -34,6 +34,13 @@ def by_scipy(regions, walls, cut):
 REGIONS, WALLS, CUT = asked(ch14.count_cells)
 V, T = asked(ch14.reported)
 MEANS = T.mean(0)
+
+
+def by(choose, average=np.mean):
+    """The score of the setting that something of each column of the validation slices chooses."""
+    return lambda v, t: average(t[:, np.argmax(choose(v))])
+
+
 RIGHT = {
     "neck_numbers": [[5, 2, 0.4], (5.0, 2.0, 2 / 5), np.array([5, 2, 0.4])],
     "is_cut": [
@@ -67,11 +74,15 @@ WRONG = {
     "count_cells": [
         dict(per_wall=REGIONS - sum(s < CUT for *_, s in WALLS), regions=REGIONS, one_pass=4),
         dict(at_equal=by_labels(REGIONS, WALLS, CUT + 1e-9)),
+        dict(other=lambda n, walls, cut: n - len({b for a, b, s in walls if s < cut})),
+        dict(other=lambda n, walls, cut: n - len({max(a, b) for a, b, s in walls if s < cut})),
         dict(strong=by_labels(REGIONS, [(a, b, -s) for a, b, s in WALLS], 1e-9 - CUT)),
     ],
     "reported": [
         dict(best_on_test=MEANS.max(), best_each=T.max(1).mean(), validation=V.mean(0).max()),
         dict(index=best_column(V), one_slice=MEANS[V.max(0).argmax()]),
-        dict(pooled=MEANS[best_column(np.concatenate([V, T]))]),
+        dict(pooled=MEANS[best_column(np.concatenate([V, T]))], worst=by(lambda v: v.min(0))),
+        dict(median=by(lambda v: np.median(v, 0)), wrong_axis=by(lambda v: v.mean(1))),
+        dict(median=by(lambda v: v[-1]), median_reported=by(lambda v: v.mean(0), np.median)),
     ],
 }
