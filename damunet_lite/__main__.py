@@ -173,14 +173,12 @@ def _own_stack(arguments: argparse.Namespace) -> Any:
 
 
 def _print_scores(record: dict[str, Any], name: str) -> None:
+    import pandas as pd
+
     rows = {**record["baselines"], name: record["test"]}
-    rows["the same, cut into cells"] = {
-        key.removeprefix("cells_"): value for key, value in record["test"].items() if "cells" in key
-    }
-    print(" " * 24 + "".join(f"  {column}" for column in COLUMNS))
-    for row_name, row in rows.items():
-        scores = [f"{row[column]:{len(column) + 2}.3f}" for column in COLUMNS if column in row]
-        print(f"{row_name:24}" + "".join(scores))
+    read = {k[len("cells_") :]: v for k, v in record["test"].items() if k.startswith("cells_")}
+    table = pd.DataFrame(rows | {"the same, cut into cells": read}).T.reindex(columns=COLUMNS)
+    print(table.to_string(float_format="{:.3f}".format, na_rep=""))
     limits = ", ".join(f"{score} {limit:.1f}" for score, limit in record["thresholds"].items())
     chosen = "best on validation slices" if "validation" in record else "chosen on no slice"
     first, last = record["test_slices"][0], record["test_slices"][-1]

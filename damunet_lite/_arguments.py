@@ -99,6 +99,9 @@ def slices(name: str, stack: Any, wanted: str = "[N, H, W] or [N, H, W, 1]") -> 
     coloured = array.ndim in (3, 4) and array.shape[-1] in (2, 3, 4)
     if coloured and (array.ndim == 4 or min(array.shape[:2]) > 4):
         raise ValueError(f"{name} has shape {array.shape}, wanted {wanted}: colour?")
+    if array.ndim == 3 and array.shape[-1] == 1:
+        wanted += f": {name}[..., 0] for one image, {name}[None] for a stack of one"
+        raise ValueError(f"{name} has shape {array.shape}, wanted {wanted}")
     array = shape(name, array, wanted)
     return {2: array[None], 3: array, 4: array[..., 0]}[array.ndim]
 

@@ -1,7 +1,6 @@
 """What ``python -m damunet_lite predict`` does with the files it is given."""
 
 import argparse
-import csv
 import os
 import re
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
@@ -53,11 +53,8 @@ def predict_file(network, given, path: Path, written: list[Path], pixel_nm: floa
     images.write_labels(written[1], labels[0] if single else labels, pixel_nm)
     tables = enumerate(cells.cell_table(plane, pixel_nm) for plane in labels)
     rows = [{"slice": i, **row} for i, table in tables for row in table]
-    with open(written[2], "w", newline="", encoding="utf-8") as file:
-        columns = ("slice", *cells.COLUMNS)[single:]
-        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    table = pd.DataFrame(rows, columns=["slice", *cells.COLUMNS][single:])
+    table.to_csv(written[2], index=False, lineterminator="\n")
     shown, step = len(stack) // 2, max(1, max(stack.shape[1:]) // 2048)
     small, image = (array[shown, ::step, ::step] for array in (labels, stack))
     overlay = plots.label_overlay(small, image, opacity=0.4)

@@ -85,9 +85,8 @@ class AugmentConfig:
             _arguments.truth(name, getattr(self, name))
         for name in ("rotation", "scale", "elastic", "brightness", "contrast", "gamma", "noise"):
             _arguments.at_least_0(name, getattr(self, name))
-        if self.elastic and not self.elastic_grid >= 4 * self.elastic:
-            wanted = f"at least 4 * elastic = {4 * self.elastic}"
-            raise ValueError(f"elastic_grid is {self.elastic_grid}, wanted {wanted}")
+        if self.elastic > _arguments.above_0("elastic_grid", self.elastic_grid) / 4:
+            raise ValueError(f"elastic_grid is {self.elastic_grid}, wanted at least 4 * elastic")
 
     @classmethod
     def none(cls, crop: int = 256) -> "AugmentConfig":
@@ -212,7 +211,7 @@ def sample_batch(
     numbers = _arguments.shape("indices", _arguments.integers("indices", indices), "[N]")
     if not numbers.size or numbers.max() >= len(stack):
         raise ValueError(f"indices is {indices!r}, wanted one or more from 0 to {len(stack) - 1}")
-    rng = np.random.default_rng([seed, step])
+    rng = np.random.default_rng([*map(_arguments.integer, ("seed", "step"), (seed, step), (0, 0))])
     chosen = numbers[rng.integers(0, numbers.size, batch_size)]
     pairs = [augment(stack.images[i], stack.membranes[i], rng, config) for i in chosen]
     images, masks = zip(*pairs, strict=True)

@@ -96,7 +96,7 @@ def segment_cells(
     for name, value in (("threshold", threshold), ("neck", neck)):
         _arguments.number(name, value, lambda share: 0 <= share <= 1, "a number in [0, 1]")
     min_size, lines = _arguments.integer("min_size", min_size, 0), _arguments.truth("lines", lines)
-    pieces = _keep_large(ndimage.label(probability < threshold)[0], min_size)
+    pieces = _keep_large(ndimage.label(probability < np.float64(threshold))[0], min_size)
     parts = _cut_at_necks(pieces, neck)
     cells = skimage.segmentation.watershed(probability, parts, connectivity=1)
     return (draw_lines(cells) if lines else cells).astype(np.int32, copy=False)
@@ -187,8 +187,7 @@ def score_cells(truth_labels: np.ndarray, cells: np.ndarray) -> dict[str, float]
     found = np.count_nonzero(3 * shared > true_sizes[i] + proposed_sizes[j])
     split, merged = (np.count_nonzero(np.bincount(cell[related]) > 1) for cell in (i, j))
     counts = dict(true=true.max(), proposed=proposed.max(), found=found, split=split, merged=merged)
-    counts = {name: int(count) for name, count in counts.items()}
-    return {"v_rand": score.v_rand, "v_info": score.v_info, **counts}
+    return {"v_rand": score.v_rand, "v_info": score.v_info} | {k: int(n) for k, n in counts.items()}
 
 
 def cell_table(labels: np.ndarray, pixel_nm: float | None = None) -> list[dict[str, Any]]:
@@ -224,7 +223,7 @@ def cell_table(labels: np.ndarray, pixel_nm: float | None = None) -> list[dict[s
     labels = _arguments.labels("labels", _arguments.shape("labels", labels, "[H, W]"))
     if pixel_nm is not None:
         _arguments.above_0("pixel_nm", pixel_nm)
-    labels, _, numbers = skimage.segmentation.relabel_sequential(labels)
+    labels, _, numbers = skimage.segmentation.relabel_sequential(np.array(labels))
     rows = []
     for cell in skimage.measure.regionprops(labels):
         # six digits are more than a pixel size has

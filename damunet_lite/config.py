@@ -138,8 +138,9 @@ class TrainConfig:
         if self.crop % 16:
             raise ValueError(f"crop is {self.crop}, wanted a multiple of 16")
         if self.loss == "listing" and self.network != "published_listing":
-            wanted = "'published_listing' for its loss"
-            raise ValueError(f"network is {self.network!r}, wanted {wanted}")
+            raise ValueError(
+                f"network is {self.network!r}, wanted 'published_listing' for its loss"
+            )
         _check_keys("network_options", self.network_options, NETWORK_OPTIONS[self.network])
         _check_keys("loss_options", self.loss_options, LOSS_OPTIONS[self.loss])
         _check_keys("augment", self.augment, AUGMENT_OPTIONS)

@@ -121,9 +121,8 @@ class Stack:
         """Select slices; a single number gives a stack of one slice."""
         if not isinstance(index, slice):
             index = np.atleast_1d(np.arange(len(self))[index])
-        arrays = {k: v for k, v in vars(self).items() if isinstance(v, np.ndarray)}
-        chosen: dict[str, Any] = {name: array[index] for name, array in arrays.items()}
-        return replace(self, **chosen)
+        parts: dict[str, Any] = {k: v[index] for k, v in vars(self).items() if hasattr(v, "ndim")}
+        return replace(self, **parts)
 
 
 # --- files of one's own ----------------------------------------------------------------

@@ -311,7 +311,7 @@ def thin_borders(labels: np.ndarray) -> np.ndarray:
     if not labels.any():
         return np.ones_like(labels)
     # a frame of closed pixels spares every look at the image's edge
-    framed = np.pad(labels, 1)
+    framed = np.pad(np.ascontiguousarray(labels), 1)
     flat, free = framed.ravel(), np.pad(labels == 0, 1).ravel()
     width, no_label = framed.shape[1], np.iinfo(labels.dtype).max
     steps = np.array([[-width], [-1], [1], [width]])
@@ -595,7 +595,7 @@ class StackScores:
         used |= {"v_rand": v_rand_threshold, "v_info": info}
         row = {}
         for name, threshold in used.items():
-            at = np.isclose(self.thresholds, threshold, rtol=0, atol=1e-9)
+            at = np.isclose(self.thresholds, threshold, rtol=0, atol=_arguments.ROUNDING)
             if not at.any():
                 known = self.thresholds.tolist()
                 raise ValueError(f"threshold of {name} is {threshold!r}, wanted one of {known}")

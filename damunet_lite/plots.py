@@ -204,7 +204,7 @@ def contact_sheet(
     axes = figure.subplots(4 * bands, columns, squeeze=False, subplot_kw={"visible": False})
     for k, image in enumerate(images):
         panels = axes[4 * (k // columns) :, k % columns][:4]
-        truth, found = truths[k], ~(1 - probabilities[k] > threshold)
+        truth, found = truths[k], ~(1 - probabilities[k].astype(float) > threshold)
         errors = FADED[0] + FADED[1] * ndimage.gaussian_filter(image, 2)
         wrong = {MISSED: truth & ~found, FALSE: found & ~truth}
         for colour, where in wrong.items():
@@ -214,7 +214,7 @@ def contact_sheet(
             ax.set_visible(True)
             show_picture(ax, picture, 100 * panel)
             ax.set_ylabel("" if k % columns else label, fontsize=9)
-        panels[0].set_title(titles[k] if titles else f"slice {k}", fontsize=9)
+        panels[0].set_title(titles[k] if titles is not None else f"slice {k}", fontsize=9)
         missed, false = (f"{100 * where.mean():.1f} %" for where in wrong.values())
         panels[3].set_xlabel(f"{missed} missed\n{false} false", fontsize=8)
     words = "missed membrane: cells may merge", "false membrane: a cell may be split"
@@ -312,7 +312,7 @@ def label_overlay(
     grey = np.zeros(labels.shape) if image is None else grey_values(check.plane("image", image))
     check.same_shape("image", grey, "labels", labels)
     # every membrane pixel takes the number of the cell nearest to it
-    grown = expand_labels(relabel_sequential(labels)[0], labels.size)
+    grown = expand_labels(relabel_sequential(np.array(labels))[0], labels.size)
     palette = np.array([to_rgb(COLOURS[name]) for name in _CELL_COLOURS])
     cover = cells if image is None else opacity * cells
     return tinted(grey, cover, palette[_colour_indices(grown)[grown]])

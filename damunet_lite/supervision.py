@@ -35,7 +35,8 @@ def head_targets(mask, sizes: dict[str, tuple[int, int]], rule: str = "any_membr
     Returns
     -------
     dict of str to tensor
-        For each head a mask of shape [N, h, w, 1], the dtype of ``mask`` kept.
+        For each head a mask of shape [N, h, w, 1]: the dtype of ``mask`` kept, but for fractions
+        of whole numbers, which are floats.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def head_targets(mask, sizes: dict[str, tuple[int, int]], rule: str = "any_membr
         raise ValueError(f"mask has shape {tuple(mask.shape)}, wanted [N, H, W, 1]")
     full, targets = ops.shape(mask)[1:3], {}
     for name, (h, w) in sizes.items():
-        known = all(isinstance(side, int) for side in (*full, h, w))
+        known = all(n is not None and not ops.is_tensor(n) for n in (*full, h, w))
         if known and (full[0] % h or full[1] % w):
             wanted = f"whole multiples of those of head {name!r}, {(h, w)}"
             raise ValueError(f"mask has height and width {full}, wanted {wanted}")
@@ -304,7 +305,8 @@ class SegmentationNetwork(_Network):
             if isinstance(value, dict):
                 self._by_head(name, {**dict.fromkeys(self.heads), **value})
                 self._metrics_by_head = True
-        super().compile(optimizer, loss, {head: float(weights[head]) for head in weights}, **kwargs)
+        weights = {k: arguments.at_least_0(f"loss_weights of {k}", weights[k]) for k in weights}
+        super().compile(optimizer, loss, weights, **kwargs)
         self._make_variables()
         _MAIN_NETWORKS.pop(self, None)
 
@@ -343,7 +345,9 @@ class SegmentationNetwork(_Network):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if y is not None:
             y, y_pred, weights = self._for_heads(y, y_pred, sample_weight)
-            sample_weight = {head: _for_loss(self.loss[head], one) for head, one in weights.items()}
+            sample_weight = {
+                k: _for_loss(self.loss[k], weights[k], y[k], y_pred[k]) for k in weights
+            }
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
@@ -372,12 +376,13 @@ class SegmentationNetwork(_Network):
     def _spread(self, name, value, maps, rule):
         if _nested(value):
             return self._by_head(name, value)
-        if len(maps) == 1:
+        main = maps["main"].shape
+        wanted = (None, *main[1:3], 1)
+        shape = tuple(value.shape)
+        if len(maps) == 1 and (main[-1] != 1 or losses.same_shape((*shape, 1), wanted)):
             return {"main": value}
-        wanted = (None, *maps["main"].shape[1:3], 1)
-        if not losses.same_shape(value.shape, wanted):
-            got = tuple(value.shape)
-            raise ValueError(f"{name} has shape {got}, wanted {wanted} like the main head's map")
+        if not losses.same_shape(shape, wanted):
+            raise ValueError(f"{name} has shape {shape}, wanted {wanted} like the main head's map")
         sizes = {head: ops.shape(map_)[1:3] for head, map_ in maps.items() if head != "main"}
         return {"main": value, **head_targets(value, sizes, rule)}
 
@@ -396,13 +401,16 @@ def _by_name(maps) -> dict:
     return maps if isinstance(maps, dict) else {"main": maps}
 
 
-def _for_loss(loss, weight):
-    """Weights of images as a loss can use them.
+def _for_loss(loss, weight, y, y_pred):
+    """Weights as a loss can use them that gives one value, one for each image or for each pixel.
 
-    Keras's own losses have a value for each pixel, [N, h, w], and Keras would lay [N] along the
-    width.
+    Keras would lay [N] along the width of values for pixels, and multiply other values by a mean.
     """
-    own = isinstance(loss, str) or getattr(loss, "__module__", "").startswith("keras.")
-    if own and weight is not None and len(weight.shape) == 1:
-        return ops.reshape(weight, (-1, 1, 1))
-    return weight
+    if weight is None or loss is None or isinstance(loss, losses.TverskyLoss):
+        return weight
+    function = keras.losses.get(loss)
+    rank = len(getattr(function, "call", function)(y, y_pred).shape)
+    if rank < len(weight.shape) - 1 or rank == 0:
+        wanted = "[N]: the loss has one value an image" if rank else "none: the loss has one value"
+        raise ValueError(f"sample_weight has shape {tuple(weight.shape)}, wanted {wanted}")
+    return ops.reshape(weight, (-1, *[1] * (rank - 1))) if len(weight.shape) == 1 else weight

@@ -228,9 +228,6 @@ def as_stack(image: np.ndarray) -> np.ndarray:
     """
     image = _arguments.dtype("image", image, ("f", *_FULL_SCALE), "uint8, uint16 or floats")
     wanted = "[H, W], [N, H, W] or [N, H, W, 1]"
-    if image.ndim == 3 and image.shape[-1] == 1:
-        wanted += ": image[..., 0] for one image, image[None] for a stack of one"
-        raise ValueError(f"image has shape {image.shape}, wanted {wanted}")
     stack = _arguments.slices("image", image, wanted)
     if image.dtype.name in _FULL_SCALE:
         return stack

@@ -208,7 +208,7 @@ EMPTY, SMALL = np.zeros((64, 64, 1)), AugmentConfig(crop=32)
         (sample_batch, {"indices": [-1]}, "indices holds -1"),
         (sample_batch, {"indices": [[0]]}, r"indices has shape \(1, 1\)"),
         (sample_batch, {"batch_size": 0}, "batch_size is 0"),
-        (sample_batch, {"seed": -1}, "non-negative integer"),
+        (sample_batch, {"seed": -1}, "seed is -1, wanted an integer >= 0"),
         (sample_batch, {"stack": Stack(np.float32(EMPTY)[None], None, "bare")}, "'bare' without"),
     ],
 )

@@ -93,6 +93,8 @@ def test_threshold_is_strict_and_small_pieces_start_no_cell():
     probability[10:14, :5] = 0.15
     assert segment_cells(probability).max() == 1
     assert segment_cells(probability, threshold=0.16).max() == 2
+    single = np.full((9, 9), 0.7, np.float32)  # a little below 0.7, as the scores take it
+    assert segment_cells(single, threshold=0.7).all()
     assert segment_cells(probability, threshold=0.16, min_size=18).max() == 3
 
 
@@ -240,6 +242,7 @@ def test_a_table_of_cells_by_hand():
     labels[1:3, 1:4] = 5_000_000_000
     labels[3, 1] = 5_000_000_000  # 7 pixels; rows 1 1 1 2 2 2 3, columns 1 2 3 1 2 3 1
     labels[4, 5] = 2
+    labels.setflags(write=False)  # as a memory map has it
     rows = cell_table(labels, pixel_nm=4)
     assert [tuple(row.values()) for row in rows] == [
         (2, 1, pytest.approx(16e-6), 4, 5, True),

@@ -141,7 +141,8 @@ def test_scores_equal_the_plain_definition_whatever_the_labels_are_called(seed):
     ],
 )
 def test_thin_borders_by_hand(labels, thinned):
-    np.testing.assert_array_equal(thin_borders(np.array(labels)), thinned)
+    for order in "CF":
+        np.testing.assert_array_equal(thin_borders(np.array(labels, order=order)), thinned)
     np.testing.assert_array_equal(reference.grow_in_rounds(labels), thinned)
 
 
@@ -271,6 +272,7 @@ def test_a_512_pixel_slice_is_scored_at_all_thresholds_in_under_two_thirds_of_a_
             (EMPTY, EMPTY, [0.5, 1.5]),
             r"thresholds has values from 0.5 to 1.5, wanted \[0, 1\]$",
         ),
+        ("score_stack", (EMPTY[0, :, :, None],) * 2, r"truth_membranes\[None\] for a stack of one"),
         ("score_stack", (EMPTY, EMPTY, [0.5], "no"), "thin is 'no', wanted True or False"),
         ("score_stack", (EMPTY, EMPTY, 0.5), r"thresholds has shape \(\), wanted .T"),
         ("score_stack", (EMPTY + 255, EMPTY), "truth_membranes holds 255.0"),

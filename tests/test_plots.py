@@ -161,11 +161,15 @@ def test_contact_sheet_counts_errors_at_the_threshold_on_cell():
         figure = contact_sheet(images, truths, probabilities, threshold)
         missed, false = wanted
         assert figure.axes[3].get_xlabel() == f"{missed}.0 % missed\n{false}.0 % false"
+    # In double precision, as the scores: the float32 of 0.7 lies below 0.7.
+    figure = contact_sheet(images, truths * 0, np.full_like(truths, 0.7, np.float32), 0.3)
+    assert figure.axes[3].get_xlabel() == "0.0 % missed\n0.0 % false"
 
 
 def test_neighbouring_cells_never_share_a_colour():
     _, truths, _ = micrograph_like(n=1, size=256)
     labels, n = ndimage.label(truths[0] == 0)
+    labels.setflags(write=False)  # as a memory map has it
     rgb = label_overlay(labels)
     assert n > 40
     assert not rgb[labels == 0].any()

@@ -241,7 +241,19 @@ def test_targets_by_head_are_taken_as_given(batch, kind):
         assert report[f"{head}_loss"] == pytest.approx(i**2, abs=1e-4)
 
 
-@pytest.mark.parametrize("loss", [TverskyLoss(smooth=0), keras.losses.BinaryCrossentropy()])
+class MyCrossEntropy(keras.losses.BinaryCrossentropy):
+    """A subclass; like the function below it gives a value for each pixel."""
+
+
+def my_cross_entropy(y_true, y_pred):
+    return keras.losses.binary_crossentropy(y_true, y_pred)
+
+
+PIXELWISE = [TverskyLoss(smooth=0), keras.losses.BinaryCrossentropy(), MyCrossEntropy()]
+IMAGEWISE = [keras.losses.Dice(axis=(1, 2, 3)), lambda y, p: 1 - tversky_index(y, p)]
+
+
+@pytest.mark.parametrize("loss", [*PIXELWISE, my_cross_entropy, *IMAGEWISE])
 @pytest.mark.parametrize("form", ["images", "pixels", "pixels of one channel"])
 def test_weights_of_images_and_pixels_reach_every_head(loss, form):
     # Four images of 4 x 4: a vector of weights laid along the width would not be noticed.
@@ -255,6 +267,10 @@ def test_weights_of_images_and_pixels_reach_every_head(loss, form):
         weight = np.broadcast_to(weight.reshape(4, 1, 1), (4, 4, 4))
     weight = weight[..., None] if "channel" in form else weight
     network.compile("sgd", loss)
+    if loss in IMAGEWISE and form != "images":
+        with pytest.raises(ValueError, match=r"wanted \[N\]: the loss has one value an image"):
+            network.test_on_batch(x, np.round(x), sample_weight=weight)
+        return
     weighted = network.test_on_batch(x, np.round(x), sample_weight=weight, return_dict=True)
     for name, loss_value in first.items():  # arrays in Keras 3.13
         assert float(weighted[name]) == pytest.approx(float(loss_value), abs=1e-5), name
@@ -275,9 +291,10 @@ def test_side_heads_get_the_weights_shrunk_by_area():
 
 
 @pytest.mark.parametrize("size", [(2, 8, 8), (2, 64, 64, 1), (2, 32, 32, 3), (2, 32)])
-def test_a_map_that_does_not_lie_over_the_image_is_refused(batch, size):
+@pytest.mark.parametrize("deep", [True, False])
+def test_a_map_that_does_not_lie_over_the_image_is_refused(batch, size, deep):
     x, y = batch
-    network = deep_network()
+    network = deep_network() if deep else build_network(base_filters=2)
     network.compile("sgd", "binary_crossentropy")
     for name, arrays in (("sample_weight", (y, np.ones(size))), ("y", (np.ones(size),))):
         message = rf"{name} has shape .*, wanted \(None, 32, 32, 1\)"
@@ -291,6 +308,10 @@ def test_a_map_that_does_not_lie_over_the_image_is_refused(batch, size):
         ({"target_rule": "mean"}, "target_rule is 'mean', wanted one of"),
         ({"loss": {"main": TverskyLoss()}}, r"loss is \('main',\), wanted one for each .*'side8'"),
         ({"loss_weights": {"main": 0.5, "side3": 1}}, "loss_weights is .*'side3'.*, wanted one"),
+        (
+            {"loss_weights": [1, -1, 1, 1]},
+            "loss_weights of side2 is -1, wanted a finite number >= 0",
+        ),
         ({"loss_weights": [1, 2]}, r"loss_weights is \[1, 2\], wanted one for each of the heads"),
         ({"loss_weights": 0.5}, r"loss_weights is \[0.5\], wanted one for each of the heads"),
         ({"metrics": {"head9": ["accuracy"]}}, "metrics is .*'head9'.*, wanted one for each"),
