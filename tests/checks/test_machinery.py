@@ -22,6 +22,9 @@ class Tensor:
     def detach(self):
         return Tensor(self.value)
 
+    def size(self):  # a method, as PyTorch has it
+        return np.shape(self.value)
+
     def __array__(self, dtype=None, copy=None):
         if self.attached:
             raise RuntimeError("call detach first")
@@ -68,7 +71,7 @@ def sides(answer):
 
 
 @pytest.mark.parametrize(
-    "answer", [[3, 4], np.array([3.0, 4.0]), range(3, 5), map(int, "34"), (n for n in (3, [4]))]
+    "answer", [[3, 4], range(3, 5), [Tensor(3), Tensor([4], True)], (n for n in (3, [4]))]
 )
 def test_a_list_of_right_answers_passes(answer):
     assert sides(answer)
@@ -80,6 +83,15 @@ def middle(answer):
     """``answer(scores)``: the median."""
     compare(run(answer, [1.0, 2.0, 6.0]), 2.0, mean=3.0)
     compare(run(answer, [0.0, 8.0]), 4.0)
+
+
+def test_prints_of_many_calls_do_not_bury_the_verdict(capsys):
+    @checker(right="Ten.")
+    def ten(answer):
+        return compare([run(answer, k) for k in range(10)], np.arange(10))
+
+    assert ten(lambda k: print("seen", k) or k)
+    assert capsys.readouterr().out.split() == ["seen", "0", "seen", "1", "seen", "2"]
 
 
 def test_the_package_is_asked_for_by_hand_unless_the_answer_is_wrong():

@@ -29,10 +29,13 @@ generators, text where a number is wanted, one number too many, a call with two 
 that a function of the package has computed.
 """
 
+import contextlib
 import copy
 import dis
 import functools
 import inspect
+import io
+import sys
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -69,8 +72,9 @@ _DOTS = "There is no answer yet: replace the three dots."
 _FORM = "This is not of the form that is asked for. Wanted: {}"
 _BY_HAND = "The values are right, and {} has computed them. Here you write by hand what it does."
 
-# Modules of the package whose functions the answer at hand has called.
+# Modules of the package whose functions the answer at hand has called, and calls of it until now.
 _lenders: list[str] = []
+_calls: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,7 @@ def checker(right: str = "", **messages: str) -> Callable[[Callable], Callable[.
         @functools.wraps(function)
         def checked(*arguments: Any, **options: Any) -> Verdict:
             _lenders.clear()
+            _calls.clear()
             try:
                 with np.errstate(all="ignore"):
                     said = function(_given(function, arguments, options))
@@ -238,8 +243,11 @@ def run(
     if not callable(answer):
         raise _Stop(RAISED, f"Pass the function itself, not {type(answer).__name__}.")
     name = f"Your {getattr(answer, '__name__', 'function')}"
+    _calls.append(name)
+    # What it prints at first is the reader's own look inside; of hundreds of calls it is too much.
+    out = sys.stdout if len(_calls) <= 3 else io.StringIO()
     try:
-        with _answers.watched(_lenders):
+        with _answers.watched(_lenders), contextlib.redirect_stdout(out):
             value = _answers.listed(answer(*(copy.deepcopy(arguments) if fresh else arguments)))
     except Exception as problem:
         for kind, mistake in error.items():
@@ -364,9 +372,9 @@ def compare(
         if good.size > 12:  # one entry says where to look
             place = tuple(np.argwhere(~np.isclose(got, good, 0, tolerance))[0].tolist())
             got, good, part = got[place], good[place], f"not right, first at {[*place]}: "
-        close = _answers.shown(got) == _answers.shown(good)
-        mine, good = (_answers.shown(each, 10 if close else 4) for each in (got, good))
-        raise _Stop(OTHER, f"{what} {verb} {part}{mine}, wanted {good}.")
+        digits = 10 if _answers.shown(got) == _answers.shown(good) else 4
+        texts = [_answers.shown(each, digits) for each in (got, good)]
+        raise _Stop(OTHER, f"{what} {verb} {part}{', wanted '.join(texts)}.")
     raise _Stop(OTHER, f"{what} {verb} {_answers.side(got, wanted)}: {_answers.shown(got)}. {look}")
 
 

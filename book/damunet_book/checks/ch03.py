@@ -84,8 +84,9 @@ def count_cells(answer):
     )
 
 
-_TRUTH = np.array([1, 1, 1, 1, 0, 2, 2, 2, 0, 3, 3])
-_ANSWER = np.array([4, 4, 0, 0, 4, 7, 7, 7, 7, 7, 7])
+# Labels whose products, or whose digits side by side, are those of other pairs.
+_TRUTH = np.array([2, 2, 2, 2, 0, 10, 10, 10, 0, 3, 3])
+_ANSWER = np.array([10, 10, 0, 0, 10, 2, 2, 2, 2, 2, 2])
 
 
 def _shares(*labels: np.ndarray) -> np.ndarray:
@@ -202,10 +203,11 @@ _PAIRS = [[fault, move] for fault in ("split", "merge") for move in ("up", "down
     "slices, not the score at your threshold.",
     validation_reported="The threshold is right, but the score is that of the validation slices, "
     "on which it was chosen. Report the test slices.",
-    single_best="You took the threshold of the best single entry. Take the mean over the slices "
-    "first: one slice must not decide.",
-    median="You chose by the median of the validation slices. Choose by their mean, which is what "
-    "you report of the test slices.",
+    single_best="You took the threshold of the best single entry, or of one slice alone. Take the "
+    "mean over the slices first: one slice must not decide.",
+    median="You chose by the median of the validation slices, or by the worst. Choose by their "
+    "mean, which is what you report of the test slices.",
+    lowest="That is the threshold with the lowest mean of all: take the highest.",
     wrong_axis="You took the mean over the thresholds. Slices are rows: average over axis 0.",
     row="The row test[column] is one slice at all thresholds. A column is test[:, column].",
     best_per_slice="Each test slice has its own best threshold in your score. One threshold serves "
@@ -214,18 +216,16 @@ _PAIRS = [[fault, move] for fault in ("split", "merge") for move in ("up", "down
 )
 def report(answer):
     """``answer(validation, test, thresholds)``: chosen threshold, score to report."""
-    # Best column by the mean of the validation slices 2, by their largest entry 1, by their median
-    # 4, by the mean along the wrong axis 0, by the test slices 3, alone or with the others.
-    validation = np.array(
-        [[0.6, 0.9, 0.85, 0.2, 0.5], [0.1, 0.1, 0.6, 0.3, 0.65], [0.2, 0.2, 0.55, 0.1, 0.64]]
-    )
-    test = np.array(
-        [[0.1, 0.4, 0.35, 0.95, 0.2], [0.1, 0.7, 0.3, 0.5, 0.3], [0.6, 0.3, 0.1, 0.8, 0.1]]
-    )
-    thresholds = np.array([0.2, 0.4, 0.6, 0.8, 0.9])
+    # Best column by the mean of the validation slices 2, by the largest entry, the first or the
+    # last slice 1, by the median, the minimum or a geometric mean 4, along the wrong axis 0, by
+    # the test slices 3, alone or with the others; column 5 has the lowest mean.
+    here = [[60, 90, 89, 40, 70, 5], [10, 10, 50, 30, 65, 20], [20, 62, 58, 30, 60, 10]]
+    there = [[10, 40, 35, 95, 20, 50], [10, 70, 30, 50, 30, 5], [60, 30, 10, 80, 10, 40]]
+    validation, test = np.array(here) / 100, np.array(there) / 100
+    thresholds = np.array([0.2, 0.4, 0.6, 0.8, 0.9, 0.95])
     means = test.mean(axis=0)
     value = run(answer, validation, test, thresholds)
-    if isinstance(value, tuple | list) and len(value) == 2 and np.size(value[1]) > 1:
+    if isinstance(value, tuple | list) and len(value) == 2 and np.asarray(value[1]).size > 1:
         stop("not_averaged")
     compare(
         value,
@@ -242,6 +242,7 @@ def report(answer):
         single_best=(0.4, means[1]),
         median=(0.9, means[4]),
         wrong_axis=(0.2, means[0]),
+        lowest=(0.95, means[5]),
         row=(0.6, test[2].mean()),
         best_per_slice=(0.6, test.max(axis=1).mean()),
         column=(2, 0.25),

@@ -82,6 +82,7 @@ def equal_slope(answer):
     dice_weights="Those are the weights of Dice: wanted are 0.7 for misses, 0.3 for false alarms.",
     no_smooth="Smooth is missing: add 1 above and below the line.",
     index_raised="You raised the index to the power: take it from 1 first.",
+    median="That is the median of the images: take the mean.",
     one_batch="Right for one batch, but not for another: use y and p.",
 )
 def mean_of_focal(answer):
@@ -109,9 +110,10 @@ def mean_of_focal(answer):
         no_smooth=(tversky(1, smooth=0) ** 0.75).mean(),
         index_raised=((1 - rows) ** 0.75).mean(),
     )
-    other, value = _Y[::-1, ::-1], run(answer, _Y[::-1, ::-1], _P)
-    good = (tversky(1, other, _P) ** 0.75).mean()
-    compare(value, good, "the loss of another batch", tolerance=1e-5, one_batch=value)
+    y, p = _Y[[1, 0, 1], ::-1], _P[[0, 1, 1]]  # of two images the mean is the median
+    value, good = run(answer, y, p), tversky(1, y, p) ** 0.75
+    mistakes = dict(median=np.median(good), one_batch=value)
+    compare(value, good.mean(), "the loss of another batch", tolerance=1e-5, **mistakes)
 
 
 @checker(
@@ -135,7 +137,8 @@ def convert(answer):
 def _translated(answer, place, wanted, exponent) -> None:
     alpha, beta, gamma = wanted
     value = run(answer, place, *((beta, alpha) if place == "smp" else (alpha, beta)), exponent)
-    if place == "their code" and np.shape(value) == (3,) and within(value[1] + alpha, 0.999, 1.001):
+    second = np.asarray(value)[1] if np.shape(value) == (3,) else np.nan
+    if place == "their code" and within(second + alpha, 0.999, 1.001):
         beta = 1 - alpha  # as they write it, and as the table has it
     compare(
         value,

@@ -14,6 +14,8 @@ _FEATURES = np.array(
     ]
 )
 
+_ABSOLUTE = "The maximum is that of the values, not of their sizes: -5 is less than 1."
+
 
 def _mlp(pooled: np.ndarray, relu: bool = True) -> np.ndarray:
     hidden = pooled @ _SQUEEZE
@@ -43,6 +45,7 @@ def _mlp(pooled: np.ndarray, relu: bool = True) -> np.ndarray:
     no_relu="The ReLU in the hidden layer is missing.",
     logits="The sigmoid is missing.",
     relu_at_the_end="There is a ReLU after the second layer as well: no channel could be weakened.",
+    absolute=_ABSOLUTE,
 )
 def channel_weights(answer):
     """``answer(x, squeeze, excite)``: channel weights [C] of a map [H, W, C], no biases."""
@@ -67,6 +70,11 @@ def channel_weights(answer):
         logits=_mlp(mean) + _mlp(maximum),
         relu_at_the_end=expit(np.maximum(_mlp(mean), 0) + np.maximum(_mlp(maximum), 0)),
     )
+    signed = _FEATURES - 1.5
+    paths, sizes = _mlp(signed.mean((0, 1))), _mlp(np.abs(signed).max((0, 1)))
+    value, what = run(answer, signed, _SQUEEZE, _EXCITE), "the channel weights with negative values"
+    good = expit(paths + _mlp(signed.max((0, 1))))
+    compare(value, good, what, absolute=expit(paths + sizes))
     small = np.ones((2, 1, 1))
     value = run(answer, small, np.array([[2.0]]), np.array([[0.5]]))
     compare(value, expit(np.array([2.0])), "the weight of a single channel")
@@ -86,7 +94,7 @@ def _spatial(features: np.ndarray, mean_weight: float, maximum_weight: float) ->
     sum_for_mean="That is the sum over the channels where the mean is wanted.",
     logits="The sigmoid is missing.",
     sigmoid_twice="The sigmoid was applied twice, so no pixel can fall below one half.",
-    absolute="The maximum is that of the values, not of their sizes: -5 is less than 1.",
+    absolute=_ABSOLUTE,
 )
 def pixel_weights(answer):
     """``answer(x, mean_weight, maximum_weight)``: weights [H, W], a 1 x 1 kernel."""
@@ -177,6 +185,8 @@ def cbam_parameters(answer):
     flipped_too="The input maps are right, but the kernel was turned in the plane as well.",
     transposed="Rows and columns were swapped; the input maps are the third axis.",
     negated="Changing places is not a change of sign.",
+    view="Both maps are the same now: a slice is a view, so the second assignment copies back what "
+    "the first one has written.",
 )
 def reordered_kernel(answer):
     """``answer(kernel)``: kernel [k, k, 2, 1] of a maximum-first version, made mean-first."""
@@ -195,6 +205,7 @@ def reordered_kernel(answer):
         flipped_too=kernel[::-1, ::-1, ::-1],
         transposed=kernel.transpose(1, 0, 2, 3),
         negated=-kernel,
+        view=kernel[:, :, [1, 1]],
     )
     larger = np.arange(50.0).reshape(5, 5, 2, 1)
     compare(run(answer, larger), larger[:, :, ::-1], "the kernel of 5 x 5")

@@ -131,15 +131,15 @@ def _in_order(value):
     return list(value.values()) if isinstance(value, dict) else value
 
 
-# No two mistakes lead to the same target; the sides differ, and so do a block's corner and middle.
+# No two mistakes lead to the same target, and none to all ones or zeros; the sides differ.
 _MASK = np.array(
     [
-        [1, 0, 0, 0, 0, 0, 1, 1, 1],
-        [0, 0, 0, 0, 1, 0, 1, 1, 1],
-        [0, 0, 1, 0, 0, 0, 1, 1, 1],
-        [0, 1, 1, 1, 1, 0, 0, 0, 0],
-        [1, 0, 1, 1, 0, 1, 0, 0, 0],
-        [0, 1, 1, 1, 1, 1, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1],
+        [1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1],
+        [0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 1, 1],
+        [1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0],
+        [0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 0, 1],
+        [0, 0, 1, 1, 0, 0, 0, 0, 1, 0, 1, 1],
     ],
     float,
 )
@@ -169,7 +169,7 @@ _MASK = np.array(
 def shrink(answer):
     """``answer(mask, step, rule)``: the target of a coarser head."""
     step = 3
-    blocks, tiles = _MASK.reshape(2, step, 3, step), _MASK.reshape(step, 2, step, 3)
+    blocks, tiles = _MASK.reshape(2, step, 4, step), _MASK.reshape(step, 2, step, 4)
     largest, mean, corner = blocks.max((1, 3)), blocks.mean((1, 3)), _MASK[::step, ::step]
     compare(
         run(answer, _MASK, step, "any_membrane"),

@@ -53,7 +53,7 @@ def _shapes(answer, image: np.ndarray, levels: int) -> list | None:
     tiles="The axes of the reshape are the wrong way round: pixels of one block are neighbours, so "
     "it is (rows, 2, columns, 2), mean over axes 1 and 3.",
     sum="That is the sum of each block: four times too bright.",
-    not_from_the_copy="Level 3 keeps one pixel of sixteen: average the copy before it.",
+    not_from_the_copy="The last level keeps one pixel of each block: average the copy before it.",
     levels_ignored="Asked for 4 levels, it gives 3: use `levels`.",
     not_doubling="Right for 3 levels, but not for 4: every level halves the one before it, so "
     "blocks of the image have sides of 2, 4 and 8.",
@@ -99,6 +99,8 @@ def pyramid(answer):
         stop("levels_ignored")
     if four != [*_SHAPES, (1, 2)]:
         stop("not_doubling")
+    last, good = run(answer, _IMAGE, 4)[3], _IMAGE.reshape(8, 2, 8).mean((0, 2))[None]
+    compare(last, good, "level 4", not_from_the_copy=_IMAGE[::8, ::8])
 
 
 @checker(

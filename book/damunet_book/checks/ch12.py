@@ -112,7 +112,8 @@ _FACTORS = (*range(1, 21), 42, 50, 64, 99, 100, 101, 128, 256, 350, 512, 999, 10
     "0 forgets the step. Seed with the pair.",
     seed_only="Every step gets the same slices: the step has to go into the generator, too.",
     sum="Seed 0 at step 1 equals seed 1 at step 0: runs with neighbouring seeds would see nearly "
-    "the same data. Seed with the pair, not with the sum.",
+    "the same data. Seed with the pair, in its order, not with a sum or anything else that forgets "
+    "which is which.",
     step_only="Seeds 1 and 2 get the same slices: the seed has to go into the generator, too.",
     repeated="Each batch has one slice only, again and again: make the generator once in a call, "
     "and let it draw all `size` numbers.",
@@ -145,6 +146,8 @@ def batch_slices(answer):
         ]
     )
     _in_range(answer)
+    if _draw(answer, 1, 11, 1000, 8) == _draw(answer, 11, 1, 1000, 8):
+        stop("shared", first="1 at step 11", second="11 at step 1")
     here, there = _draw(answer, 1, 0, 1000, 8), _draw(answer, 0, 1, 1000, 8)
     for k in _FACTORS:
         if _draw(answer, 0, k, 1000, 8) == here:

@@ -28,7 +28,7 @@ def _up(pixels: int) -> int:
 
 def _sizes(value, wanted, image: str, **mistakes) -> None:
     """Compare zoom, rows and columns one by one, without giving them away."""
-    if isinstance(value, (tuple, list)) and any(np.size(one) > 1 for one in value):
+    if isinstance(value, (tuple, list)) and any(np.asarray(one).size > 1 for one in value):
         stop("nested")
     known(value, **mistakes)
     looks = {
@@ -218,7 +218,7 @@ _STOPS |= dict(single_steps=0.7, last_value=0.8, smallest=0.9, highest=0.95, sha
 def steady(answer):
     """``answer(cuts, largest, slack)``: lowest cut after which the largest cell shrinks no more."""
     value = run(answer, _CUTS, _LARGEST, 0.02)
-    if np.size(value) > 1:
+    if np.asarray(value).size > 1:
         stop("several")
     # Who divides by the share stops where it is smallest; on pale shares the two part ways.
     pale = np.array([0.3, 0.4, 0.5]), np.array([0.9, 0.89, 0.885])
@@ -242,6 +242,7 @@ def steady(answer):
     nm_to_um_once="Divided by 1000 once. The square of a micrometre has a million square "
     "nanometres.",
     fixed_4="That is right for pixels of 4 nm: compute the area of a pixel from `pixel_nm`.",
+    zeros="All areas are 0: // cuts them to whole numbers.",
     count_squared="The number of pixels was squared as well: only the side of a pixel is.",
     pixels="These are pixels; say how large a pixel is.",
     first_dropped="Right where there is membrane. These labels have no 0, and your function leaves "
@@ -258,6 +259,8 @@ def cell_areas(answer):
         run(answer, _LABELS, pixel_nm),
         pixels[1:] * side**2,
         "the areas",
+        tolerance=1e-6,
+        zeros=0 * pixels[1:],
         membrane_counted=pixels * side**2,
         side_not_squared=pixels[1:] * side,
         nanometres=pixels[1:] * pixel_nm**2,

@@ -63,7 +63,7 @@ WRONG = {
     "constant": [
         dict(cell_of_empty=(0.2, 0.889, 0.333), accuracy_of_cell=(0.8, 0, 0.333)),
         dict(without_two=(0.2, 0, 4 / 24), empty_sheet=(0.8, 0.889, 0), polarity=(0.2, 0.333, 0)),
-        dict(percent=(20, 0, 100 / 3), jaccard=(0.2, 0, 0.2), recall=(0.2, 0, 1)),
+        dict(percent=(20, 0, 33.3), jaccard=(0.2, 0, 0.2), recall=(0.2, 0, 1)),
     ],
     "dice": [
         dict(cell_polarity=2 * (~T & ~P).sum() / (28 - AREAS), not_summed=2 * (T & P) / AREAS),
@@ -74,7 +74,7 @@ WRONG = {
     ],
     "share": [
         dict(what_is_missing=0.122, membrane_share=0.2175, of_the_stack=0.7804, sign=0.878 / 2.878),
-        dict(is_accuracy=0.878, forwards=0.935, percent=78.25, halved=0.439),
+        dict(is_accuracy=0.878, forwards=0.935, percent=78.25, two_digits=0.78, halved=0.439),
     ],
     "merged": [
         dict(own_pairs_twice=v_rand(PAIRS, (N[A] + N[B]) ** 2), merge_part=PAIRS / (PAIRS + MORE)),
@@ -86,6 +86,6 @@ WRONG = {
     "fool": [
         dict(joins_nothing=np.maximum(four_cells(), np.eye(9, 13, 12)), too_many=np.zeros((9, 13))),
         dict(walls_left=four_cells((2, 4), (4, 2)), joins_nothing=four_cells((4, 4))),
-        dict(wrong_shape=np.zeros((3, 3)), polarity=1 - four_cells(), untouched=four_cells()),
+        dict(wrong_shape=np.zeros((3, 3)), polarity=1 - FOOLED, untouched=four_cells()),
     ],
 }

@@ -47,12 +47,11 @@ def harmonic(*labels):
     return stats.hmean([shared / h_s, shared / h_t])
 
 
-def by_scipy(truth, proposal):
-    inside = truth != 0
-    pieces = np.where(proposal == 0, 1000 + np.arange(proposal.size), proposal)[inside]
-    table = stats.contingency.crosstab(truth[inside], pieces).count
-    h_t, h_s = stats.entropy(table.sum(1)), stats.entropy(table.sum(0))
-    return 2 * (h_t + h_s - stats.entropy(table.ravel())) / (h_t + h_s)
+def by_scipy(truth, proposal, joint=lambda t, s: 1000 * t + s):
+    pieces = np.where(proposal == 0, proposal.max() + np.cumsum(proposal == 0), proposal)
+    t, s = truth[truth != 0], pieces[truth != 0]
+    h_t, h_s, h_both = (stats.entropy(np.bincount(x)) for x in (t, s, joint(t, s)))
+    return 2 * (h_t + h_s - h_both) / (h_t + h_s)
 
 
 def report(validation, test, thresholds):
@@ -101,7 +100,9 @@ WRONG = {
         dict(joint_for_shared=2 * (T + S - BITS) / (T + S), geometric_mean=BITS / math.sqrt(T * S)),
         dict(arithmetic_mean=(BITS / T + BITS / S) / 2, distance=1 - 2 * BITS / (T + S), bits=BITS),
         dict(order=v_info(*LABELS[::-1]), without_two=BITS / (T + S), split_part=BITS / S),
-        dict(merge_part=BITS / T),
+        dict(merge_part=BITS / T, other=lambda t, s: v_info(t, np.where(s == 0, np.arange(11), s))),
+        dict(other=lambda *labels: by_scipy(*labels, lambda t, s: t * s)),
+        dict(other=lambda *labels: by_scipy(*labels, lambda t, s: 10 * t + s)),
     ],
     "diagnose": [
         dict(direction=("merge", "down"), fault_only=("Split", "UP"), other=("both", "sideways")),
@@ -115,6 +116,9 @@ WRONG = {
         dict(best_per_slice=(0.6, TEST.max(axis=1).mean()), best_slice=(0.6, TEST[:, BEST].max())),
         dict(validation_reported=(0.6, V[:, BEST].mean()), chosen_on_test=report(TEST, TEST, CUTS)),
         dict(order=lambda *scores: report(*scores)[::-1], best_on_test_reported=(0.6, MEANS.max())),
-        dict(score_only=MEANS[BEST]),
+        dict(score_only=MEANS[BEST], lowest=lambda v, *rest: report(-v, *rest)),
+        dict(median=lambda v, *rest: report(np.log(v), *rest)),
+        dict(median=lambda v, *rest: report(v.min(0)[None], *rest)),
+        dict(single_best=lambda v, *rest: report(v[-1:], *rest)),
     ],
 }

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from types import MappingProxyType
 
 import numpy as np
+import pandas as pd
 from checks.answers.shared import asked, soft_counts, tversky
 from damunet_book.checks import ch05
 from scipy.optimize import brentq
@@ -42,7 +43,8 @@ def convert_as_their_table(place, fn_weight, fp_weight, exponent):
 
 def convert_by_roles(place, fn_weight, fp_weight, exponent):
     weights = [fn_weight, fp_weight][:: -1 if place == "smp" else 1]
-    return np.array([*weights, exponent ** (-1 if place == "paper" else 1)])
+    gamma = exponent ** (-1 if place == "paper" else 1)
+    return pd.Series([*weights, gamma], ["alpha", "beta", "gamma"])
 
 
 def translated(change, where=("paper", "their code", "smp")):
@@ -82,7 +84,8 @@ WRONG = {
         dict(loss_equal_1=1, gamma=0.5781, other=0.66),
     ],
     "mean_of_focal": [
-        dict(one_batch=lambda y, p: mean_of_focal(np.array([[1, 1, 1, 0], [0, 0, 0, 0]]), p)),
+        dict(one_batch=lambda y, p: mean_of_focal(Y[[0, 1, 1]][: len(y)], p)),
+        dict(median=lambda y, p: np.median(losses(y, p) ** 0.75)),
         dict(weights_swapped=mean_of_focal(Y, P, fn_weight=0.3, fp_weight=0.7)),
         dict(dice_weights=mean_of_focal(Y, P, fn_weight=0.5, fp_weight=0.5)),
         dict(gamma_as_exponent=(ROWS ** (4 / 3)).mean(), index_raised=((1 - ROWS) ** 0.75).mean()),

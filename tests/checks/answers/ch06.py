@@ -98,11 +98,10 @@ WRONG = {
         dict(no_overlap=np.kron(V, E), overwritten=enlarge(*ENLARGED, add=False)),
     ],
     "block_parameters": [
-        dict(second_reads_inputs=2 * (9 * IN * F + 4 * F), other=lambda i, f: 812, no_norm=CONVS),
-        dict(norm_of_inputs=CONVS + 4 * IN + 4 * F, kernel_side=CONVS / 3 + NORMS),
-        dict(half_the_norms=CONVS + 4 * F, bias_trainable=CONVS + 6 * F),
-        dict(one_convolution=9 * IN * F + 4 * F, swapped=9 * IN * F + 9 * IN**2 + 8 * IN),
-        dict(bias_no_norm=CONVS + 2 * F, bias=CONVS + 10 * F),
+        dict(second_reads_inputs=2 * (9 * IN * F + 4 * F), swapped=9 * IN * F + 9 * IN**2 + 8 * IN),
+        dict(other=lambda i, f: 812, kernel_side=CONVS / 3 + NORMS, half_the_norms=CONVS + 4 * F),
+        dict(no_norm=CONVS, norm_of_inputs=CONVS + 4 * IN + 4 * F, bias_no_norm=CONVS + 2 * F),
+        dict(bias_trainable=CONVS + 6 * F, one_convolution=9 * IN * F + 4 * F, bias=CONVS + 10 * F),
     ],
     "receptive_field": [  # by hand, for [(3, 1), (5, 1), (2, 2), (3, 1), (3, 3), (7, 1)]
         dict(field_multiplied=59, stride_first=61, pooling_ignored=47, stride_replaced=32),

@@ -6,17 +6,17 @@ from damunet_book.checks import ch08
 from scipy.special import expit
 
 
-def pooled(x):
+def pooled(x, of=np.positive):
     flat = x.reshape(-1, x.shape[-1])
-    return flat.mean(axis=0), flat.max(axis=0)
+    return flat.mean(axis=0), of(flat).max(axis=0)
 
 
 def network(v, squeeze, excite):
     return relu(v @ squeeze) @ excite
 
 
-def weights(x, *network_weights):
-    return sigmoid(sum(network(v, *network_weights) for v in pooled(x)))
+def weights(x, *network_weights, of=np.positive):
+    return sigmoid(sum(network(v, *network_weights) for v in pooled(x, of)))
 
 
 def weights_by_matrix(x, squeeze, excite):
@@ -78,6 +78,7 @@ RIGHT = {
 }
 WRONG = {
     "channel_weights": [
+        dict(absolute=lambda *arguments: weights(*arguments, of=np.abs)),
         dict(over_channels=sigmoid(sum(network(v, *NETWORK) for v in (X.mean(-1), X.max(-1))))),
         dict(no_relu=sigmoid((MEAN + MAXIMUM) @ NETWORK[0] @ NETWORK[1]), maximum_only=sigmoid(M)),
         dict(pooled_first=sigmoid(network(MEAN + MAXIMUM, *NETWORK)), mean_only=sigmoid(A)),
@@ -105,5 +106,6 @@ WRONG = {
         dict(transposed_too=K.swapaxes(0, 1)[:, :, ::-1], transposed=K.swapaxes(0, 1), unchanged=K),
         dict(last_axes=K.swapaxes(2, 3), flipped=np.flip(K, (0, 1)), unchanged=K[..., ::-1]),
         dict(flipped_too=np.flip(K), columns=K[:, ::-1], all_axes=K.T, rows=K[::-1], negated=-K),
+        dict(view=K[:, :, [1, 1]], other=K + 1),
     ],
 }

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 from checks.answers.shared import asked
 from damunet_book.checks import ch09
+from scipy.ndimage import maximum_filter
 from skimage.measure import block_reduce
 from skimage.util import view_as_blocks
 
@@ -78,7 +79,7 @@ FADED = -(W ** np.arange(DEPTH)[::-1])
 HEADS, DECAY = asked(ch09.weights)
 RAW = DECAY ** np.arange(HEADS)
 MASK = asked(ch09.shrink)[0]
-BLOCKS = MASK.reshape(2, 3, 3, 3)
+BLOCKS = MASK.reshape(2, 3, 4, 3)
 RIGHT = {
     "chain_pulls": [chain_pulls, chain_pulls_by_sum, chain_pulls_by_matrix],
     "equal_pull": [0.2, np.float64(1 - 0.8), np.array([0.2])],
@@ -109,18 +110,18 @@ WRONG = {
     "shrink": [
         dict(fixed_area=area(lambda m, s, b: b.sum((1, 3)) / 9), middle=strided(MASK[1::3, 1::3])),
         dict(fixed_strided=strided(lambda m, s, b: m[::3, ::3]), maximum=area(BLOCKS.max((1, 3)))),
-        dict(tiles=area(MASK.reshape(3, 2, 3, 3).mean((0, 2))), area_for_any=BLOCKS.mean((1, 3))),
+        dict(tiles=area(MASK.reshape(3, 2, 3, 4).mean((0, 2))), area_for_any=BLOCKS.mean((1, 3))),
         dict(any_for_strided=strided(BLOCKS.max((1, 3))), fixed_area=area(BLOCKS.sum((1, 3)) / 4)),
-        dict(tiles=MASK.reshape(3, 2, 3, 3).max((0, 2)), rounded=area(BLOCKS.mean((1, 3)) > 0.5)),
+        dict(tiles=MASK.reshape(3, 2, 3, 4).max((0, 2)), rounded=area(BLOCKS.mean((1, 3)) > 0.5)),
         dict(other_corner=strided(MASK[2::3, 2::3]), fixed_strided=strided(MASK[::2, ::2])),
         dict(majority=BLOCKS.mean((1, 3)) >= 0.5, strided_for_all=MASK[::3, ::3]),
-        dict(sum=area(BLOCKS.sum((1, 3))), minimum=BLOCKS.min((1, 3))),
+        dict(sum=area(BLOCKS.sum((1, 3))), minimum=BLOCKS.min((1, 3)), other=np.ones((2, 4))),
+        dict(other=lambda m, s, rule: maximum_filter(m, s)[::s, ::s]),
     ],
     "painted_width": [
-        dict(one_in_eight=[0.125, 10], in_blocks=[0.375, 1.25], complement=[0.625, 10]),
-        dict(swapped=[0.375, 0.375], two_blocks=[0.375, 16], one_block=[0.375, 8], other=[0.5, 10]),
-        dict(always_seen=[1, 10], swapped=[10, 0.375], percent=[37.5, 10], positions=[3, 10]),
-        dict(other=[0.375, 9], half=[0.375, 12], wrong_shape=[10], kept=[0.375, 3]),
-        dict(sum=[0.375, 11]),
+        dict(one_in_eight=[0.125, 10], swapped=[10, 0.375], percent=[37.5, 10], wrong_shape=[10]),
+        dict(in_blocks=[0.375, 1.25], complement=[0.625, 10], other=[0.375, 9], sum=[0.375, 11]),
+        dict(swapped=[0.375, 0.375], two_blocks=[0.375, 16], one_block=[0.375, 8], kept=[0.375, 3]),
+        dict(other=[0.5, 10], always_seen=[1, 10], positions=[3, 10], half=[0.375, 12]),
     ],
 }

@@ -26,6 +26,7 @@ def reduced(reduce, axes=(1, 3)):
 
 
 pyramid = reduced(np.mean)
+pyramid_of_shifts = pyramid_by(lambda x: sum(x[i::2, j::2] for i in (0, 1) for j in (0, 1)) / 4)
 
 
 def pyramid_of_blocks(image, levels):
@@ -59,11 +60,7 @@ def parameters_by_recursion(base_filters, depth):
 
 IMAGE, LEVELS = asked(ch10.pyramid)
 RIGHT = {
-    "pyramid": [
-        pyramid,
-        pyramid_by(lambda x: sum(x[i::2, j::2] for i in (0, 1) for j in (0, 1)) / 4),
-        pyramid_of_blocks,
-    ],
+    "pyramid": [pyramid, pyramid_of_shifts, pyramid_of_blocks],
     "dips": [[0.09, 0.06], (0.24 * 3 / 8, 0.24 / 4), np.array([0.09, 0.06])],
     "extra_parameters": [parameters, parameters_in_closed_form, parameters_by_recursion],
     "two_ways": [[56, 68], (56.0, 68.0), np.array([56, 68])],
@@ -82,6 +79,7 @@ WRONG = {
         dict(no_original=then(pyramid, lambda p: p[1:]), strided=pyramid_by(lambda x: x[::2, ::2])),
         dict(reversed=then(pyramid, lambda p: p[::-1]), begins_halved=more(1, lambda p: p[1:])),
         dict(squares_only=pyramid_by(sides_swapped), shapes=then(pyramid, lambda p: p[:1])),
+        dict(not_from_the_copy=then(pyramid, lambda p: [*p[:3], p[0][::8, ::8]][: len(p)])),
         dict(raised=lambda image, levels: 1 / 0),
         dict(wrong_shape=pyramid(IMAGE, 3)[0], minimum=reduced(np.min), one_level_more=more(1)),
     ],
@@ -101,14 +99,12 @@ WRONG = {
         dict(no_bias=parameters(4, 3, bias=0)),
     ],
     "two_ways": [
-        dict(scale_conv_only=[24, 68], no_scale_conv=[40, 68], coarse_pixels=[7, 68]),
-        dict(before_block=[56, 36], no_poolings=[56, 61], factor_16=[112, 68], factor_4=[28, 68]),
+        dict(scale_conv_only=[24, 68], before_block=[56, 36], no_poolings=[56, 61], other=[56, 60]),
+        dict(no_scale_conv=[40, 68], coarse_pixels=[7, 68], factor_16=[112, 68], factor_4=[28, 68]),
         dict(swapped=[68, 56], level_3=[56, 32], bottom=[56, 140], direct=[56, 56], other=[50, 68]),
-        dict(other=[56, 60]),
     ],
     "safe_share": [
-        dict(wrong_shape="two thirds", complement=0.3398, tile_128=0.390625, one_side=0.8213),
-        dict(one_axis=0.8125, pixels=208**2, percent=66.02, other=0.5),
-        dict(percent=66),
+        dict(wrong_shape="two thirds", one_side=0.8213, one_axis=0.8125, pixels=208**2, percent=66),
+        dict(complement=0.3398, tile_128=0.390625, percent=66.02, other=0.5),
     ],
 }

@@ -1,6 +1,7 @@
 """Right and wrong answers to the exercises of chapter 11."""
 
 import numpy as np
+import pandas as pd
 from checks.answers.shared import asked
 from damunet_book.checks import ch11
 
@@ -31,7 +32,7 @@ RIGHT = {
         lambda rows, gating: {gate for source, gate in gating if rows[source] - rows[gate] != 1},
         lambda rows, gating: (pair[1] for pair in gating if rows[pair[1]] != rows[pair[0]] - 1),
     ],
-    "changed_parts": [CHANGED, sorted(CHANGED), np.array(sorted(CHANGED))],
+    "changed_parts": [CHANGED, dict.fromkeys(CHANGED), pd.Series(sorted(CHANGED))],
     "unused": [1_276_739, 1_276_739.0, np.array([1_276_739])],
     "rival_filters": [34, 34.0, np.float32(34)],
 }
@@ -57,15 +58,13 @@ WRONG = {
         dict(only_itself={"conv4"}, untouched=set(), wrong_shape=7),
     ],
     "unused": [
-        dict(main_branch=1_276_739 + 27_968 + 33, blocks_only=1_276_739 - 451, other=1_276_000),
-        dict(share=1_276_739 / 5_638_503, conv9=1_276_739 + 27_968, kept=4_361_764, heads_only=451),
-        dict(all=5_638_503, share=22.6),
-        dict(share=23),
+        dict(main_branch=1_276_739 + 27_968 + 33, share=1_276_739 / 5_638_503, heads_only=451),
+        dict(blocks_only=1_276_739 - 451, conv9=1_276_739 + 27_968, kept=4_361_764, share=22.6),
+        dict(other=1_276_000, all=5_638_503, share=23),
     ],
     "rival_filters": [
-        dict(factor=(8_806_151 / 7_768_353) ** 0.5, growth=8_806_151 / 7_768_353, not_whole=34.07),
-        dict(wrong_shape="34 filters", parameters=8_806_151, unchanged=32, doubled=64, linear=36),
-        dict(other=33, more=2),
-        dict(other=35),
+        dict(factor=(8_806_151 / 7_768_353) ** 0.5, wrong_shape="34 filters", other=33, more=2),
+        dict(growth=8_806_151 / 7_768_353, not_whole=34.07, parameters=8_806_151, unchanged=32),
+        dict(doubled=64, linear=36, other=35),
     ],
 }

@@ -136,7 +136,8 @@ WRONG = {
         dict(shared=seeded(lambda seed, step: seed + 100 * step), never_last=seeded(by_pair, -1)),
         dict(product=seeded(lambda seed, step: seed * step), wrong_shape=[0.5, 1, 2, 3]),
         dict(sum=seeded(lambda seed, step: seed + step), seed_only=seeded(lambda seed, step: seed)),
-        dict(step_only=seeded(lambda seed, step: step)),
+        dict(step_only=seeded(lambda seed, step: step), sum=seeded(lambda seed, step: seed ^ step)),
+        dict(shared=seeded(lambda seed, step: int(f"{seed}{step}"))),
     ],
     "stopped": [
         dict(to_the_end=lambda s, v, p: stopped([20 * (i + 1) for i in range(len(s))], v, p)),

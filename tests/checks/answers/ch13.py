@@ -21,7 +21,7 @@ def interval(first, second, factor=None, ddof=1, root=True):
     return d.mean() - reach, d.mean() + reach
 
 
-def interval_by_scipy(first, second):
+def by_scipy(first, second):
     d = np.subtract(second, first)
     return list(stats.t.interval(0.95, len(d) - 1, d.mean(), stats.sem(d)))
 
@@ -38,7 +38,7 @@ def chosen(pick, choices=itertools.combinations, average=np.mean):
 def best_by_ranks(scores, k):
     """Each score times the number of choices in which it is the best."""
     best = sum(score * math.comb(rank, k - 1) for rank, score in enumerate(sorted(scores)))
-    return best / math.comb(len(scores), k)
+    return np.float32(best / math.comb(len(scores), k))
 
 
 ONE, TWO = asked(ch13.paired)
@@ -49,21 +49,13 @@ SCORES, _ = asked(ch13.best_of)
 RIGHT = {
     "paired": [
         paired,
-        lambda a, b: [b[fold] - a[fold] for fold in range(100) if fold in a and fold in b],
+        lambda a, b: [np.float32(b[f] - a[f]) for f in range(100) if f in a and f in b],
         lambda a, b: (pd.Series(b) - pd.Series(a)).dropna().sort_index(),
     ],
-    "interval": [
-        interval,
-        lambda a, b: stats.ttest_rel(b, a).confidence_interval(0.95),
-        interval_by_scipy,
-    ],
+    "interval": [interval, lambda a, b: stats.ttest_rel(b, a).confidence_interval(), by_scipy],
     "best_of": [best_of, chosen(max, itertools.permutations), best_by_ranks],
-    "pencil": [
-        (2, 3.5**0.5, True),
-        [2.0, 1.87, np.True_],
-        (np.array([2.0]), 1.871, np.array([True])),
-    ],
-    "reading": [{"c", "e"}, ["E", "C"], np.array(["c)", "e)"])],
+    "pencil": [(2, 3.5**0.5, True), [np.array([2]), 1.87, [True]], np.array([2, 1.871, True])],
+    "reading": [{"c", "e"}, ["E", "C"], pd.Series(["c)", "e)"])],
 }
 WRONG = {
     "paired": [
@@ -91,7 +83,7 @@ WRONG = {
         dict(without_root_n=interval(A, B, root=False), five_folds_rounded=interval(A, B, 2.776)),
     ],
     "pencil": [
-        dict(mean_deviation=(2, 1.2, True), wrong_shape=2),
+        dict(mean_deviation=(2, 1.2, True), wrong_shape=2, not_a_bool=(2, 1.871, 2)),
         dict(sign_lost=(2.4, float(np.std([3, 1, 2, 4, 2], ddof=1)), False)),
         dict(not_a_bool=(2, 1.871, (-0.32, 4.32)), population_sd=(2, 2.8**0.5, True)),
         dict(wrong_shape=("two", 1.871, True), standard_error=(2, 0.84, True)),

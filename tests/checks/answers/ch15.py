@@ -180,6 +180,6 @@ WRONG = {
         dict(first_dropped=lambda x, nm: cell_areas(x, nm)[0 not in x :]),
         dict(count_squared=(PIXELS * NM / 1000) ** 2, side_not_squared=PIXELS * NM / 1000),
         dict(nm_to_um_once=PIXELS * NM**2 / 1000, nanometres=PIXELS * NM**2),
-        dict(fixed_4=PIXELS * 16 / 1e6),
+        dict(fixed_4=PIXELS * 16 / 1e6, zeros=lambda x, nm: pixels(x) * int(nm) ** 2 // 10**6),
     ],
 }
