@@ -181,7 +181,7 @@ def interval(answer):
     conclusion="Mean and spread are right. The interval reaches 2.776 * 1.871 / sqrt(5) = 2.32 to "
     "either side of 2: is 0 in it?",
     not_a_bool="Mean and spread are right. The third is to be True or False, not {inside}.",
-    quoted="Mean and spread are right. The third is to be True or False, not {inside}: without "
+    quoted="Mean and spread are right. The third is to be True or False, not '{inside}': without "
     "quotation marks, since Python takes every text for true, even 'False'.",
 )
 def pencil(answer):
@@ -206,7 +206,7 @@ def pencil(answer):
     inside = number(inside)
     # An array of all three has made a number of the truth value.
     if not isinstance(inside, bool | int | float | np.generic) or inside not in (0, 1):
-        stop("quoted" if isinstance(inside, str) else "not_a_bool", inside=repr(inside))
+        stop("quoted" if isinstance(inside, str) else "not_a_bool", inside=inside)
     if not inside:
         stop("conclusion")
 

@@ -114,22 +114,22 @@ def count_cells(answer):
     median="You chose by the median of the validation slices, or by one of them: take their mean.",
     worst="You chose by the worst of the validation slices: take their mean.",
     wrong_axis="You took the mean over the settings: slices are rows, so average over axis 0.",
+    lowest="That is the setting with the lowest mean of all: take the highest.",
     median_reported="The setting is right. Report the mean of its test slices, not their median.",
     index="That is the setting: its mean over the test slices is asked for.",
 )
 def reported(answer):
     """``answer(validation, test)``, arrays [slices, settings]: the fair score."""
-    rows = [[63, 52, 65, 96, 82, 67, 28], [44, 58, 78, 69, 86, 41, 92]]
-    validation = np.array([*rows, [85, 25, 72, 33, 50, 32, 88]]) / 100
-    test = [
-        [80, 63, 47, 85, 66, 27, 42],
-        [21, 74, 54, 51, 28, 87, 43],
-        [92, 72, 32, 29, 27, 97, 68],
-    ]
+    rows = [[63, 52, 65, 96, 82, 67, 28, 20], [44, 58, 78, 69, 86, 41, 92, 10]]
+    validation = np.array([*rows, [85, 25, 72, 33, 50, 32, 88, 30]]) / 100
+    rows = [[80, 63, 47, 85, 66, 27, 42, 52], [21, 74, 54, 51, 28, 87, 43, 60]]
+    test = np.array([*rows, [92, 72, 32, 29, 27, 97, 68, 71]]) / 100
     mistakes: dict[str, Any] = dict(best_on_test=2.11, validation=2.18, best_each=2.69)
-    mistakes |= dict(one_slice=1.65, pooled=1.93, median=1.53, worst=1.33, wrong_axis=2.09)
+    mistakes |= dict(
+        one_slice=1.65, pooled=1.93, median=1.53, worst=1.33, wrong_axis=2.09, lowest=1.83
+    )
     mistakes = {name: total / 3 for name, total in mistakes.items()}
-    value = run(answer, validation, np.array(test) / 100)
+    value = run(answer, validation, test)
     compare(value, 1.21 / 3, "the score", median_reported=0.28, index=4, **mistakes)
     few = np.array([[0.5, 0.7], [0.6, 0.9]])
     compare(run(answer, few, 1 - few[:1]), 0.3, "the score of one test slice with two settings")

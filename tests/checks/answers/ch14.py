@@ -72,7 +72,9 @@ WRONG = {
     ],
     "reported": [
         dict(best_on_test=MEANS.max(), best_each=T.max(1).mean(), validation=V.mean(0).max()),
-        dict(index=best_column(V), one_slice=MEANS[V.max(0).argmax()]),
+        dict(
+            index=best_column(V), lowest=MEANS[best_column(-V)], one_slice=MEANS[V.max(0).argmax()]
+        ),
         dict(median=MEANS[np.median(V, axis=0).argmax()], wrong_axis=MEANS[V.mean(1).argmax()]),
         dict(pooled=MEANS[best_column(np.concatenate([V, T]))], worst=MEANS[V.min(0).argmax()]),
         dict(median_reported=np.median(T[:, best_column(V)]), median=MEANS[V[-1].argmax()]),
