@@ -235,6 +235,8 @@ def stopped(answer):
     compare(value, (40, 30), "(end, kept)", fields=fields, to_the_end=value)
     value = run(answer, [10, 20, 30, 40, 50, 60], [0.5, 0.4, 0.6, 0.55, 0.5, 0.7], 2)
     compare(value, (50, 30), "(end, kept)", fixed=value)
+    value = run(answer, [10, 20, 30], [0.5, 0.6, 0.7], 2)
+    compare(value, (30, 30), "(end, kept) of a run whose last score is its best")
 
 
 @checker(

@@ -40,7 +40,7 @@ def neck_numbers(answer):
 )
 def is_cut(answer):
     """``answer(summit_a, summit_b, saddle, neck)`` says whether a neck is cut."""
-    cases = [(12, 12, 1.0, 0.1), (12, 9, 1.0, 0.1), (9, 12, 1.0, 0.1), (10, 10, 2.0, 0.2)]
+    cases = [(12, 10, 2.0, 0.2), (12, 9, 1.0, 0.1), (9, 12, 1.0, 0.1), (10, 12, 2.0, 0.2)]
     cases += [(6, 12, 1.0, 0.1), (20, 8, 1.0, 0.25), (8, 30, 0.9, 0.1), (7, 9, 0.5, 0.75)]
     value = [run(answer, *case) for case in cases]
     first, second, saddle, neck = np.array(cases).T

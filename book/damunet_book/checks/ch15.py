@@ -212,6 +212,7 @@ _STOPS |= dict(single_steps=0.7, last_value=0.8, smallest=0.9, highest=0.95, sha
     index="That is the place of the threshold in the list, not the threshold.",
     share="That is the share at the threshold. The threshold itself is wanted.",
     slack_ignored="Right for a slack of 0.02. With 0.1 your answer is the same: use the argument.",
+    strict="A fall of exactly slack is no more than slack: compare with <=.",
     level="Where the share is level from the start, the first threshold will do; you begin with "
     "the second.",
 )
@@ -231,6 +232,8 @@ def steady(answer):
     compare(value, 0.6, "the threshold for a share that is level", level=0.7)
     value = run(answer, _CUTS[3:6], np.array([0.5, 0.4, 0.3]), 0.02)
     compare(value, 0.8, "the threshold for a share that falls to the end")
+    value = run(answer, _CUTS[3:6], np.array([0.75, 0.5, 0.25]), 0.25)
+    compare(value, 0.7, "the threshold for a fall of just slack", strict=0.8)
 
 
 @checker(

@@ -148,6 +148,7 @@ WRONG = {
         dict(ties=stopped(*RUN, better=np.greater_equal), never_resets=stopped(*RUN, reset=False)),
         dict(never_stops=(340, best_of(RUN[1], RUN[0])), peeked=(180, best_of(RUN[1], RUN[0]))),
         dict(lowest=stopped(*RUN, better=np.less), index=stopped(range(17), *RUN[1:])),
+        dict(other=lambda s, v, p: (stopped(s, v, p)[0], stopped(s, v[:-1], p)[1])),
         dict(past_the_end=falls_off_the_end, early=stopped(*RUN, start=-1), asks_first=(120, 60)),
         dict(in_steps=stopped(*RUN[:2], 1), from_the_last=(320, 220), keeps_the_end=(180, 180)),
         dict(whole_history=(280, 220), wrong_shape="never", swapped=(120, 180), score=(180, 0.85)),

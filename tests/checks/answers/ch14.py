@@ -59,6 +59,7 @@ WRONG = {
         dict(reversed=lambda a, b, s, n: s > n * min(a, b), absolute=lambda a, b, s, n: s < n),
         dict(larger=lambda a, b, s, n: s < n * max(a, b)),
         dict(mean=lambda a, b, s, n: s < n * (a + b) / 2),
+        dict(other=lambda a, b, s, n: s <= n * a and s < n * b),
     ],
     "joined_wall": [
         dict(mean_of_means=0.65, weakest=0.4, stronger=0.8, weaker=0.5, total=3.6, other=0.55)

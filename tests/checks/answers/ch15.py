@@ -89,6 +89,10 @@ def has_shrunk(shares, slack):
     return shares[0] - min(shares) <= slack
 
 
+def shrinks_less(shares, slack):
+    return shares[0] - min(shares) < slack
+
+
 steady = first_where(has_shrunk)
 
 
@@ -171,7 +175,7 @@ WRONG = {
         dict(last_value=first_where(lambda x, s: x[0] - x[-1] <= s), several=all_where(has_shrunk)),
         dict(largest_fall=CUTS[np.argmin(np.diff(SHARES)) + 1], smallest=CUTS[np.argmin(SHARES)]),
         dict(slack_ignored=lambda c, x, s: steady(c, x, 0.02)),
-        dict(level=lambda c, x, s: steady(c[1:], x[1:], s)),
+        dict(level=lambda c, x, s: steady(c[1:], x[1:], s), strict=first_where(shrinks_less)),
         dict(smallest=lambda c, x, s: steady(c, x, 0)),
     ],
     "cell_areas": [
