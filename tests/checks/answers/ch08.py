@@ -105,7 +105,7 @@ WRONG = {
     "reordered_kernel": [
         dict(transposed_too=K.swapaxes(0, 1)[:, :, ::-1], transposed=K.swapaxes(0, 1), unchanged=K),
         dict(last_axes=K.swapaxes(2, 3), flipped=np.flip(K, (0, 1)), unchanged=K[..., ::-1]),
-        dict(flipped_too=np.flip(K), columns=K[:, ::-1], all_axes=K.T, rows=K[::-1], negated=-K),
-        dict(view=K[:, :, [1, 1]], other=K + 1),
+        dict(flipped_too=np.flip(K), columns=K[:, ::-1], all_axes=K.T, view=K[:, :, [1, 1]]),
+        dict(rows=K[::-1], negated=-K, other=K + 1, view=K[:, :, [0, 0]]),
     ],
 }
