@@ -81,6 +81,7 @@ def width(answer):
     share="That is the share of training slices among all. Slice 14 has two neighbours, and one of "
     "them is enough.",
     added="A chance above 1: the two chances may not be added, for both can happen at once.",
+    two_digits="Two digits are too few: give three.",
     percent="A chance lies between 0 and 1: divide per cent by 100.",
 )
 def neighbours(answer):
@@ -100,6 +101,7 @@ def neighbours(answer):
         second_not_drawn=1 - (5 / 29) ** 2,
         share=24 / 30,
         added=2 * 24 / 29,
+        two_digits=0.98,
     )
 
 

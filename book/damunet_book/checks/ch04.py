@@ -149,6 +149,7 @@ def index(answer):
     error_rate="1 % is how wrong each pixel is. The index does not know how many cell pixels were "
     "called cell: true negatives stand nowhere in it.",
     percent="That is in per cent: give the loss, between 0 and 1.",
+    two_digits="Two digits are too few: give four.",
     nothing_to_find="There is nothing to find, but there are false alarms: 0.01 of a pixel on each "
     "of 256 x 256 pixels.",
     one_row="You counted 256 pixels: the crop has 256 x 256.",
@@ -169,6 +170,7 @@ def empty_crop(answer):
         swapped=1 - _index(0.0, 0.0, false, 0.3, 0.7, 1.0),
         mean_not_sum=1 - _index(0.0, 0.0, 0.01, 0.7, 0.3, 1.0),
         error_rate=0.01,
+        two_digits=0.99,
         nothing_to_find=0.0,
         one_row=1 - _index(0.0, 0.0, 256 * 0.01, 0.7, 0.3, 1.0),
     )

@@ -75,7 +75,7 @@ WRONG = {
     ],
     "neighbours": [
         dict(second_not_drawn=1 - (5 / 29) ** 2, with_replacement=0.96, complement=0.0246),
-        dict(one_side=24 / 29, added=48 / 29, percent=97.5, both=0.68, share=0.8),
+        dict(one_side=24 / 29, added=48 / 29, percent=97.5, both=0.68, two_digits=0.98, share=0.8),
     ],
     "split": [
         dict(other_numbers=lambda n, start, block, gap: contiguous(n, start, block, 2)),

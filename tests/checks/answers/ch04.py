@@ -113,7 +113,7 @@ WRONG = {
     "empty_crop": [
         dict(mean_not_sum=1 - 1 / (1 + 0.3 * 0.01), swapped=1 - 1 / (1 + 0.7 * 655.36)),
         dict(one_row=1 - 1 / (1 + 0.3 * 2.56), no_weight=1 - 1 / (1 + 655.36), index=1 - 0.994939),
-        dict(nothing_to_find=0, percent=99.49, error_rate=0.01, no_smooth=1.0),
+        dict(nothing_to_find=0, percent=99.49, two_digits=0.99, error_rate=0.01, no_smooth=1.0),
     ],
     "pull_ratio": [
         dict(weight_not_complement=(2.95 / 1.9 - 0.9) / 0.1, numerators_of_weights=9 * 2.95 / 1.9),
