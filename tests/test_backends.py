@@ -75,21 +75,22 @@ def reference(tmp_path_factory):
     return folder, history
 
 
+def answer_on(backend, *words):
+    """What Python prints with another backend; the test is skipped where that is missing."""
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    options = {"capture_output": True, "text": True, "timeout": 550, "cwd": Path(__file__).parent}
+    done = subprocess.run([sys.executable, *words], env=environment, **options)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    return done.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_backend(backend, reference):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
     folder, expected = reference
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=550,
-        env={**os.environ, "KERAS_BACKEND": backend},
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    report = json.loads(done.stdout.splitlines()[-1])
+    report = json.loads(answer_on(backend, "-c", SCRIPT, str(folder)).splitlines()[-1])
     for name in ("file", "built"):
         assert set(report[name]) == {"main", "side2"}
         assert max(report[name].values()) < 1e-4
@@ -109,14 +110,4 @@ def test_backend(backend, reference):
     "tests", [["test_losses.py"], ["test_supervision.py", "-k", "weight or metrics or target"]]
 )
 def test_the_same_tests_pass_on(backend, tests):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n0", "-q", *tests],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        timeout=550,
-        env={**os.environ, "KERAS_BACKEND": backend},
-    )
-    assert done.returncode == 0, done.stdout[-4000:]
+    answer_on(backend, "-m", "pytest", "-n0", "-q", *tests)
