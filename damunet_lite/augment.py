@@ -81,12 +81,12 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         _arguments.integer("crop", self.crop, 1)
-        for name in ("flips", "rotate90"):
-            _arguments.truth(name, getattr(self, name))
+        list(map(_arguments.truth, ("flips", "rotate90"), (self.flips, self.rotate90)))
         for name in ("rotation", "scale", "elastic", "brightness", "contrast", "gamma", "noise"):
             _arguments.at_least_0(name, getattr(self, name))
-        if self.elastic > _arguments.above_0("elastic_grid", self.elastic_grid) / 4:
-            raise ValueError(f"elastic_grid is {self.elastic_grid}, wanted at least 4 * elastic")
+        grid, least = self.elastic_grid, 4 * self.elastic
+        if least > _arguments.above_0("elastic_grid", grid):
+            raise ValueError(f"elastic_grid is {grid}, wanted at least 4 * elastic = {least}")
 
     @classmethod
     def none(cls, crop: int = 256) -> "AugmentConfig":
