@@ -239,7 +239,8 @@ class SegmentationNetwork(_Network):
     Metrics in a list see the main head.
 
     One ``sample_weight`` serves all heads: [N] weighs images, [N, H, W] or [N, H, W, 1] weighs
-    pixels, and a side head gets the mean weight of the pixels that each of its own stands for.
+    pixels, and a side head gets the mean weight of the pixels that each of its own stands for. A
+    loss that has one value for each image takes [N] alone, one that has a single value takes none.
 
     Examples
     --------
