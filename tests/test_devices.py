@@ -75,7 +75,7 @@ def test_memory_setting_with_and_without_glibc(monkeypatch):
 def test_description_is_ready_for_json():
     found = devices.describe()
     assert json.loads(json.dumps(found)) == found
-    assert found["keras"] == keras.__version__
+    assert (found["keras"], found["python"]) == (keras.__version__, platform.python_version())
 
 
 # --- two simulated devices ------------------------------------------------------------------

@@ -114,6 +114,8 @@ def spread(values: pd.Series) -> str:
     --------
     >>> spread(pd.Series([0.9, 0.92, 0.94])).replace("\N{NO-BREAK SPACE}", " ")
     '0.920 ± 0.020'
+    >>> spread(pd.Series([0.9, 0.92])).replace("\N{NO-BREAK SPACE}", " ")
+    '0.910 ± 0.014'
     """
     deviation = "" if len(values) < 2 else f" ±\N{NO-BREAK SPACE}{values.std():.3f}"
     return f"{values.mean():.3f}{deviation}"
@@ -124,8 +126,8 @@ def folds_in_words(folds: Iterable[int]) -> str:
 
     Examples
     --------
-    >>> folds_in_words([2, 0, 1]).replace("\N{NO-BREAK SPACE}", " ")
-    '3 folds (0 to 2)'
+    >>> folds_in_words([3, 1, 2]).replace("\N{NO-BREAK SPACE}", " ")
+    '3 folds (1 to 3)'
     >>> folds_in_words([4]).replace("\N{NO-BREAK SPACE}", " ")
     '1 fold (4)'
     """
