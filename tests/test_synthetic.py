@@ -18,9 +18,11 @@ def test_a_stack_depends_on_the_seed_alone(tissue):
     np.testing.assert_array_equal(again.images, tissue.images)
     np.testing.assert_array_equal(again.labels, tissue.labels)
     assert not np.array_equal(other.labels, tissue.labels)
-    # What the chapters were written with: grey values along a column, cells of each slice.
+    # What the chapters were written with: greys of a column, spread and cells of each slice.
     column = [0.689, 0.149, 0.309, 0.395, 0.097, 0.735, 0.615, 0.553]
     np.testing.assert_allclose(tissue.images[2, ::24, 60, 0], column, atol=2e-3)
+    spread = [0.1718, 0.1693, 0.1713, 0.1748, 0.1749, 0.1725, 0.1681, 0.1700]
+    np.testing.assert_allclose(tissue.images.std(axis=(1, 2, 3)), spread, atol=1e-4)
     assert [len(np.unique(plane)) for plane in tissue.labels] == [32, 32, 35, 35, 35, 34, 34, 33]
 
 
