@@ -105,7 +105,7 @@ def test_layer_names_tell_the_place():
 
 @pytest.mark.parametrize("attention", ["gate", "cbam", "both"])
 def test_attention_sits_on_every_skip_but_the_finest(attention):
-    network = build_network(attention, base_filters=2, depth=3)
+    network = build_network(attention, base_filters=1, depth=3)
     kinds = {"both": ("gate", "cbam")}.get(attention, (attention,))
     found = {name for name in layer_names(network) if name.endswith(("_gate", "_cbam"))}
     assert found == {f"up{level}_{kind}" for level in (2, 3) for kind in kinds}
@@ -114,6 +114,7 @@ def test_attention_sits_on_every_skip_but_the_finest(attention):
         assert parents(network, "up2_cbam") == {"up2_gate"}
     if attention != "cbam":
         assert parents(network, "up2_gate") == {"down2_relu2", "up3_relu2"}
+        assert network.get_layer("up2_gate").inter_channels == 1  # half of the skip's two
 
 
 def test_batch_norm_momentum_and_dropout_arrive():
